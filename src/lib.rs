@@ -1,0 +1,4 @@
+//! prembridge answers the WhatsApp On-Premises API and speaks the Cloud API.
+
+pub mod clock;
+pub mod translate;

@@ -1,0 +1,3 @@
+//! The `prembridge` binary.
+
+fn main() {}
