@@ -1,4 +1,7 @@
 //! prembridge answers the WhatsApp On-Premises API and speaks the Cloud API.
 
 pub mod clock;
+pub mod cloud;
+pub mod onprem;
 pub mod translate;
+pub mod wire;

@@ -1,3 +1,3 @@
-//! Placeholder of the skeleton.
+//! The one test binary: each module is a topic.
 
-fn main() {}
+mod golden;

@@ -1,5 +1,19 @@
 //! Pure translation between the on-prem and the cloud wire formats.
+//!
+//! No I/O, no clock, no log: what has to be fetched first is listed by [`media_refs`], resolved by
+//! the caller, and handed to the same pure function. Conversions are named by destination.
 
+pub mod errors;
+mod media_refs;
+mod message;
+mod notes;
 mod options;
+mod reply;
+pub mod rules;
 
+pub use errors::{OnpremError, error_to_onprem};
+pub use media_refs::{MediaRef, Resolved, media_refs};
+pub use message::{MessageError, message_to_cloud, receipt_to_cloud};
+pub use notes::{Note, Notes};
 pub use options::{Options, UndeliverableAs, WaId};
+pub use reply::{Sent, UnusableReply, receipt_reply_to_onprem, reply_to_onprem};

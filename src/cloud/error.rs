@@ -1,0 +1,67 @@
+//! Graph's error body, as it is documented and as it occurs.
+
+use serde_json::Value;
+
+/// `{"error":{…}}`, with everything optional but the fact that it is one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GraphError {
+    /// `error.code`; 0 when it is missing.
+    pub code: i64,
+    /// `error.error_subcode`
+    pub subcode: Option<i64>,
+    /// `error.message`
+    pub message: String,
+    /// `error.error_data.details`, or `error.error_data` where that is a plain string.
+    pub details: Option<String>,
+    /// `error.fbtrace_id`
+    pub trace: Option<String>,
+}
+
+impl GraphError {
+    /// The error in `body`; `None` when it holds none (HTML, other JSON, nothing).
+    pub fn parse(body: &[u8]) -> Option<Self> {
+        let body: Value = serde_json::from_slice(body).ok()?;
+        let error = body.get("error")?.as_object()?;
+        let text = |key: &str| error.get(key).and_then(Value::as_str).map(str::to_owned);
+        let details = error.get("error_data").and_then(|data| match data {
+            Value::String(text) => Some(text.clone()),
+            Value::Object(data) => data.get("details").and_then(Value::as_str).map(str::to_owned),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => None,
+        });
+        Some(Self {
+            code: error.get("code").and_then(integer).unwrap_or(0),
+            subcode: error.get("error_subcode").and_then(integer),
+            message: text("message").unwrap_or_default(),
+            details: details.filter(|text| !text.is_empty()),
+            trace: text("fbtrace_id"),
+        })
+    }
+}
+
+/// A number, also when it was quoted.
+fn integer(value: &Value) -> Option<i64> {
+    value.as_i64().or_else(|| value.as_str()?.parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::GraphError;
+
+    #[test]
+    fn reads_every_shape_that_occurs() {
+        let full =
+            br#"{"error":{"message":"(#131047) Re-engagement message","type":"OAuthException","code":131047,
+            "error_data":{"messaging_product":"whatsapp","details":"24 hours"},"fbtrace_id":"Az8"}}"#;
+        let error = GraphError::parse(full).unwrap();
+        assert_eq!(
+            (error.code, error.details.as_deref(), error.trace.as_deref()),
+            (131_047, Some("24 hours"), Some("Az8"))
+        );
+        let text =
+            GraphError::parse(br#"{"error":{"message":"m","code":100,"error_data":"plain"}}"#).unwrap();
+        assert_eq!(text.details.as_deref(), Some("plain"));
+        assert_eq!(GraphError::parse(br#"{"error":{"message":"m","code":"190"}}"#).unwrap().code, 190);
+        assert_eq!(GraphError::parse(b"<html>"), None);
+        assert_eq!(GraphError::parse(br#"{"error":"x"}"#), None);
+    }
+}

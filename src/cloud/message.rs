@@ -1,0 +1,435 @@
+//! `POST /{phone-number-id}/messages`: bodies that serialize without copying what they borrow.
+//!
+//! Source: the Cloud API "Messages" reference.
+
+use std::borrow::Cow;
+
+use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
+use serde_json::value::RawValue;
+
+use crate::wire::{Member, Raw};
+
+/// A message.
+#[derive(Debug)]
+pub struct Message<'a> {
+    /// Whom it is for.
+    pub recipient: Recipient<'a>,
+    /// `type`, which is also the name of the content's field.
+    pub kind: &'a str,
+    /// The content.
+    pub content: Content<'a>,
+    /// Further top-level fields (`context`, `biz_opaque_callback_data`, later ones).
+    pub rest: &'a [Member<'a>],
+}
+
+/// Whom a message is for.
+#[derive(Debug)]
+pub enum Recipient<'a> {
+    /// `to`: digits, written with the `+` without which Cloud prepends the business's own country
+    /// code ("Phone Number Formats").
+    Phone(&'a str),
+    /// `recipient`: a business-scoped user id.
+    UserId(&'a str),
+}
+
+/// The content of a message.
+#[derive(Debug)]
+pub enum Content<'a> {
+    /// `text`
+    Text(Text<'a>),
+    /// A file.
+    Media(Media<'a>),
+    /// Cards.
+    Contacts(Vec<Card<'a>>),
+    /// A template.
+    Template(Template<'a>),
+    /// An interactive message.
+    Interactive(Interactive<'a>),
+    /// Anything that is equal on both sides.
+    Raw(Raw<'a>),
+}
+
+/// The `text` object.
+#[derive(Debug)]
+pub struct Text<'a> {
+    /// The message.
+    pub body: &'a str,
+    /// Whether the first URL gets a preview.
+    pub preview_url: Option<bool>,
+    /// Further members.
+    pub rest: &'a [Member<'a>],
+}
+
+/// A media object.
+#[derive(Debug)]
+pub struct Media<'a> {
+    /// Where the bytes are.
+    pub source: Source<'a>,
+    /// `caption`
+    pub caption: Option<&'a str>,
+    /// `filename`
+    pub filename: Option<&'a str>,
+    /// Further members.
+    pub rest: &'a [Member<'a>],
+}
+
+/// Where the bytes of a media object are.
+#[derive(Debug)]
+pub enum Source<'a> {
+    /// Uploaded under the sending number.
+    Id(Cow<'a, str>),
+    /// Fetched by Cloud.
+    Link(&'a str),
+}
+
+/// One contact card.
+#[derive(Debug)]
+pub struct Card<'a> {
+    /// Its members.
+    pub members: Vec<(&'a str, CardValue<'a>)>,
+}
+
+/// A member of a card.
+#[derive(Debug)]
+pub enum CardValue<'a> {
+    /// Untouched.
+    Raw(Raw<'a>),
+    /// `phones`, each as its members.
+    Phones(Vec<&'a [Member<'a>]>),
+}
+
+/// The `template` object.
+#[derive(Debug)]
+pub struct Template<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// The language code.
+    pub language_code: &'a str,
+    /// Further members of `language`.
+    pub language_rest: &'a [Member<'a>],
+    /// Its components, if any.
+    pub components: Option<Vec<Component<'a>>>,
+    /// Further members.
+    pub rest: &'a [Member<'a>],
+}
+
+/// One component of a template.
+#[derive(Debug)]
+pub struct Component<'a> {
+    /// Type, sub-type and further members.
+    pub members: &'a [Member<'a>],
+    /// `type` when no member says it.
+    pub kind: Option<&'static str>,
+    /// The position of a button; always written as a string, as in Meta's examples.
+    pub index: Option<&'a str>,
+    /// Its parameters.
+    pub parameters: Option<Vec<Parameter<'a>>>,
+}
+
+/// One parameter of a component.
+#[derive(Debug)]
+pub enum Parameter<'a> {
+    /// `{"type":"text"}`
+    Text(&'a str),
+    /// `{"type":"currency"}`
+    Currency {
+        /// Shown when localization fails.
+        fallback_value: &'a str,
+        /// ISO 4217.
+        code: &'a str,
+        /// The amount multiplied by 1000.
+        amount_1000: Raw<'a>,
+    },
+    /// `{"type":"date_time"}`: Cloud always shows the fallback value.
+    DateTime {
+        /// The text that is shown.
+        fallback_value: &'a str,
+        /// The other members; empty means just the type.
+        members: &'a [Member<'a>],
+    },
+    /// A file.
+    Media {
+        /// `image`, `document` or `video`.
+        kind: &'static str,
+        /// The file.
+        media: Media<'a>,
+        /// The other members.
+        members: &'a [Member<'a>],
+    },
+    /// Untouched.
+    Members(&'a [Member<'a>]),
+}
+
+/// The `interactive` object.
+#[derive(Debug)]
+pub struct Interactive<'a> {
+    /// Its type.
+    pub kind: &'a str,
+    /// The header.
+    pub header: Option<Header<'a>>,
+    /// The body.
+    pub body: Option<Raw<'a>>,
+    /// The footer.
+    pub footer: Option<Raw<'a>>,
+    /// The action.
+    pub action: Option<&'a RawValue>,
+    /// Further members.
+    pub rest: &'a [Member<'a>],
+}
+
+/// The header of an interactive message.
+#[derive(Debug)]
+pub enum Header<'a> {
+    /// Untouched.
+    Raw(Raw<'a>),
+    /// A file.
+    Media {
+        /// `image`, `document` or `video`.
+        kind: &'static str,
+        /// The file.
+        media: Media<'a>,
+        /// The other members, `type` among them.
+        members: &'a [Member<'a>],
+    },
+}
+
+/// A read receipt: `{"status":"read","message_id":…}` on the same endpoint.
+#[derive(Debug)]
+pub struct Receipt<'a> {
+    /// The message that was read.
+    pub message_id: &'a str,
+    /// Further members (`typing_indicator`).
+    pub rest: &'a [Member<'a>],
+}
+
+fn write_members<M: SerializeMap>(map: &mut M, members: &[Member<'_>]) -> Result<(), M::Error> {
+    members.iter().try_for_each(|(key, value)| map.serialize_entry(key, value))
+}
+
+/// Members as an object.
+struct Members<'a>(&'a [Member<'a>]);
+
+impl Serialize for Members<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        write_members(&mut map, self.0)?;
+        map.end()
+    }
+}
+
+/// Digits with a `+` in front, without building the string.
+struct International<'a>(&'a str);
+
+impl Serialize for International<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("+{}", self.0))
+    }
+}
+
+impl Serialize for Message<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("messaging_product", "whatsapp")?;
+        map.serialize_entry("recipient_type", "individual")?;
+        match self.recipient {
+            Recipient::Phone(digits) => map.serialize_entry("to", &International(digits))?,
+            Recipient::UserId(id) => map.serialize_entry("recipient", id)?,
+        }
+        map.serialize_entry("type", self.kind)?;
+        map.serialize_entry(self.kind, &self.content)?;
+        write_members(&mut map, self.rest)?;
+        map.end()
+    }
+}
+
+impl Serialize for Content<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Text(text) => text.serialize(serializer),
+            Self::Media(media) => media.serialize(serializer),
+            Self::Contacts(cards) => cards.serialize(serializer),
+            Self::Template(template) => template.serialize(serializer),
+            Self::Interactive(interactive) => interactive.serialize(serializer),
+            Self::Raw(raw) => raw.serialize(serializer),
+        }
+    }
+}
+
+impl Serialize for Text<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("body", self.body)?;
+        if let Some(preview_url) = self.preview_url {
+            map.serialize_entry("preview_url", &preview_url)?;
+        }
+        write_members(&mut map, self.rest)?;
+        map.end()
+    }
+}
+
+impl Serialize for Media<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        match &self.source {
+            Source::Id(id) => map.serialize_entry("id", id)?,
+            Source::Link(link) => map.serialize_entry("link", link)?,
+        }
+        for (key, value) in [("caption", self.caption), ("filename", self.filename)] {
+            if let Some(value) = value {
+                map.serialize_entry(key, value)?;
+            }
+        }
+        write_members(&mut map, self.rest)?;
+        map.end()
+    }
+}
+
+impl Serialize for Card<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.members.iter().map(|(key, value)| (key, value)))
+    }
+}
+
+impl Serialize for CardValue<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Raw(raw) => raw.serialize(serializer),
+            Self::Phones(phones) => {
+                let mut list = serializer.serialize_seq(Some(phones.len()))?;
+                for phone in phones {
+                    list.serialize_element(&Members(phone))?;
+                }
+                list.end()
+            }
+        }
+    }
+}
+
+impl Serialize for Template<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("name", self.name)?;
+        map.serialize_entry("language", &Language { code: self.language_code, rest: self.language_rest })?;
+        if let Some(components) = &self.components {
+            map.serialize_entry("components", components)?;
+        }
+        write_members(&mut map, self.rest)?;
+        map.end()
+    }
+}
+
+struct Language<'a> {
+    code: &'a str,
+    rest: &'a [Member<'a>],
+}
+
+impl Serialize for Language<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("code", self.code)?;
+        write_members(&mut map, self.rest)?;
+        map.end()
+    }
+}
+
+impl Serialize for Component<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        if let Some(kind) = self.kind {
+            map.serialize_entry("type", kind)?;
+        }
+        write_members(&mut map, self.members)?;
+        if let Some(index) = self.index {
+            map.serialize_entry("index", index)?;
+        }
+        if let Some(parameters) = &self.parameters {
+            map.serialize_entry("parameters", parameters)?;
+        }
+        map.end()
+    }
+}
+
+/// The `currency` object.
+#[derive(serde::Serialize)]
+struct Currency<'a> {
+    fallback_value: &'a str,
+    code: &'a str,
+    amount_1000: Raw<'a>,
+}
+
+/// The `date_time` object.
+#[derive(serde::Serialize)]
+struct DateTime<'a> {
+    fallback_value: &'a str,
+}
+
+impl Serialize for Parameter<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        match self {
+            Self::Text(text) => {
+                map.serialize_entry("type", "text")?;
+                map.serialize_entry("text", text)?;
+            }
+            Self::Currency { fallback_value, code, amount_1000 } => {
+                map.serialize_entry("type", "currency")?;
+                map.serialize_entry("currency", &Currency { fallback_value, code, amount_1000 })?;
+            }
+            Self::DateTime { fallback_value, members } => {
+                if members.is_empty() {
+                    map.serialize_entry("type", "date_time")?;
+                }
+                write_members(&mut map, members)?;
+                map.serialize_entry("date_time", &DateTime { fallback_value })?;
+            }
+            Self::Media { kind, media, members } => {
+                write_members(&mut map, members)?;
+                map.serialize_entry(kind, media)?;
+            }
+            Self::Members(members) => write_members(&mut map, members)?,
+        }
+        map.end()
+    }
+}
+
+impl Serialize for Interactive<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("type", self.kind)?;
+        if let Some(header) = &self.header {
+            map.serialize_entry("header", header)?;
+        }
+        for (key, value) in [("body", self.body), ("footer", self.footer), ("action", self.action)] {
+            if let Some(value) = value {
+                map.serialize_entry(key, value)?;
+            }
+        }
+        write_members(&mut map, self.rest)?;
+        map.end()
+    }
+}
+
+impl Serialize for Header<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Raw(raw) => raw.serialize(serializer),
+            Self::Media { kind, media, members } => {
+                let mut map = serializer.serialize_map(None)?;
+                write_members(&mut map, members)?;
+                map.serialize_entry(kind, media)?;
+                map.end()
+            }
+        }
+    }
+}
+
+impl Serialize for Receipt<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("messaging_product", "whatsapp")?;
+        map.serialize_entry("status", "read")?;
+        map.serialize_entry("message_id", self.message_id)?;
+        write_members(&mut map, self.rest)?;
+        map.end()
+    }
+}

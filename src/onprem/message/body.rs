@@ -1,0 +1,48 @@
+//! A request body that is fit to be read.
+
+use std::borrow::Cow;
+
+use crate::onprem::{ErrorCode, Invalid};
+use crate::wire::{too_deep, without_nulls};
+
+/// The JSON text of a request, without `null` members.
+#[derive(Debug)]
+pub struct Body<'a> {
+    json: Cow<'a, str>,
+    nulls: Vec<String>,
+}
+
+impl<'a> Body<'a> {
+    /// Checks encoding and depth, and takes out `null` members: on-prem clients serialise unset
+    /// options as `null` and mean "not given".
+    pub fn read(bytes: &'a [u8]) -> Result<Self, Invalid> {
+        if bytes.iter().all(u8::is_ascii_whitespace) {
+            return Err(Invalid::new(ErrorCode::InvalidRequest, "the body is empty; send a JSON object"));
+        }
+        let Ok(text) = std::str::from_utf8(bytes) else {
+            return Err(Invalid::new(ErrorCode::InvalidRequest, "the body is not UTF-8; send JSON in UTF-8"));
+        };
+        if text.starts_with('\u{feff}') {
+            return Err(Invalid::new(
+                ErrorCode::InvalidRequest,
+                "the body starts with a byte order mark; send JSON in UTF-8 without one",
+            ));
+        }
+        if too_deep(text) {
+            return Err(Invalid::new(ErrorCode::InvalidRequest, "the body nests deeper than 128 levels"));
+        }
+        let mut nulls = Vec::new();
+        let json = without_nulls(text, &mut nulls).map_or(Cow::Borrowed(text), Cow::Owned);
+        Ok(Self { json, nulls })
+    }
+
+    /// The text to parse.
+    pub fn json(&self) -> &str {
+        &self.json
+    }
+
+    /// Paths of the `null` members that were taken out.
+    pub fn nulls(&self) -> &[String] {
+        &self.nulls
+    }
+}

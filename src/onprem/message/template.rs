@@ -1,0 +1,165 @@
+//! The `template` object.
+
+use super::{
+    Invalid, Media, MediaKind, each, missing, object, optional_string, required_string, string, wrong,
+};
+use crate::onprem::read::required_object;
+use crate::wire::{self, Kind, Member, Object, Path, Raw, Str};
+
+/// A template message.
+#[derive(Debug)]
+pub struct Template<'a> {
+    /// "In addition, from v2.41 and onwards, namespace will be an optional field."
+    pub namespace: Option<Str<'a>>,
+    /// The name of the template.
+    pub name: Str<'a>,
+    /// The language.
+    pub language: Language<'a>,
+    /// The components; `None` when the field was not given.
+    pub components: Option<Vec<Component<'a>>>,
+    /// Members that nobody here knows.
+    pub rest: Vec<Member<'a>>,
+}
+
+/// `template.language`
+#[derive(Debug)]
+pub struct Language<'a> {
+    /// `deterministic`, or the `fallback` that v2.27.8 removed.
+    pub policy: Option<Str<'a>>,
+    /// The code, like `en_US`.
+    pub code: Str<'a>,
+    /// Members that nobody here knows.
+    pub rest: Vec<Member<'a>>,
+}
+
+/// One component.
+#[derive(Debug)]
+pub struct Component<'a> {
+    /// Members before, between and after those below, in order.
+    pub rest: Vec<Member<'a>>,
+    /// The position of a button: a string in some clients, a number in others.
+    pub index: Option<(Str<'a>, Kind)>,
+    /// The parameters.
+    pub parameters: Option<Vec<Parameter<'a>>>,
+}
+
+/// One parameter of a component.
+#[derive(Debug)]
+pub struct Parameter<'a> {
+    /// All members but the value of its type.
+    pub rest: Vec<Member<'a>>,
+    /// The value of its type.
+    pub value: ParameterValue<'a>,
+}
+
+/// The value of a parameter, where it is not equal on both sides.
+#[derive(Debug)]
+pub enum ParameterValue<'a> {
+    /// Text, currency, payload, coupon code, action, …: among the other members.
+    Same,
+    /// A date: Cloud shows the fallback text.
+    DateTime {
+        /// The text that is shown.
+        fallback_value: Str<'a>,
+        /// Whether there was more than the fallback text.
+        had_parts: bool,
+    },
+    /// A file.
+    Media(Media<'a>),
+}
+
+impl<'a> Template<'a> {
+    /// Reads the template in `raw`.
+    pub(super) fn parse(raw: Raw<'a>, path: Path<'_>) -> Result<Self, Invalid> {
+        let mut object = object(raw, path)?;
+        let namespace = optional_string(&mut object, "namespace", path)?;
+        let name = required_string(&mut object, "name", path)?;
+        let language = Language::parse(&mut object, path)?;
+        let components = object
+            .take("components")
+            .map(|raw| each(raw, path.key("components"), Component::parse))
+            .transpose()?;
+        Ok(Self { namespace, name, language, components, rest: object.into_members() })
+    }
+}
+
+impl<'a> Language<'a> {
+    fn parse(template: &mut Object<'a>, path: Path<'_>) -> Result<Self, Invalid> {
+        let here = path.key("language");
+        let mut object = required_object(template, "language", path)?;
+        let policy = policy(&mut object, here)?;
+        let code = required_string(&mut object, "code", here)?;
+        Ok(Self { policy, code, rest: object.into_members() })
+    }
+}
+
+/// "The only supported option is deterministic"; `fallback` was taken until v2.27.8 and old
+/// clients still send it.
+pub(super) fn policy<'a>(language: &mut Object<'a>, path: Path<'_>) -> Result<Option<Str<'a>>, Invalid> {
+    let policy = optional_string(language, "policy", path)?;
+    match policy.as_deref() {
+        None | Some("deterministic" | "fallback") => Ok(policy),
+        Some(_) => Err(wrong(path.key("policy"), "must be \"deterministic\"")),
+    }
+}
+
+impl<'a> Component<'a> {
+    fn parse(raw: Raw<'a>, path: Path<'_>) -> Result<Self, Invalid> {
+        let mut object = object(raw, path)?;
+        match object.get("type") {
+            Some(kind) => string(kind, path.key("type"))?,
+            None => return Err(missing(path.key("type"))),
+        };
+        let index = object.take("index").map(|raw| index(raw, path.key("index"))).transpose()?;
+        let parameters = object
+            .take("parameters")
+            .map(|raw| each(raw, path.key("parameters"), Parameter::parse))
+            .transpose()?;
+        Ok(Self { rest: object.into_members(), index, parameters })
+    }
+}
+
+fn index<'a>(raw: Raw<'a>, path: Path<'_>) -> Result<(Str<'a>, Kind), Invalid> {
+    match wire::kind(raw) {
+        Kind::String => Ok((string(raw, path)?, Kind::String)),
+        Kind::Number => Ok((Str::from(raw.get()), Kind::Number)),
+        Kind::Null | Kind::Bool | Kind::Array | Kind::Object => {
+            Err(wrong(path, "must be the position of the button, \"0\" to \"9\""))
+        }
+    }
+}
+
+impl<'a> Parameter<'a> {
+    fn parse(raw: Raw<'a>, path: Path<'_>) -> Result<Self, Invalid> {
+        let mut object = object(raw, path)?;
+        let name = match object.get("type") {
+            Some(kind) => string(kind, path.key("type"))?,
+            None => return Err(missing(path.key("type"))),
+        };
+        let value = match &*name {
+            "date_time" => date_time(&mut object, path)?,
+            "image" | "document" | "video" => match (object.take(&name), MediaKind::from_name(&name)) {
+                (Some(raw), Some(kind)) => ParameterValue::Media(Media::parse(kind, raw, path.key(&name))?),
+                (None, _) | (Some(_), None) => return Err(missing(path.key(&name))),
+            },
+            "text" => {
+                check_text(&object, path)?;
+                ParameterValue::Same
+            }
+            _ => ParameterValue::Same,
+        };
+        Ok(Self { rest: object.into_members(), value })
+    }
+}
+
+fn check_text(object: &Object<'_>, path: Path<'_>) -> Result<(), Invalid> {
+    let here = path.key("text");
+    string(object.get("text").ok_or_else(|| missing(here))?, here).map(drop)
+}
+
+fn date_time<'a>(parameter: &mut Object<'a>, path: Path<'_>) -> Result<ParameterValue<'a>, Invalid> {
+    let here = path.key("date_time");
+    let mut object = required_object(parameter, "date_time", path)?;
+    let fallback_value = required_string(&mut object, "fallback_value", here)?;
+    Ok(ParameterValue::DateTime { fallback_value, had_parts: !object.members().is_empty() })
+}

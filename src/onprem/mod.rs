@@ -1,0 +1,11 @@
+//! The On-Premises wire format: what clients send to us and what they read from us.
+//!
+//! Pure: serde only. Nothing here knows that a Cloud API exists.
+
+pub mod error;
+pub mod message;
+mod read;
+pub mod reply;
+pub mod users;
+
+pub use error::{ErrorCode, Invalid};

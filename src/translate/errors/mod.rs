@@ -1,0 +1,220 @@
+//! Cloud errors -> on-prem errors: one table, one documented fallback.
+//!
+//! Meta publishes no mapping. [`table`] gives each row the reason it rests on; code 100, which Graph
+//! uses for everything about parameters, is told apart by its text in [`parameter`].
+
+mod parameter;
+pub mod table;
+
+use super::options::{Options, UndeliverableAs};
+use crate::cloud::GraphError;
+use crate::onprem::ErrorCode;
+use table::{CLOUD_TO_ONPREM, Class, Row};
+
+/// `details` stays one line that fits a log and a database column.
+const DETAILS_LENGTH: usize = 500;
+
+/// The kind of call that failed; a few codes mean different things on different ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Endpoint {
+    /// Messages and read receipts.
+    Messages,
+    /// Media.
+    Media,
+    /// Registration, two-step verification.
+    Account,
+    /// Everything else.
+    Other,
+}
+
+/// An answer of Graph that is not a success.
+#[derive(Clone, Copy, Debug)]
+pub struct CloudFailure<'a> {
+    /// Its HTTP status.
+    pub http: u16,
+    /// Its body.
+    pub body: &'a [u8],
+    /// Its `Retry-After`, in seconds.
+    pub retry_after: Option<u32>,
+    /// What was called.
+    pub endpoint: Endpoint,
+    /// The number in whose name; an error about this very object is a fault of the configuration.
+    pub phone_number_id: &'a str,
+}
+
+/// The on-prem error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OnpremError {
+    /// The on-prem code.
+    pub code: ErrorCode,
+    /// The HTTP status.
+    pub http: u16,
+    /// What clients see in `details`.
+    pub details: String,
+    /// Seconds for `Retry-After`, for errors that pass by themselves.
+    pub retry_after: Option<u32>,
+    /// Who can do something about it.
+    pub class: Class,
+    /// Cloud's code, if the answer was a Graph error.
+    pub cloud_code: Option<i64>,
+    /// Cloud's trace id, for the log.
+    pub trace: Option<String>,
+    /// Whether the table had no row for the code.
+    pub is_unmapped: bool,
+}
+
+/// Turns a Cloud failure into the on-prem error with the same meaning.
+///
+/// Rule   error.code                Status translated
+/// Onprem client error codes
+/// Cloud  error codes
+/// Golden errors/*
+pub fn error_to_onprem(failure: &CloudFailure<'_>, options: &Options) -> OnpremError {
+    let Some(error) = GraphError::parse(failure.body) else {
+        return without_graph_error(failure);
+    };
+    let verdict = verdict(&error, failure, options);
+    OnpremError {
+        code: verdict.code,
+        http: verdict.http,
+        details: details(&error, options),
+        retry_after: retry_after(&verdict, failure),
+        class: verdict.class,
+        cloud_code: Some(error.code),
+        trace: error.trace,
+        is_unmapped: verdict.is_unmapped,
+    }
+}
+
+/// What an error becomes, before its text.
+struct Verdict {
+    code: ErrorCode,
+    http: u16,
+    class: Class,
+    /// Seconds that Cloud documents for this limit, where it documents any.
+    wait: Option<u32>,
+    is_unmapped: bool,
+}
+
+impl Verdict {
+    fn new(code: ErrorCode, http: u16, class: Class) -> Self {
+        Self { code, http, class, wait: None, is_unmapped: false }
+    }
+}
+
+impl From<&Row> for Verdict {
+    fn from(row: &Row) -> Self {
+        Self { wait: row.wait, ..Self::new(row.onprem, row.http, row.class) }
+    }
+}
+
+fn verdict(error: &GraphError, failure: &CloudFailure<'_>, options: &Options) -> Verdict {
+    let text = format!("{} {}", error.message, error.details.as_deref().unwrap_or_default());
+    // Faults of the token that the operator gave us: never a 401, which would start the client's
+    // login over and over.
+    let is_token_fault = text.contains("appsecret_proof") || text.contains("valid app ID");
+    if is_token_fault && matches!(error.code, 100 | 190 | 200) {
+        return Verdict::new(ErrorCode::InternalError, 500, Class::Operator);
+    }
+    let is_own_number = names_object(&text, failure.phone_number_id);
+    match (error.code, failure.endpoint) {
+        (100, _) if is_own_number => Verdict::new(ErrorCode::ServiceNotReady, 503, Class::Operator),
+        (100, endpoint) => parameter::verdict(&text, error.subcode, endpoint),
+        (131_026, _) if options.undeliverable_as == UndeliverableAs::UserNotValid => {
+            Verdict::new(ErrorCode::UserNotValid, 400, Class::Recipient)
+        }
+        (33, Endpoint::Media | Endpoint::Account | Endpoint::Other) => {
+            Verdict::new(ErrorCode::ResourceNotFound, 404, Class::Operator)
+        }
+        (131_031, Endpoint::Account) => Verdict::new(ErrorCode::AccessDenied, 403, Class::Fix),
+        (code, _) => from_table(code, failure.http),
+    }
+}
+
+/// Whether `text` says that the object `id` does not exist.
+fn names_object(text: &str, id: &str) -> bool {
+    !id.is_empty() && text.contains("does not exist") && text.contains(&format!("'{id}'"))
+}
+
+fn from_table(code: i64, http: u16) -> Verdict {
+    match table::row_of(code) {
+        Some(row) => Verdict::from(row),
+        // Anything else: the class of the HTTP status is all that is known.
+        None if http == 429 => {
+            Verdict { is_unmapped: true, ..Verdict::new(ErrorCode::TooManyRequests, 429, Class::Retry) }
+        }
+        None if http >= 500 => {
+            Verdict { is_unmapped: true, ..Verdict::new(ErrorCode::InternalError, 500, Class::Retry) }
+        }
+        None => Verdict { is_unmapped: true, ..Verdict::new(ErrorCode::GenericError, 400, Class::Fix) },
+    }
+}
+
+/// HTML from the edge, other JSON, nothing: the status is all there is, and on a 5xx nobody knows
+/// whether the message was taken.
+fn without_graph_error(failure: &CloudFailure<'_>) -> OnpremError {
+    let http = failure.http;
+    let (code, status, class, advice) = match http {
+        429 => (ErrorCode::TooManyRequests, 429, Class::Retry, "it was not taken; send it again later"),
+        500.. => (
+            ErrorCode::InternalError,
+            500,
+            Class::Retry,
+            "the message may have been sent: check its status before sending it again",
+        ),
+        _ => (
+            ErrorCode::InternalError,
+            500,
+            Class::Operator,
+            "is cloud.base_url right, and nothing in between?",
+        ),
+    };
+    let verdict = Verdict::new(code, status, class);
+    OnpremError {
+        code,
+        http: status,
+        details: format!("Cloud answered HTTP {http} without a Graph error; {advice}"),
+        retry_after: retry_after(&verdict, failure),
+        class,
+        cloud_code: None,
+        trace: None,
+        is_unmapped: false,
+    }
+}
+
+/// `Retry-After` goes with every 429 and 503: Cloud's own, else what its limit documents, else 1 s.
+fn retry_after(verdict: &Verdict, failure: &CloudFailure<'_>) -> Option<u32> {
+    matches!(verdict.http, 429 | 503).then(|| failure.retry_after.or(verdict.wait).unwrap_or(1))
+}
+
+/// Cloud's own words on one line, then its code and trace id: several Cloud codes fold into one
+/// on-prem code, and the text is the only place where the difference survives.
+fn details(error: &GraphError, options: &Options) -> String {
+    let text = error.details.as_deref().unwrap_or(&error.message);
+    let mut line = String::with_capacity(text.len());
+    for word in text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()) {
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    if line.chars().count() > DETAILS_LENGTH {
+        line = line.chars().take(DETAILS_LENGTH - 1).chain(['…']).collect();
+    }
+    if options.expose_cloud_code {
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(&match &error.trace {
+            Some(trace) => format!("(cloud {}, trace {trace})", error.code),
+            None => format!("(cloud {})", error.code),
+        });
+    }
+    line
+}
+
+/// Every row whose Cloud code is `code`, and every row that becomes on-prem `code`.
+pub fn explain(code: i64) -> (Option<&'static Row>, Vec<&'static Row>) {
+    let onprem = CLOUD_TO_ONPREM.iter().filter(|row| i64::from(row.onprem.code()) == code).collect();
+    (table::row_of(code), onprem)
+}

@@ -1,0 +1,89 @@
+//! Media objects, wherever they stand.
+
+use std::borrow::Cow;
+
+use super::{MessageError, Work};
+use crate::cloud::message as cloud;
+use crate::onprem::message::{Link, Media, Source, strip_provider};
+use crate::translate::media_refs::Resolved;
+use crate::translate::rules::Rule;
+
+/// Translates the media object at `path`.
+///
+/// Rule   media.caption, media.filename, media.empty-field      Status dropped
+/// Onprem messages reference, "media" object
+/// Cloud  messages reference, "media" object; other fields are refused as unexpected keys
+/// Golden messages/audio/caption, messages/image/filename, messages/image/empty_link
+pub(super) fn to_cloud<'a>(
+    media: &'a Media<'a>,
+    path: &str,
+    work: &mut Work<'_, 'a>,
+) -> Result<cloud::Media<'a>, MessageError> {
+    let source = match &media.source {
+        Source::Id(id) => cloud::Source::Id(Cow::Borrowed(id)),
+        Source::Link(link) => link_to_cloud(link, path, work)?,
+    };
+    for name in &media.empty {
+        work.notes.add(Rule::MediaEmptyField, format_args!("{path}.{name}"), "left out: it is empty");
+    }
+    let kind = media.kind.name();
+    if media.caption.is_some() && !media.kind.takes_caption() {
+        work.notes.add(
+            Rule::MediaCaption,
+            format_args!("{path}.caption"),
+            format_args!("left out: {kind} has no caption"),
+        );
+    }
+    if media.filename.is_some() && !media.kind.takes_filename() {
+        work.notes.add(
+            Rule::MediaFilename,
+            format_args!("{path}.filename"),
+            format_args!("left out: {kind} has no file name"),
+        );
+    }
+    Ok(cloud::Media {
+        source,
+        caption: media.caption.as_deref().filter(|_| media.kind.takes_caption()),
+        filename: media.filename.as_deref().filter(|_| media.kind.takes_filename()),
+        rest: &media.rest,
+    })
+}
+
+/// A link that was resolved becomes the id; one without a provider may go as it is.
+///
+/// Rule   media.provider, media.provider-prefix, media.resolved
+/// Onprem messages reference, "provider"; `the-provider-name/protocol://the-url`
+/// Cloud  messages reference, "link" and "id"
+/// Golden messages/document/link_provider, messages/video/link_provider_prefix
+fn link_to_cloud<'a>(
+    link: &'a Link<'a>,
+    path: &str,
+    work: &mut Work<'_, 'a>,
+) -> Result<cloud::Source<'a>, MessageError> {
+    if let Some(provider) = &link.provider {
+        work.notes.add(
+            Rule::MediaProvider,
+            format_args!("{path}.provider"),
+            format_args!("the file is fetched with the credentials of \"{provider}\""),
+        );
+    }
+    if strip_provider(&link.written).0.is_some() {
+        work.notes.add(
+            Rule::MediaProviderPrefix,
+            format_args!("{path}.link"),
+            format_args!("{} -> {}", link.written, link.url()),
+        );
+    }
+    match (work.resolved.next(), &link.provider) {
+        (Some(Resolved::Id(id)), _) => {
+            work.notes.add(
+                Rule::MediaResolved,
+                format_args!("{path}.link"),
+                format_args!("-> {path}.id \"{id}\""),
+            );
+            Ok(cloud::Source::Id(Cow::Borrowed(id)))
+        }
+        (Some(Resolved::Link) | None, None) => Ok(cloud::Source::Link(&link.written)),
+        (Some(Resolved::Link) | None, Some(_)) => Err(MessageError::Unresolved { path: path.to_owned() }),
+    }
+}

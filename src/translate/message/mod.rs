@@ -1,0 +1,158 @@
+//! On-prem message -> Cloud message.
+
+mod contacts;
+mod hsm;
+mod interactive;
+mod media;
+mod template;
+mod text;
+
+use thiserror::Error;
+
+use super::media_refs::Resolved;
+use super::notes::Notes;
+use super::rules::Rule;
+use crate::cloud::message as cloud;
+use crate::onprem::message::{Address, Body, Content, Message, Receipt};
+use crate::onprem::{ErrorCode, Invalid};
+
+/// Why a checked message cannot be sent.
+#[derive(Debug, Error)]
+pub enum MessageError {
+    /// The client can mend it.
+    #[error("{}", .0.details)]
+    Invalid(Invalid),
+    /// The caller did not resolve a file that only a provider's credentials open.
+    #[error("{path}: the media provider's file was not resolved")]
+    Unresolved {
+        /// Where the link stands.
+        path: String,
+    },
+}
+
+/// What one translation works with.
+struct Work<'n, 'r> {
+    notes: &'n mut Notes,
+    resolved: std::slice::Iter<'r, Resolved>,
+    namespace: Option<&'n str>,
+}
+
+/// Translates `message`, whose links were resolved into `resolved` in the order of
+/// [`media_refs`](super::media_refs()). `namespace` is the one that the number expects, if any.
+pub fn message_to_cloud<'a>(
+    message: &'a Message<'a>,
+    body: &Body<'_>,
+    resolved: &'a [Resolved],
+    namespace: Option<&str>,
+    notes: &mut Notes,
+) -> Result<cloud::Message<'a>, MessageError> {
+    for path in body.nulls() {
+        notes.add(Rule::NullField, path, "null left out: on-prem clients write unset options that way");
+    }
+    envelope(message, notes);
+    let recipient = recipient(message, notes);
+    let mut work = Work { notes, resolved: resolved.iter(), namespace };
+    let mut kind = message.type_name();
+    let content = match &message.content {
+        Content::Text(text) => text::to_cloud(text, message.preview_url, &mut work),
+        Content::Media(media) => cloud::Content::Media(media::to_cloud(media, media.kind.name(), &mut work)?),
+        Content::Contacts(cards) => contacts::to_cloud(cards, &mut work),
+        Content::Hsm(hsm) => {
+            kind = "template";
+            cloud::Content::Template(hsm::to_cloud(hsm, &mut work)?)
+        }
+        Content::Template(template) => cloud::Content::Template(template::to_cloud(template, &mut work)?),
+        Content::Interactive(interactive) => {
+            cloud::Content::Interactive(interactive::to_cloud(interactive, &mut work)?)
+        }
+        Content::Location(raw) | Content::Reaction(raw) | Content::Other(raw) => cloud::Content::Raw(raw),
+    };
+    Ok(cloud::Message { recipient, kind, content, rest: &message.rest })
+}
+
+/// Turns a read receipt into Cloud's form, which has the same endpoint as messages.
+///
+/// Rule   receipt.read              Status translated
+/// Onprem messages reference, mark messages as read
+/// Cloud  messages reference, `status`
+/// Golden receipts/read/put
+pub fn receipt_to_cloud<'a>(message_id: &'a str, notes: &mut Notes) -> cloud::Receipt<'a> {
+    notes.add(Rule::ReadReceipt, "status", "PUT with a status -> POST with status and message_id");
+    cloud::Receipt { message_id, rest: &[] }
+}
+
+impl<'a> From<&'a Receipt<'a>> for cloud::Receipt<'a> {
+    fn from(receipt: &'a Receipt<'a>) -> Self {
+        Self { message_id: &receipt.message_id, rest: &receipt.rest }
+    }
+}
+
+/// Writes the envelope out in full and takes out what only on-prem knows.
+///
+/// Rule   message.envelope, message.default-type, message.ttl, message.other-content
+/// Onprem messages reference, parameters
+/// Cloud  messages reference, "message" object
+/// Golden messages/text/minimal, messages/text/no_type, messages/text/ttl, messages/text/other_content
+fn envelope(message: &Message<'_>, notes: &mut Notes) {
+    if message.named_type.is_none() {
+        notes.add(Rule::DefaultType, "type", "missing, so \"text\"");
+    }
+    if !message.is_cloud_envelope {
+        notes.add(Rule::Envelope, "messaging_product", "added, with recipient_type and type written out");
+    }
+    if message.has_ttl {
+        notes.add(Rule::Ttl, "ttl", "left out: Cloud's time to live cannot be set per message");
+    }
+    for name in &message.other_content {
+        notes.add(
+            Rule::OtherContent,
+            name,
+            format_args!("left out: the message is of type {}", message.type_name()),
+        );
+    }
+    // A preview can only be asked of a text; elsewhere the flag says nothing.
+    if message.preview_url.is_some() && !matches!(message.content, Content::Text(_)) {
+        notes.add(Rule::PreviewUrl, "preview_url", "left out: only texts have previews");
+    }
+}
+
+/// Names the recipient so that Cloud cannot mistake it.
+///
+/// Rule   to.plus, to.punctuation, to.user-id
+/// Onprem messages reference, "to"
+/// Cloud  send messages guide, "Phone Number Formats"; business-scoped user ids
+/// Golden messages/text/minimal, messages/text/to_punctuation, messages/text/to_user_id
+fn recipient<'a>(message: &'a Message<'a>, notes: &mut Notes) -> cloud::Recipient<'a> {
+    let input = &message.recipient.input;
+    match &message.recipient.address {
+        Address::Phone(digits) => {
+            if !input.starts_with('+') {
+                notes.add(Rule::RecipientPlus, "to", format_args!("{input} -> +{digits}"));
+            }
+            if input.bytes().any(|byte| !byte.is_ascii_digit() && byte != b'+') {
+                notes.add(Rule::RecipientPunctuation, "to", format_args!("{input} -> +{digits}"));
+            }
+            cloud::Recipient::Phone(digits)
+        }
+        Address::UserId => {
+            notes.add(Rule::RecipientUserId, "to", "sent as recipient: a business-scoped user id");
+            cloud::Recipient::UserId(input)
+        }
+    }
+}
+
+impl Work<'_, '_> {
+    /// "A template's namespace must be the namespace associated with the WABA that owns the phone
+    /// number. Otherwise, the message will fail to send": checked when the operator named one.
+    fn check_namespace(&self, given: &str, path: &str) -> Result<(), MessageError> {
+        match self.namespace {
+            Some(expected) if !given.is_empty() && given != expected => {
+                Err(MessageError::Invalid(Invalid::new(
+                    ErrorCode::ParameterInvalid,
+                    format!("{path} is not the namespace of this number's WhatsApp Business Account"),
+                )))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+}

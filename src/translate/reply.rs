@@ -1,0 +1,96 @@
+//! Cloud's answer to a message -> the on-prem answer.
+
+use thiserror::Error;
+
+use super::notes::Notes;
+use super::options::{Options, WaId};
+use super::rules::Rule;
+use crate::cloud::reply::Reply;
+use crate::onprem::error::Meta;
+use crate::onprem::reply::{MessageReply, SentContact, SentMessage};
+
+/// "Message has been held because quality assessment is pending": on-prem's words, which exist
+/// only when a message is held.
+const HELD: &str = "Message has been held because quality assessment is pending";
+
+/// What was sent, as far as the answer needs it.
+#[derive(Clone, Copy, Debug)]
+pub struct Sent<'a> {
+    /// `to` in the client's own spelling.
+    pub input: &'a str,
+    /// Its digits, when it is a phone number.
+    pub digits: Option<&'a str>,
+}
+
+/// A 2xx answer that names no message: it may have been sent all the same.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("Cloud answered without a message id: {0}")]
+pub struct UnusableReply(pub String);
+
+/// Writes the on-prem answer for Cloud's `body` into `out`.
+///
+/// Rule   reply.envelope, reply.input, reply.wa-id, reply.message-status   Status translated
+/// Onprem messages reference, response
+/// Cloud  messages reference, successful response; send messages guide, response parameters
+/// Golden replies/*
+pub fn reply_to_onprem(
+    body: &[u8],
+    sent: Option<Sent<'_>>,
+    options: &Options,
+    version: &str,
+    notes: &mut Notes,
+) -> Result<Vec<u8>, UnusableReply> {
+    let reply: Reply<'_> = serde_json::from_slice(body).map_err(|error| UnusableReply(error.to_string()))?;
+    let message = reply
+        .messages
+        .first()
+        .filter(|message| !message.id.is_empty())
+        .ok_or_else(|| UnusableReply("no messages[0].id".to_owned()))?;
+    let contact = reply.contacts.first();
+    notes.add(Rule::ReplyEnvelope, "messaging_product", "left out, and meta added");
+    let cloud_input = contact.and_then(|contact| contact.input.as_deref());
+    let input = sent.map(|sent| sent.input).or(cloud_input).unwrap_or_default();
+    if cloud_input.is_some_and(|cloud| cloud != input) {
+        notes.add(Rule::ReplyInput, "contacts[0].input", "the client's own spelling");
+    }
+    // Cloud's own examples show a WhatsApp id with a plus sign; clients expect digits.
+    let cloud_wa_id =
+        contact.and_then(|contact| contact.wa_id.as_deref()).map(|id| id.strip_prefix('+').unwrap_or(id));
+    let user_id = contact.and_then(|contact| contact.user_id.as_deref());
+    let wa_id = match (options.wa_id, sent.and_then(|sent| sent.digits)) {
+        (WaId::AsSent, Some(digits)) => Some(digits),
+        (WaId::AsSent, None) | (WaId::AsCloud, _) => cloud_wa_id.or(user_id),
+    };
+    if wa_id != contact.and_then(|contact| contact.wa_id.as_deref()) {
+        notes.add(Rule::ReplyWaId, "contacts[0].wa_id", wa_id.unwrap_or_default());
+    }
+    let message_status = held(message.message_status.as_deref(), notes);
+    let onprem = MessageReply {
+        messages: [SentMessage { id: &message.id, message_status }],
+        contacts: [SentContact { input, wa_id }],
+        meta: Meta::stable(version),
+    };
+    serde_json::to_vec(&onprem).map_err(|error| UnusableReply(error.to_string()))
+}
+
+/// `accepted` has no on-prem form; held and paused messages are "held".
+fn held<'a>(status: Option<&'a str>, notes: &mut Notes) -> Option<&'a str> {
+    let status = status?;
+    let onprem = match status {
+        "accepted" => None,
+        "held_for_quality_assessment" | "paused" => Some(HELD),
+        other => return Some(other),
+    };
+    notes.add(
+        Rule::ReplyMessageStatus,
+        "messages[0].message_status",
+        onprem.unwrap_or("left out: the message is not held"),
+    );
+    onprem
+}
+
+/// Checks Cloud's answer to a read receipt.
+pub fn receipt_reply_to_onprem(body: &[u8]) -> Result<(), UnusableReply> {
+    let reply: Reply<'_> = serde_json::from_slice(body).map_err(|error| UnusableReply(error.to_string()))?;
+    if reply.success { Ok(()) } else { Err(UnusableReply("no success".to_owned())) }
+}

@@ -1,0 +1,223 @@
+//! Every difference between the two APIs that we handle, as data.
+//!
+//! The list feeds the notes of `prembridge translate`, the counters of the metrics listener and
+//! the tables in the README; `tests/golden.rs` demands a golden case for each entry.
+
+/// What happens to the client's intention.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// Carried over in another form.
+    Translated,
+    /// Answered by us, because Cloud has no such thing.
+    Emulated,
+    /// Left out, because Cloud has no place for it and the message means the same without it.
+    Dropped,
+    /// Refused with an on-prem error, because the message would mean something else without it.
+    Refused,
+}
+
+/// One difference.
+#[derive(Debug)]
+pub struct RuleInfo {
+    /// The rule.
+    pub rule: Rule,
+    /// Its name in notes, metrics and golden cases.
+    pub id: &'static str,
+    /// What it does, in one sentence.
+    pub summary: &'static str,
+    /// What happens to the client's intention.
+    pub status: Status,
+    /// Where the on-prem side is documented.
+    pub onprem_doc: &'static str,
+    /// Where the Cloud side is documented.
+    pub cloud_doc: &'static str,
+}
+
+macro_rules! rules {
+    ($($name:ident: $id:literal, $status:ident, $summary:literal, $onprem:literal, $cloud:literal;)+) => {
+        /// A difference that we handle; `RULES` describes each.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[repr(u8)]
+        pub enum Rule {
+            $(#[doc = $summary] $name,)+
+        }
+
+        /// Every rule, in the order of the documentation.
+        pub const RULES: &[RuleInfo] = &[
+            $(RuleInfo {
+                rule: Rule::$name,
+                id: $id,
+                summary: $summary,
+                status: Status::$status,
+                onprem_doc: $onprem,
+                cloud_doc: $cloud,
+            },)+
+        ];
+
+        impl Rule {
+            /// Its name in notes, metrics and golden cases.
+            pub const fn id(self) -> &'static str {
+                match self { $(Rule::$name => $id,)+ }
+            }
+        }
+    };
+}
+
+rules! {
+    Envelope: "message.envelope", Translated,
+        "Adds `messaging_product`, and writes `recipient_type` and `type` out.",
+        "Messages, parameters", "Messages, \"message\" object";
+    DefaultType: "message.default-type", Translated,
+        "A message without `type` is a text.",
+        "Messages, `type`: \"the default is text\"", "Messages, `type`";
+    NullField: "message.null-field", Dropped,
+        "Takes out members that are `null`: on-prem clients write unset options that way.",
+        "client libraries serialise unset options as null", "no field is documented to take null";
+    OtherContent: "message.other-content", Dropped,
+        "Leaves out content of another type than the message's.",
+        "Messages, \"required when type=…\"", "Messages, one object named like `type`";
+    Ttl: "message.ttl", Dropped,
+        "Leaves `ttl` out: Cloud's time to live is fixed or set on the template.",
+        "Messages, `ttl` (v2.23)", "no counterpart";
+    RecipientPlus: "to.plus", Translated,
+        "Puts `+` in front of a number, because Cloud prepends the business's country code to one without.",
+        "Messages, `to`: WhatsApp id or phone number", "Send messages, \"Phone Number Formats\"";
+    RecipientPunctuation: "to.punctuation", Translated,
+        "Takes blanks, hyphens, dots and brackets out of a number.",
+        "Messages, `to`", "Send messages, \"Phone Number Formats\"";
+    RecipientUserId: "to.user-id", Translated,
+        "Sends a business-scoped user id as `recipient`.",
+        "no counterpart: learnt from callbacks", "Business-scoped user IDs";
+    RecipientGroup: "to.group", Refused,
+        "Refuses group recipients: on-prem groups have no counterpart.",
+        "Messages, `recipient_type`: group", "no counterpart";
+    PreviewUrl: "text.preview-url", Translated,
+        "Moves the top-level `preview_url` into the `text` object.",
+        "Messages, `preview_url` (On-Premises only)", "Messages, \"text\" object, `preview_url`";
+    MediaProvider: "media.provider", Refused,
+        "A file behind a media provider has to be fetched with its credentials and uploaded.",
+        "Messages, media object, `provider` (On-Premises only)", "no counterpart";
+    MediaProviderPrefix: "media.provider-prefix", Translated,
+        "Takes `provider-name/` off the front of a link.",
+        "Messages, examples: `the-provider-name/protocol://the-url`", "Messages, media object, `link`";
+    MediaResolved: "media.resolved", Translated,
+        "Replaces a link by the id under which its file was uploaded.",
+        "Messages, media object, `link`", "Media, upload";
+    MediaCaption: "media.caption", Dropped,
+        "Leaves a caption out where neither API shows one (audio, sticker).",
+        "Messages, media object: \"do not use with audio or sticker media\"",
+        "Messages, media object; Cloud refuses it as an unexpected key";
+    MediaFilename: "media.filename", Dropped,
+        "Leaves a file name out where neither API shows one (all but documents).",
+        "Messages, media object: \"use only with document media\"", "Messages, media object";
+    MediaEmptyField: "media.empty-field", Dropped,
+        "Leaves an empty `id`, `link`, `caption` or `filename` out.",
+        "client libraries send empty strings for what is not given", "Messages, media object";
+    ContactWaIdSlip: "contacts.wa-id", Translated,
+        "Calls `wa-id`, as in Meta's own on-prem sample, `wa_id`.",
+        "Messages, example of a contacts object", "Messages, \"contacts\" object, `phones`";
+    ContactEmptyList: "contacts.empty-list", Dropped,
+        "Leaves empty lists out of a card.",
+        "Messages, contacts object", "Messages, \"contacts\" object";
+    HsmTemplate: "hsm.template", Translated,
+        "Sends an hsm as a template with one body component.",
+        "Messages, hsm object (deprecated with v2.39)", "Messages, \"template\" object";
+    HsmNamespace: "hsm.namespace", Dropped,
+        "Leaves the namespace out, after comparing it with the configured one.",
+        "Messages, hsm object, `namespace`", "only used for On-Premises API";
+    HsmText: "hsm.text", Translated,
+        "Turns a parameter's `default` into a text parameter.",
+        "Localizable Parameters, `default`", "Messages, parameter object, `text`";
+    HsmCurrency: "hsm.currency", Translated,
+        "Renames `currency_code` to `code` and `default` to `fallback_value`.",
+        "Localizable Parameters, `currency`", "Messages, currency object";
+    HsmDateTime: "hsm.date-time", Translated,
+        "Sends the default text of a date: Cloud never localizes dates.",
+        "Localizable Parameters, `date_time`", "Messages, date_time object: \"we always use the fallback value\"";
+    HsmFallbackLanguage: "hsm.fallback-language", Translated,
+        "Takes the language from `fallback`, or from `fallback_lg` and `fallback_lc`.",
+        "Messages, hsm object before v2.17", "Messages, template language";
+    TemplateNamespace: "template.namespace", Dropped,
+        "Leaves the namespace out, after comparing it with the configured one.",
+        "Messages, template object, `namespace` (optional from v2.41)", "only used for On-Premises API";
+    LanguagePolicy: "template.language-policy", Dropped,
+        "Leaves the language policy out: Cloud always takes the language that is named.",
+        "Language, policy options (`fallback` removed with v2.27.8)", "Messages, template language";
+    ButtonIndex: "template.button-index", Translated,
+        "Writes the position of a button as a string.",
+        "Messages, example: `\"index\": 0`", "Messages, template examples: `\"index\": \"0\"`";
+    TemplateDateTime: "template.date-time", Dropped,
+        "Keeps only the fallback text of a date: Cloud never localizes dates.",
+        "Localizable Parameters, `date_time`", "Messages, date_time object: \"we always use the fallback value\"";
+    ActionString: "interactive.action-string", Translated,
+        "Unpacks an action that was sent as a string with JSON in it.",
+        "seen in real clients", "Messages, \"interactive\" object, `action`";
+    HeaderCase: "interactive.header-case", Translated,
+        "Calls `Header`, as in Meta's own sample, `header`.",
+        "Messages, multi-product example", "Messages, \"interactive\" object, `header`";
+    ReadReceipt: "receipt.read", Translated,
+        "Sends `PUT /v1/messages/{id}` as a read receipt.",
+        "Messages, mark as read", "Messages, `status: read`";
+    ReplyEnvelope: "reply.envelope", Translated,
+        "Takes `messaging_product` out of the answer and puts `meta` in.",
+        "Messages, response", "Messages, successful response";
+    ReplyInput: "reply.input", Translated,
+        "Gives the client its own spelling of the recipient back.",
+        "Messages, response, `contacts[].input`", "Messages, response, `contacts[].input`";
+    ReplyWaId: "reply.wa-id", Translated,
+        "Gives the WhatsApp id as digits, by default those that the client sent.",
+        "Messages, response, `contacts[].wa_id`", "Send messages, response parameters: \"may not match input value\"";
+    ReplyMessageStatus: "reply.message-status", Translated,
+        "Shows a message status only when the message is held, in on-prem's words.",
+        "Messages, response: \"this property will only exist if the message is held\"",
+        "Messages, response, `message_status`";
+    ErrorCode: "error.code", Translated,
+        "Turns a Cloud error into the on-prem error with the same meaning.",
+        "Client Error Codes", "Error Codes";
+}
+
+/// A set of rules, as one word.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RuleSet(u64);
+
+const _: () = assert!(RULES.len() <= 64, "a rule set is one 64-bit word");
+
+impl RuleSet {
+    /// Adds `rule`.
+    pub fn insert(&mut self, rule: Rule) {
+        self.0 |= 1 << rule as u8;
+    }
+
+    /// Whether `rule` is in it.
+    pub fn contains(self, rule: Rule) -> bool {
+        self.0 & (1 << rule as u8) != 0
+    }
+
+    /// The rules in it, in order.
+    pub fn iter(self) -> impl Iterator<Item = &'static RuleInfo> {
+        RULES.iter().filter(move |info| self.contains(info.rule))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_unique_and_the_table_is_in_order() {
+        for (at, info) in RULES.iter().enumerate() {
+            assert_eq!(info.rule as usize, at);
+            assert_eq!(info.rule.id(), info.id);
+            assert!(RULES.iter().filter(|other| other.id == info.id).count() == 1, "{}", info.id);
+            assert!(info.summary.ends_with('.'), "{}", info.id);
+        }
+    }
+
+    #[test]
+    fn sets_hold_what_was_put_in() {
+        let mut set = RuleSet::default();
+        set.insert(Rule::ErrorCode);
+        set.insert(Rule::Envelope);
+        assert_eq!(set.iter().map(|info| info.id).collect::<Vec<_>>(), ["message.envelope", "error.code"]);
+    }
+}

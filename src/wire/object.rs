@@ -1,0 +1,151 @@
+//! A JSON object as its members, in order.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
+use serde::ser::{Serialize, SerializeMap, Serializer};
+
+use super::{Raw, Str};
+
+/// One member of an object.
+pub type Member<'a> = (Str<'a>, Raw<'a>);
+
+/// More members than any documented object has; bounds the work on a hostile body.
+const MAX_MEMBERS: usize = 256;
+
+/// A JSON object: its members in their order, each value untouched.
+#[derive(Clone, Debug, Default)]
+pub struct Object<'a> {
+    members: Vec<Member<'a>>,
+}
+
+/// Why a text is not an object that we read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ObjectError {
+    /// Not JSON at all; the parser's sentence.
+    Syntax(String),
+    /// JSON, but not an object.
+    NotAnObject,
+    /// The same key twice: two readers could see two messages, so neither is sent.
+    Duplicate(String),
+    /// More members than any documented object has.
+    TooManyMembers,
+}
+
+impl<'a> Object<'a> {
+    /// Reads `text`, one level deep.
+    pub fn parse(text: &'a str) -> Result<Self, ObjectError> {
+        let object: Self = serde_json::from_str(text).map_err(|error| {
+            if !error.is_data() {
+                return ObjectError::Syntax(error.to_string());
+            }
+            match text.trim_start().as_bytes().first() {
+                Some(b'{') if error.to_string().starts_with(TOO_MANY) => ObjectError::TooManyMembers,
+                Some(b'{') => ObjectError::Syntax(error.to_string()),
+                _ => ObjectError::NotAnObject,
+            }
+        })?;
+        match object.duplicate() {
+            Some(key) => Err(ObjectError::Duplicate(key.to_owned())),
+            None => Ok(object),
+        }
+    }
+
+    /// The value of `key`.
+    pub fn get(&self, key: &str) -> Option<Raw<'a>> {
+        self.members.iter().find(|(name, _)| &**name == key).map(|(_, value)| *value)
+    }
+
+    /// Takes the value of `key` out.
+    pub fn take(&mut self, key: &str) -> Option<Raw<'a>> {
+        let position = self.members.iter().position(|(name, _)| &**name == key)?;
+        Some(self.members.remove(position).1)
+    }
+
+    /// The members that are left, in order.
+    pub fn members(&self) -> &[Member<'a>] {
+        &self.members
+    }
+
+    /// Gives the members away.
+    pub fn into_members(self) -> Vec<Member<'a>> {
+        self.members
+    }
+
+    fn duplicate(&self) -> Option<&str> {
+        self.members.iter().enumerate().find_map(|(at, (name, _))| {
+            self.members.iter().take(at).any(|(earlier, _)| earlier == name).then_some(&**name)
+        })
+    }
+}
+
+const TOO_MANY: &str = "too many members";
+
+impl<'de> Deserialize<'de> for Object<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+
+        impl<'de> Visitor<'de> for Members {
+            type Value = Object<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object<'de>, A::Error> {
+                let mut members = Vec::with_capacity(8);
+                while let Some(key) = map.next_key::<Str<'de>>()? {
+                    if members.len() == MAX_MEMBERS {
+                        return Err(A::Error::custom(TOO_MANY));
+                    }
+                    members.push((key, map.next_value::<Raw<'de>>()?));
+                }
+                Ok(Object { members })
+            }
+        }
+
+        deserializer.deserialize_map(Members)
+    }
+}
+
+impl Serialize for Object<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.members.len()))?;
+        for (key, value) in &self.members {
+            map.serialize_entry(key, value)?;
+        }
+        map.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keeps_order_and_bytes() {
+        let text = r#"{"b": {"x" : 1},"a":[ 1,2 ]}"#;
+        let object = Object::parse(text).unwrap();
+        assert_eq!(object.get("b").unwrap().get(), r#"{"x" : 1}"#);
+        assert_eq!(serde_json::to_string(&object).unwrap(), r#"{"b":{"x" : 1},"a":[ 1,2 ]}"#);
+    }
+
+    #[test]
+    fn refuses_what_two_readers_could_read_twice() {
+        assert_eq!(Object::parse(r#"{"to":"1","to":"2"}"#).unwrap_err(), ObjectError::Duplicate("to".into()));
+        assert_eq!(
+            Object::parse(r#"{"to":"1","\u0074o":"2"}"#).unwrap_err(),
+            ObjectError::Duplicate("to".into())
+        );
+    }
+
+    #[test]
+    fn tells_syntax_from_type_from_size() {
+        assert!(matches!(Object::parse("{"), Err(ObjectError::Syntax(_))));
+        assert!(matches!(Object::parse(""), Err(ObjectError::Syntax(_))));
+        assert!(matches!(Object::parse("{\"a\":NaN}"), Err(ObjectError::Syntax(_))));
+        assert_eq!(Object::parse("[1]").unwrap_err(), ObjectError::NotAnObject);
+        let many = format!("{{{}}}", (0..300).map(|n| format!("\"k{n}\":1")).collect::<Vec<_>>().join(","));
+        assert_eq!(Object::parse(&many).unwrap_err(), ObjectError::TooManyMembers);
+    }
+}
