@@ -1,3 +1,5 @@
-//! Placeholder of the skeleton.
+//! All integration tests in one binary, which keeps link time down.
 
-fn main() {}
+// `cfg(test)` tells clippy that helpers in these modules may unwrap, as tests may.
+#[cfg(test)]
+mod config;
