@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod cloud;
+pub mod config;
 pub mod onprem;
 pub mod translate;
 pub mod wire;

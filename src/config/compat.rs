@@ -1,0 +1,73 @@
+//! `[compat]`: what clients see.
+
+use http::StatusCode;
+
+use crate::translate::{Options, UndeliverableAs, WaId};
+
+use super::check::Check;
+use super::raw;
+use super::values;
+
+/// `[compat]`
+#[derive(Clone, Debug)]
+pub struct Compat {
+    /// The status of a successful `POST /v1/messages` or `/v1/media`: 201 or 200.
+    pub created_status: StatusCode,
+    /// What `meta.version` says.
+    pub api_version: String,
+    /// The choices that belong to the translation.
+    pub options: Options,
+}
+
+pub(super) fn compat(raw: raw::Compat, check: &mut Check<'_>) -> Compat {
+    let only = |only: &'static str| {
+        move |text: String| {
+            if text == only {
+                return Ok(());
+            }
+            Err(format!("{text:?} is not supported; this version supports only {only:?}"))
+        }
+    };
+    check.parsed("compat.message_ids", raw.message_ids, (), only("cloud"));
+    check.parsed("compat.errors", raw.errors, (), only("inline"));
+    let statuses = [(201, StatusCode::CREATED), (200, StatusCode::OK)];
+    let undeliverable = [(1026, UndeliverableAs::ReceiverIncapable), (1013, UndeliverableAs::UserNotValid)];
+    let wa_ids = [("as-sent", WaId::AsSent), ("as-cloud", WaId::AsCloud)];
+    Compat {
+        created_status: check.parsed(
+            "compat.created_status",
+            raw.created_status,
+            StatusCode::CREATED,
+            |status| one_of(status, &statuses),
+        ),
+        api_version: check.parsed("compat.api_version", raw.api_version, "v2.45.1".to_owned(), api_version),
+        options: Options {
+            wa_id: check.word("compat.wa_id", raw.wa_id, WaId::AsSent, &wa_ids),
+            undeliverable_as: check.parsed(
+                "compat.undeliverable_as",
+                raw.undeliverable_as,
+                UndeliverableAs::ReceiverIncapable,
+                |code| one_of(code, &undeliverable),
+            ),
+            expose_cloud_code: raw.expose_cloud_code.unwrap_or(true),
+        },
+    }
+}
+
+fn one_of<T: Copy>(found: i64, known: &[(i64, T)]) -> Result<T, String> {
+    known.iter().find(|(number, _)| *number == found).map(|(_, value)| *value).ok_or_else(|| {
+        let known: Vec<_> = known.iter().map(|(number, _)| number.to_string()).collect();
+        format!("{found} is not known; use {}", known.join(" or "))
+    })
+}
+
+/// The oldest version that clients are told; below it they may switch to formats we do not speak.
+const OLDEST_API_VERSION: [u32; 3] = [2, 35, 2];
+
+fn api_version(text: String) -> Result<String, String> {
+    match values::version::<3>(&text) {
+        Some(version) if version >= OLDEST_API_VERSION => Ok(text),
+        Some(_) => Err(format!("{text:?} is too old; the oldest is \"v2.35.2\"")),
+        None => Err(format!("{text:?} is not an on-prem version; write one such as \"v2.45.1\"")),
+    }
+}
