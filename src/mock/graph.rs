@@ -196,7 +196,7 @@ fn wanted(act: &ErrorAct) -> GraphError {
     let table = GraphError::of(act.code);
     let details = act.details.clone().or(table.details);
     GraphError {
-        http: act.http.and_then(|status| StatusCode::from_u16(status).ok()).unwrap_or(table.http),
+        http: act.http.and_then(final_status).unwrap_or(table.http),
         message: act.message.clone().unwrap_or(table.message),
         details: details.filter(|_| act.error_data),
         ..table
@@ -205,7 +205,7 @@ fn wanted(act: &ErrorAct) -> GraphError {
 
 fn verbatim(act: &HttpAct) -> Response<Bytes> {
     let mut response = Response::new(Bytes::from(act.body.clone()));
-    *response.status_mut() = StatusCode::from_u16(act.status).unwrap_or(StatusCode::BAD_GATEWAY);
+    *response.status_mut() = final_status(act.status).unwrap_or(StatusCode::BAD_GATEWAY);
     let content_type = Some(("content-type", &act.content_type)).filter(|(_, value)| !value.is_empty());
     let others = act.headers.iter().map(|(name, value)| (name.as_str(), value));
     for (name, value) in content_type.into_iter().chain(others) {
@@ -215,6 +215,11 @@ fn verbatim(act: &HttpAct) -> Response<Bytes> {
         }
     }
     response
+}
+
+/// A 1xx status announces an answer and cannot be one.
+fn final_status(status: u16) -> Option<StatusCode> {
+    StatusCode::from_u16(status).ok().filter(|status| !status.is_informational())
 }
 
 fn ok(body: Bytes) -> Response<Bytes> {

@@ -20,13 +20,12 @@ fn template(components: Value) -> Value {
 
 /// The samples of the messages reference, the sending guide and the template guide.
 fn samples() -> Vec<Value> {
+    [simple_samples(), interactive_samples(), template_samples()].concat()
+}
+
+fn simple_samples() -> Vec<Value> {
     let media = json!({"id": "1037543291543636"});
     let link = json!({"link": "https://example.com/a.png", "caption": "a"});
-    let section = |n: u8| {
-        json!({"title": format!("section {n}"), "rows": [
-            {"id": format!("{n}-1"), "title": "row", "description": "text"},
-            {"id": format!("{n}-2"), "title": "row"}]})
-    };
     vec![
         message("text", json!({"preview_url": false, "body": "MESSAGE_CONTENT"})),
         json!({"messaging_product": "whatsapp", "context": {"message_id": "wamid.HBgL"}, "to": "+16505551234",
@@ -53,6 +52,22 @@ fn samples() -> Vec<Value> {
             "phones": [{"phone": "1", "type": "HOME"}, {"phone": "1", "type": "WORK", "wa_id": "1"}],
             "urls": [{"url": "https://example.com", "type": "WORK"}]}]),
         ),
+        json!({"messaging_product": "whatsapp", "recipient": "US.13491208655302741918", "type": "text",
+               "text": {"body": "b"}}),
+        json!({"messaging_product": "whatsapp", "recipient_type": "group", "to": "Y2FwaV9ncm91cA",
+               "text": {"body": "b"}}),
+        json!({"messaging_product": "whatsapp", "status": "read", "message_id": "wamid.HBgL",
+               "typing_indicator": {"type": "text"}}),
+    ]
+}
+
+fn interactive_samples() -> Vec<Value> {
+    let section = |n: u8| {
+        json!({"title": format!("section {n}"), "rows": [
+            {"id": format!("{n}-1"), "title": "row", "description": "text"},
+            {"id": format!("{n}-2"), "title": "row"}]})
+    };
+    vec![
         interactive(json!({"type": "product", "body": {"text": "b"}, "footer": {"text": "f"},
             "action": {"catalog_id": "C", "product_retailer_id": "P"}})),
         interactive(json!({"type": "product_list", "header": {"type": "text", "text": "h"},
@@ -78,6 +93,11 @@ fn samples() -> Vec<Value> {
                 "validation_errors": {"in_pin_code": "no"}}}})),
         interactive(json!({"type": "location_request_message", "body": {"text": "b"},
             "action": {"name": "send_location"}})),
+    ]
+}
+
+fn template_samples() -> Vec<Value> {
+    vec![
         template(json!([
             {"type": "header", "parameters": [{"type": "image", "image": {"link": "https://URL"}}]},
             {"type": "body", "parameters": [
@@ -104,12 +124,6 @@ fn samples() -> Vec<Value> {
             {"type": "header", "parameters": [{"type": "video", "video": {"id": "1"}}]},
             {"type": "body", "parameters": [{"type": "text", "parameter_name": "who", "text": "P"}]}]}]}])),
         message("template", json!({"name": "n", "language": {"code": "en", "policy": "deterministic"}})),
-        json!({"messaging_product": "whatsapp", "recipient": "US.13491208655302741918", "type": "text",
-               "text": {"body": "b"}}),
-        json!({"messaging_product": "whatsapp", "recipient_type": "group", "to": "Y2FwaV9ncm91cA",
-               "text": {"body": "b"}}),
-        json!({"messaging_product": "whatsapp", "status": "read", "message_id": "wamid.HBgL",
-               "typing_indicator": {"type": "text"}}),
     ]
 }
 
@@ -285,18 +299,11 @@ fn simple_types_are_checked() {
 }
 
 #[test]
-fn interactive_messages_are_checked() {
+fn reply_buttons_are_checked() {
     let button = |id: &str, title: &str| json!({"type": "reply", "reply": {"id": id, "title": title}});
     let buttons = |buttons: Value| {
         interactive(json!({"type": "button", "body": {"text": "b"}, "action": {"buttons": buttons}}))
     };
-    let rows = |n: usize| (0..n).map(|n| json!({"id": n.to_string(), "title": "t"})).collect::<Vec<_>>();
-    let list = |sections: Value| {
-        interactive(
-            json!({"type": "list", "body": {"text": "b"}, "action": {"button": "B", "sections": sections}}),
-        )
-    };
-    let items = |n: usize| vec![json!({"product_retailer_id": "P"}); n];
     refused(vec![
         (buttons(json!([])), 131009, "Invalid buttons count. Min allowed buttons: 1, Max allowed buttons: 3"),
         (
@@ -329,6 +336,19 @@ fn interactive_messages_are_checked() {
             100,
             "(#100) The parameter interactive['action']['buttons'] is required.",
         ),
+    ]);
+}
+
+#[test]
+fn lists_products_and_flows_are_checked() {
+    let rows = |n: usize| (0..n).map(|n| json!({"id": n.to_string(), "title": "t"})).collect::<Vec<_>>();
+    let list = |sections: Value| {
+        interactive(
+            json!({"type": "list", "body": {"text": "b"}, "action": {"button": "B", "sections": sections}}),
+        )
+    };
+    let items = |n: usize| vec![json!({"product_retailer_id": "P"}); n];
+    refused(vec![
         (
             list(json!([{"rows": rows(11)}])),
             131009,
