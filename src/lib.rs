@@ -3,6 +3,7 @@
 pub mod clock;
 pub mod cloud;
 pub mod config;
+pub mod mock;
 pub mod onprem;
 pub mod translate;
 pub mod wire;

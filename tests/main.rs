@@ -5,3 +5,5 @@
 mod config;
 #[cfg(test)]
 mod golden;
+#[cfg(test)]
+mod mock;

@@ -1,0 +1,85 @@
+//! The interface for people with a shell, under `/_mock/`; it needs no token and is not recorded.
+//!
+//! `POST /_mock/faults` adds a rule (a JSON rule, a JSON string or the bare one-line form),
+//! `GET /_mock/faults` lists them with the number of requests each matched, `DELETE /_mock/faults` drops them.
+//! `GET /_mock/requests` shows what arrived and what was accepted, `DELETE /_mock/requests` forgets it.
+
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt as _, Limited};
+use hyper::body::Incoming;
+use serde_json::{Value, json};
+
+use super::faults::FaultRule;
+use super::state::State;
+
+/// Graph objects never begin like this.
+pub(super) const PREFIX: &str = "/_mock/";
+
+const LARGEST_RULE: usize = 1 << 20;
+
+pub(super) async fn answer(state: &State, request: Request<Incoming>) -> Response<Bytes> {
+    let (head, body) = request.into_parts();
+    let what = head.uri.path().strip_prefix(PREFIX).unwrap_or_default();
+    let done = json!({"success": true});
+    match (what, &head.method) {
+        ("faults", &Method::POST) => {
+            let body = Limited::new(body, LARGEST_RULE).collect().await;
+            let rule = body.map_err(|error| error.to_string()).and_then(|body| parse(&body.to_bytes()));
+            match rule {
+                Ok(rule) => {
+                    state.add_fault(rule);
+                    reply(StatusCode::OK, &done)
+                }
+                Err(error) => reply(StatusCode::BAD_REQUEST, &json!({ "error": error })),
+            }
+        }
+        ("faults", &Method::GET) => reply(StatusCode::OK, &faults(state)),
+        ("faults", &Method::DELETE) => {
+            state.clear_faults();
+            reply(StatusCode::OK, &done)
+        }
+        ("requests", &Method::GET) => reply(StatusCode::OK, &requests(state)),
+        ("requests", &Method::DELETE) => {
+            state.clear();
+            reply(StatusCode::OK, &done)
+        }
+        (other, method) => {
+            let error = format!("no {method} of {PREFIX}{other}: there are faults and requests");
+            reply(StatusCode::NOT_FOUND, &json!({ "error": error }))
+        }
+    }
+}
+
+fn parse(body: &[u8]) -> Result<FaultRule, String> {
+    let text = std::str::from_utf8(body).map_err(|error| error.to_string())?.trim();
+    if text.starts_with('{') {
+        return serde_json::from_str(text).map_err(|error| error.to_string());
+    }
+    match serde_json::from_str::<String>(text) {
+        Ok(line) => line.parse(),
+        Err(_) => text.parse(),
+    }
+}
+
+fn faults(state: &State) -> Value {
+    let rules: Vec<_> =
+        state.faults().into_iter().map(|(rule, matched)| json!({"rule": rule, "matched": matched})).collect();
+    json!({ "faults": rules })
+}
+
+fn requests(state: &State) -> Value {
+    json!({
+        "seen": state.seen_count(),
+        "accepted": state.accepted_count(),
+        "requests": state.requests(),
+        "accepted_messages": state.accepted(),
+    })
+}
+
+fn reply(status: StatusCode, body: &Value) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from(format!("{body:#}\n")));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
+    response
+}

@@ -1,0 +1,286 @@
+//! Answers one Graph request: token, body, fault rules, answer, and how the connection goes on.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt as _, Limited};
+use hyper::body::Incoming;
+use serde_json::{Map, Value, json};
+
+use super::errors::GraphError;
+use super::faults::{Act, ErrorAct, HttpAct};
+use super::messages::{self, Inspected, Recipient, Verdict};
+use super::route::{Call, Target, no_field};
+use super::server::{Cut, render, stall};
+use super::state::{Accepted, Body, Recorded, State};
+
+/// Far above any message; Meta's largest media are 100 MB.
+const LARGEST_BODY: usize = 128 << 20;
+
+pub(super) async fn answer(state: &State, request: Request<Incoming>) -> Result<Response<Bytes>, Cut> {
+    let trace = state.ids.trace(state.next_request());
+    let (head, body) = request.into_parts();
+    let call = Call::parse(&head.method, head.uri.path(), state.options.check_version);
+    if let Some(act) = state.fault_at_head(call.subject(None, None)) {
+        state.record(|| Recorded::of(&head, call.id));
+        return Err(if act == Act::ResetBeforeRead { Cut::Reset } else { Cut::Close });
+    }
+    let body = Limited::new(body, LARGEST_BODY).collect().await.map_err(|_| Cut::Close)?.to_bytes();
+    let mut found = examine(state, &head, &call, &body);
+    let act = state.fault(call.subject(found.kind.as_deref(), found.to.as_deref()));
+    let mut response = settle(state, &call, &found, act.as_ref(), &trace);
+    stamp(&mut response, &call, &trace);
+    state.record(|| Recorded {
+        body: match (found.json.take(), body.is_empty()) {
+            (Some(json), _) => Body::Json(json),
+            (None, true) => Body::Empty,
+            (None, false) => Body::Raw(body),
+        },
+        notes: call.note.clone().into_iter().chain(found.notes).collect(),
+        status: Some(response.status().as_u16()),
+        ..Recorded::of(&head, call.id)
+    });
+    finish(response, act).await
+}
+
+/// A request, looked at in the order Graph does: path, token, body.
+struct Found {
+    json: Option<Value>,
+    kind: Option<String>,
+    to: Option<String>,
+    notes: Vec<String>,
+    verdict: Result<Granted, GraphError>,
+}
+
+/// What a request is entitled to.
+enum Granted {
+    Send(Recipient),
+    Json(Value),
+}
+
+fn examine(state: &State, head: &Parts, call: &Call<'_>, body: &[u8]) -> Found {
+    let target = call.target.clone();
+    // Rules ask for type and recipient even when the token is bad, so the body is read in any case.
+    let mut found = match target {
+        Ok(Target::Messages) => Found::of(messages::inspect(body, &state.options.default_country)),
+        Ok(Target::Number) => {
+            Found::bare(number(state, call.id.unwrap_or_default(), head.uri.query()).map(Granted::Json))
+        }
+        Err(error) => Found::bare(Err(error)),
+    };
+    if let Err(refusal) = authorize(state, head) {
+        found.verdict = Err(refusal);
+    }
+    found
+}
+
+impl Found {
+    fn bare(verdict: Result<Granted, GraphError>) -> Self {
+        Self { json: None, kind: None, to: None, notes: Vec::new(), verdict }
+    }
+
+    fn of(inspected: Inspected) -> Self {
+        let verdict = inspected.verdict.map(|verdict| match verdict {
+            Verdict::Send(recipient) => Granted::Send(recipient),
+            Verdict::Read => Granted::Json(json!({"success": true})),
+        });
+        let Inspected { json, kind, to, notes, .. } = inspected;
+        Self { json, kind, to, notes, verdict }
+    }
+}
+
+/// Graph takes the token from the header or from the query.
+fn authorize(state: &State, head: &Parts) -> Result<(), GraphError> {
+    let header = head.headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or_default());
+    let token = match header {
+        Some(value) => match value.split_once(' ') {
+            Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") || scheme == "OAuth" => {
+                token.trim()
+            }
+            Some(_) | None => return Err(GraphError::worded(190, "Malformed access token")),
+        },
+        None => query(head.uri.query(), "access_token").unwrap_or_default(),
+    };
+    if token.is_empty() {
+        return Err(GraphError { details: None, ..GraphError::of(104) });
+    }
+    match &state.options.access_tokens {
+        Some(tokens) if !tokens.iter().any(|known| known == token) => {
+            Err(GraphError { details: None, ..GraphError::of(190) })
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// `GET /{phone-number-id}`: the asked fields and always the id (cloud-api.md sections 9 and 10).
+fn number(state: &State, id: &str, asked: Option<&str>) -> Result<Value, GraphError> {
+    let fields = query(asked, "fields").unwrap_or("verified_name,display_phone_number,quality_rating");
+    let mut answer = Map::new();
+    for field in fields.replace("%2C", ",").split(',').map(str::trim).filter(|field| !field.is_empty()) {
+        let value = match field {
+            "id" => continue,
+            "display_phone_number" => state.options.display_phone_number.as_str().into(),
+            "verified_name" => state.options.verified_name.as_str().into(),
+            "quality_rating" => "GREEN".into(),
+            "platform_type" => "CLOUD_API".into(),
+            "status" => "CONNECTED".into(),
+            "code_verification_status" => "VERIFIED".into(),
+            "name_status" => "APPROVED".into(),
+            "throughput" => json!({"level": "STANDARD"}),
+            "health_status" => json!({"can_send_message": "AVAILABLE", "entities": []}),
+            other => return Err(no_field(other)),
+        };
+        answer.insert(field.to_owned(), value);
+    }
+    answer.insert("id".to_owned(), id.into());
+    Ok(Value::Object(answer))
+}
+
+fn query<'a>(query: Option<&'a str>, name: &str) -> Option<&'a str> {
+    let mut pairs = query?.split('&').filter_map(|pair| pair.split_once('='));
+    pairs.find_map(|(key, value)| (key == name).then_some(value))
+}
+
+/// The answer, and the message's acceptance.
+fn settle(state: &State, call: &Call<'_>, found: &Found, act: Option<&Act>, trace: &str) -> Response<Bytes> {
+    if let Some(Act::Error(error)) = act {
+        return refuse(&wanted(error), trace);
+    }
+    let scripted = if let Some(Act::Http(http)) = act { Some(verbatim(http)) } else { None };
+    let taken = scripted.as_ref().is_none_or(|scripted| scripted.status().is_success());
+    let natural = match &found.verdict {
+        Ok(Granted::Send(recipient)) if taken => accept(state, call, found, recipient, act),
+        Ok(Granted::Send(_)) => Response::default(),
+        Ok(Granted::Json(json)) => ok(Bytes::from(json.to_string())),
+        Err(error) => refuse(error, trace),
+    };
+    scripted.unwrap_or(natural)
+}
+
+fn accept(
+    state: &State,
+    call: &Call<'_>,
+    found: &Found,
+    recipient: &Recipient,
+    act: Option<&Act>,
+) -> Response<Bytes> {
+    let input = found.to.as_deref().unwrap_or_default();
+    let (user, wa_id) = match recipient {
+        Recipient::Phone { wa_id } => (wa_id.as_str(), Some(wa_id)),
+        Recipient::User { user_id } => (user_id.as_str(), None),
+        Recipient::Group => (input, None),
+    };
+    let wamid = state.next_wamid(user);
+    let status = match (found.kind.as_deref(), act) {
+        (_, Some(Act::Held)) => Some("held_for_quality_assessment"),
+        (_, Some(Act::Paused)) => Some("paused"),
+        (Some("template"), _) => Some("accepted"),
+        (_, _) => None,
+    };
+    let body = messages::sent(input, recipient, &wamid, status);
+    state.accept(|| Accepted {
+        wamid,
+        phone_number_id: call.id.unwrap_or_default().to_owned(),
+        kind: found.kind.clone().unwrap_or_default(),
+        to: input.to_owned(),
+        wa_id: wa_id.cloned(),
+        body: found.json.clone().unwrap_or_default(),
+    });
+    ok(body)
+}
+
+/// The error a rule asks for, filled up from the table.
+fn wanted(act: &ErrorAct) -> GraphError {
+    let table = GraphError::of(act.code);
+    let details = act.details.clone().or(table.details);
+    GraphError {
+        http: act.http.and_then(final_status).unwrap_or(table.http),
+        message: act.message.clone().unwrap_or(table.message),
+        details: details.filter(|_| act.error_data),
+        ..table
+    }
+}
+
+fn verbatim(act: &HttpAct) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from(act.body.clone()));
+    *response.status_mut() = final_status(act.status).unwrap_or(StatusCode::BAD_GATEWAY);
+    let content_type = Some(("content-type", &act.content_type)).filter(|(_, value)| !value.is_empty());
+    let others = act.headers.iter().map(|(name, value)| (name.as_str(), value));
+    for (name, value) in content_type.into_iter().chain(others) {
+        // A header that cannot be written is left out; the rule's author sees it in the answer.
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response
+}
+
+/// A 1xx status announces an answer and cannot be one.
+fn final_status(status: u16) -> Option<StatusCode> {
+    StatusCode::from_u16(status).ok().filter(|status| !status.is_informational())
+}
+
+fn ok(body: Bytes) -> Response<Bytes> {
+    let mut response = Response::new(body);
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=UTF-8"));
+    response
+}
+
+/// Graph repeats the message in `WWW-Authenticate`.
+fn refuse(error: &GraphError, trace: &str) -> Response<Bytes> {
+    let mut response = ok(error.body(trace));
+    *response.status_mut() = error.http;
+    let kind = if error.http == StatusCode::UNAUTHORIZED { "invalid_token" } else { "invalid_request" };
+    let message = error.message.replace('"', "'");
+    let challenge = format!("OAuth \"Facebook Platform\" \"{kind}\" \"{message}\"");
+    if let Ok(value) = HeaderValue::try_from(challenge) {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
+    }
+    response
+}
+
+/// Adds the headers of every Graph answer (cloud-api.md 1.7).
+fn stamp(response: &mut Response<Bytes>, call: &Call<'_>, trace: &str) {
+    let headers = response.headers_mut();
+    for (name, value) in [
+        ("facebook-api-version", format!("v{}.0", call.version)),
+        ("x-fb-request-id", trace.to_owned()),
+        ("x-fb-trace-id", trace.chars().rev().take(11).collect()),
+    ] {
+        if let Ok(value) = HeaderValue::try_from(value) {
+            headers.insert(name, value);
+        }
+    }
+}
+
+/// Sends the answer, or does to the connection what the rule says.
+async fn finish(response: Response<Bytes>, act: Option<Act>) -> Result<Response<Bytes>, Cut> {
+    let length = response.body().len();
+    let at_once = Duration::ZERO;
+    match act {
+        Some(Act::Delay(time)) => tokio::time::sleep(time).await,
+        Some(Act::Stall) => match stall().await {},
+        Some(Act::ResetAfterRead) => return Err(Cut::Reset),
+        Some(Act::Truncate) => {
+            return Err(Cut::Write { bytes: render(&response, length / 2), pace: at_once });
+        }
+        Some(Act::CloseAfterResponse) => {
+            return Err(Cut::Write { bytes: render(&response, length), pace: at_once });
+        }
+        Some(Act::Drip(pace)) => return Err(Cut::Write { bytes: render(&response, length), pace }),
+        Some(
+            Act::Error(_)
+            | Act::Http(_)
+            | Act::Held
+            | Act::Paused
+            | Act::CloseBeforeRead
+            | Act::ResetBeforeRead,
+        )
+        | None => {}
+    }
+    Ok(response)
+}

@@ -1,0 +1,158 @@
+//! A mock of the Cloud API: strict where Cloud is strict, deterministic, and able to fail on purpose.
+//!
+//! It answers `POST /{version}/{phone-number-id}/messages` and `GET /{version}/{phone-number-id}`, refuses
+//! everything else in Graph's words, and remembers what it got. [`faults`] tells how to make it fail and
+//! [`control`] how to drive it with a shell.
+//!
+//! It is a side module: it uses nothing else of this crate, so that the proxy is never tested against itself.
+
+pub mod control;
+mod errors;
+pub mod faults;
+mod graph;
+mod messages;
+mod recipient;
+mod route;
+mod schema;
+mod server;
+mod state;
+mod wamid;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+pub use errors::{GraphError, codes, lookup};
+pub use faults::{Act, ErrorAct, FaultRule, HttpAct, Matcher, Times};
+pub use state::{Accepted, Body, Recorded};
+pub use wamid::encode as encode_wamid;
+
+use state::State;
+
+/// How a mock behaves.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Whether requests and accepted messages are kept; counts are in any case.
+    pub record: bool,
+    /// How many of each are kept; the oldest go first.
+    pub record_limit: usize,
+    /// The tokens that are valid; none: every token that is not empty.
+    pub access_tokens: Option<Vec<String>>,
+    /// Whether a version that does not exist yet is refused.
+    pub check_version: bool,
+    /// Where ids begin; equal seeds give equal ids in equal order.
+    pub seed: u64,
+    /// The country code that Cloud prepends to a `to` without `+`; empty: such a number is taken as it is.
+    pub default_country: String,
+    /// `display_phone_number` of every number.
+    pub display_phone_number: String,
+    /// `verified_name` of every number.
+    pub verified_name: String,
+    /// The rules to begin with.
+    pub faults: Vec<FaultRule>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            record: true,
+            record_limit: 10_000,
+            access_tokens: None,
+            check_version: true,
+            seed: 0,
+            default_country: String::new(),
+            display_phone_number: "+1 555-012-3456".to_owned(),
+            verified_name: "Lucky Shrub".to_owned(),
+            faults: Vec::new(),
+        }
+    }
+}
+
+/// A running mock; dropping it stops it.
+#[derive(Debug)]
+pub struct MockCloud {
+    addr: SocketAddr,
+    state: Arc<State>,
+    stop: watch::Sender<()>,
+    root: JoinHandle<()>,
+}
+
+impl MockCloud {
+    /// Listens on `addr` (port 0 picks a free one) and serves in the background.
+    pub async fn start(addr: SocketAddr, options: Options) -> io::Result<Self> {
+        let listener = TcpListener::bind(addr).await?;
+        let addr = listener.local_addr()?;
+        let mut options = options;
+        let faults = std::mem::take(&mut options.faults);
+        let state = Arc::new(State::new(options));
+        faults.into_iter().for_each(|rule| state.add_fault(rule));
+        let (stop, stopped) = watch::channel(());
+        // The one task without a parent: this handle is its owner, and Drop ends it.
+        let root = Handle::current().spawn(server::run(listener, Arc::clone(&state), stopped));
+        Ok(Self { addr, state, stop, root })
+    }
+
+    /// Where it listens.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// `http://` and the address, to put where `https://graph.facebook.com` would stand.
+    pub fn base_url(&self) -> String {
+        format!("http://{}", self.addr)
+    }
+
+    /// How many Graph requests arrived since the last [`MockCloud::clear`].
+    pub fn seen(&self) -> u64 {
+        self.state.seen_count()
+    }
+
+    /// How many messages Cloud took, whether or not the sender got an answer.
+    pub fn accepted(&self) -> u64 {
+        self.state.accepted_count()
+    }
+
+    /// The requests that arrived, oldest first; empty without [`Options::record`].
+    pub fn recorded(&self) -> Vec<Recorded> {
+        self.state.requests()
+    }
+
+    /// The messages Cloud took, oldest first; empty without [`Options::record`].
+    pub fn accepted_messages(&self) -> Vec<Accepted> {
+        self.state.accepted()
+    }
+
+    /// Forgets requests and accepted messages, not the rules.
+    pub fn clear(&self) {
+        self.state.clear();
+    }
+
+    /// Adds a rule behind the others.
+    pub fn fault(&self, rule: FaultRule) {
+        self.state.add_fault(rule);
+    }
+
+    /// Drops all rules.
+    pub fn clear_faults(&self) {
+        self.state.clear_faults();
+    }
+
+    /// Stops listening and drops every connection; returns when all tasks have ended.
+    pub async fn shutdown(mut self) {
+        self.stop.send_replace(());
+        // An error would be a panic of the accept loop, which has ended then too.
+        let _ = (&mut self.root).await;
+    }
+}
+
+impl Drop for MockCloud {
+    fn drop(&mut self) {
+        // Aborting the root drops its set of connections, and that aborts them.
+        self.root.abort();
+    }
+}

@@ -1,0 +1,135 @@
+//! Which Graph call a request is, before its body is read.
+
+use http::Method;
+
+use super::errors::GraphError;
+use super::faults::Subject;
+
+/// The newest version and the oldest that is still served (cloud-api.md section 3, November 2026).
+const NEWEST: u32 = 26;
+const OLDEST: u32 = 21;
+
+/// A call, its object and the version it is answered in.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Call<'a> {
+    /// What is called; an error when there is no such thing.
+    pub(super) target: Result<Target, GraphError>,
+    /// The object's id.
+    pub(super) id: Option<&'a str>,
+    /// The version that answers.
+    pub(super) version: u32,
+    /// What is odd about the path.
+    pub(super) note: Option<String>,
+}
+
+/// The calls the mock knows. A further one needs an arm in [`Call::parse`] and one in `graph::examine`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Target {
+    /// `POST /{phone-number-id}/messages`.
+    Messages,
+    /// `GET /{phone-number-id}`.
+    Number,
+}
+
+impl<'a> Call<'a> {
+    pub(super) fn parse(method: &Method, path: &'a str, check_version: bool) -> Self {
+        let mut segments = path.split('/').filter(|segment| !segment.is_empty()).peekable();
+        let asked = segments.next_if(|segment| is_version(segment));
+        let (version, note) = served(asked);
+        let id = segments.next();
+        let (edge, more) = (segments.next(), segments.next());
+        let target = match (id, edge, more) {
+            _ if check_version && version > NEWEST => Err(unknown_path(&after(path, asked))),
+            (Some(id), edge, None) if is_id(id) => match (method, edge) {
+                (&Method::POST, Some("messages")) => Ok(Target::Messages),
+                (&Method::GET, None) => Ok(Target::Number),
+                (&Method::GET, Some("messages")) => Err(no_field("messages")),
+                (_, Some("messages") | None) => Err(GraphError::no_such_object(method.as_str(), id)),
+                (_, Some(edge)) => Err(unknown_path(&format!("/{edge}"))),
+            },
+            (Some(id), None | Some("messages"), None) => Err(GraphError::no_such_object(method.as_str(), id)),
+            (_, _, _) => Err(unknown_path(&after(path, asked))),
+        };
+        Self { target, id, version, note }
+    }
+
+    pub(super) fn subject<'s>(&self, kind: Option<&'s str>, to: Option<&'s str>) -> Subject<'s> {
+        Subject { is_message: self.target == Ok(Target::Messages), kind, to }
+    }
+}
+
+/// "Tried accessing nonexisting field", Graph's answer to a GET of what can only be posted.
+pub(super) fn no_field(field: &str) -> GraphError {
+    GraphError::parameter(format_args!(
+        "Tried accessing nonexisting field ({field}) on node type (WhatsAppBusinessPhoneNumber)"
+    ))
+}
+
+fn unknown_path(rest: &str) -> GraphError {
+    GraphError::worded(2500, format!("Unknown path components: {rest}"))
+}
+
+fn after(path: &str, version: Option<&str>) -> String {
+    let path = path.trim_start_matches('/');
+    format!("/{}", path.strip_prefix(version.unwrap_or_default()).unwrap_or(path).trim_start_matches('/'))
+}
+
+/// Unversioned and expired paths are served by the oldest live version.
+fn served(asked: Option<&str>) -> (u32, Option<String>) {
+    let major = asked.and_then(|text| text.trim_start_matches('v').split('.').next()?.parse().ok());
+    match (asked, major) {
+        (Some(asked), Some(major)) if major < OLDEST => {
+            (OLDEST, Some(format!("version {asked} has ended, served as v{OLDEST}.0")))
+        }
+        (_, Some(major)) => (major, None),
+        (_, None) => (OLDEST, Some(format!("no version in the path, served as v{OLDEST}.0"))),
+    }
+}
+
+fn is_version(segment: &str) -> bool {
+    let digits = |text: &str| !text.is_empty() && text.len() < 4 && text.bytes().all(|b| b.is_ascii_digit());
+    segment
+        .strip_prefix('v')
+        .and_then(|version| version.split_once('.'))
+        .is_some_and(|(major, minor)| digits(major) && digits(minor))
+}
+
+fn is_id(segment: &str) -> bool {
+    segment.bytes().all(|b| b.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn knows_its_calls() {
+        let call = Call::parse(&Method::POST, "/v26.0/106540352242922/messages", true);
+        assert_eq!(
+            (call.target, call.id, call.version, call.note),
+            (Ok(Target::Messages), Some("106540352242922"), 26, None)
+        );
+        let call = Call::parse(&Method::GET, "/v19.0/1", true);
+        assert_eq!((call.target, call.version), (Ok(Target::Number), 21));
+        assert!(call.note.unwrap().contains("v19.0 has ended"));
+        assert_eq!(Call::parse(&Method::GET, "/1", true).version, 21);
+        assert_eq!(Call::parse(&Method::POST, "/v99.0/1/messages", false).target, Ok(Target::Messages));
+    }
+
+    #[test]
+    fn refuses_the_rest_as_graph_does() {
+        for (method, path, code, message) in [
+            (Method::POST, "/v26.0/1/nonsense", 2500, "Unknown path components: /nonsense"),
+            (Method::POST, "/v26.0/1/messages/2", 2500, "Unknown path components: /1/messages/2"),
+            (Method::POST, "/v99.0/1/messages", 2500, "Unknown path components: /1/messages"),
+            (Method::GET, "/", 2500, "Unknown path components: /"),
+            (Method::POST, "/v26.0/abc/messages", 100, "Unsupported post request. Object with ID 'abc' does"),
+            (Method::DELETE, "/v26.0/1", 100, "Unsupported delete request."),
+            (Method::GET, "/v26.0/1/messages", 100, "(#100) Tried accessing nonexisting field (messages)"),
+        ] {
+            let error = Call::parse(&method, path, true).target.unwrap_err();
+            assert_eq!(error.code, code, "{path}");
+            assert!(error.message.starts_with(message), "{path}: {}", error.message);
+        }
+    }
+}

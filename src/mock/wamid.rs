@@ -1,0 +1,117 @@
+//! Message ids and trace ids that look like Meta's and are the same in every run.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use sha2::{Digest as _, Sha256};
+
+/// Makes the ids of one mock: equal seeds give equal ids for equal counters.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ids {
+    seed: u64,
+}
+
+impl Ids {
+    pub(super) fn new(seed: u64) -> Self {
+        Self { seed }
+    }
+
+    /// The id of the `n`th message, sent to `user`.
+    pub(super) fn wamid(self, n: u64, user: &str) -> String {
+        let hash = self.hash(b"wamid", n);
+        let mut hex = String::with_capacity(18);
+        // Nine bytes, the length of the ids Cloud gives to messages we send.
+        for byte in hash.iter().take(9) {
+            hex.push(hex_digit(byte >> 4));
+            hex.push(hex_digit(byte & 15));
+        }
+        encode(user, &hex)
+    }
+
+    /// The `fbtrace_id` and `x-fb-request-id` of the `n`th request: `A` and 22 characters.
+    pub(super) fn trace(self, n: u64) -> String {
+        let hash = self.hash(b"trace", n);
+        let mut trace = String::with_capacity(23);
+        trace.push('A');
+        URL_SAFE_NO_PAD.encode_string(hash.get(..16).unwrap_or_default(), &mut trace);
+        trace
+    }
+
+    fn hash(self, purpose: &[u8], n: u64) -> [u8; 32] {
+        let mut hasher = Sha256::new();
+        hasher.update(purpose);
+        hasher.update(self.seed.to_be_bytes());
+        hasher.update(n.to_be_bytes());
+        hasher.finalize().into()
+    }
+}
+
+/// Encodes an outgoing wamid: `wamid.` and base64 of the record that was worked out from samples.
+///
+/// The record is Thrift compact: a struct of the user and type 1, then direction `11` (we sent it), then
+/// the id as text.
+pub fn encode(user: &str, id: &str) -> String {
+    let mut record = Vec::with_capacity(user.len() + id.len() + 12);
+    record.extend_from_slice(&[0x1c, 0x18]);
+    push_text(&mut record, user);
+    record.extend_from_slice(&[0x15, 0x02, 0x00, 0x11, 0x18]);
+    push_text(&mut record, id);
+    record.push(0x00);
+    let mut wamid = String::with_capacity(6 + record.len().div_ceil(3) * 4);
+    wamid.push_str("wamid.");
+    STANDARD.encode_string(&record, &mut wamid);
+    wamid
+}
+
+/// A compact string is its length as a varint, then its bytes.
+fn push_text(record: &mut Vec<u8>, text: &str) {
+    let mut length = text.len();
+    while length > 0x7f {
+        record.push((length & 0x7f) as u8 | 0x80);
+        length >>= 7;
+    }
+    record.push((length & 0x7f) as u8);
+    record.extend_from_slice(text.as_bytes());
+}
+
+fn hex_digit(nibble: u8) -> char {
+    char::from_digit(u32::from(nibble), 16).unwrap_or('0').to_ascii_uppercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn encodes_the_published_sample() {
+        assert_eq!(
+            encode("16467043595", "826FD049A6947FA237"),
+            "wamid.HBgLMTY0NjcwNDM1OTUVAgARGBI4MjZGRDA0OUE2OTQ3RkEyMzcA"
+        );
+    }
+
+    #[test]
+    fn ids_depend_on_seed_and_counter_only() {
+        let ids = Ids::new(7);
+        assert_eq!(ids.wamid(1, "15551234567"), Ids::new(7).wamid(1, "15551234567"));
+        assert_ne!(ids.wamid(1, "15551234567"), ids.wamid(2, "15551234567"));
+        assert_ne!(ids.wamid(1, "15551234567"), Ids::new(8).wamid(1, "15551234567"));
+        assert_eq!(ids.trace(3).len(), 23);
+        assert_ne!(ids.trace(3), ids.trace(4));
+    }
+
+    #[test]
+    fn an_id_has_nine_bytes_in_upper_hex() {
+        let wamid = Ids::new(0).wamid(0, "15551234567");
+        let record = STANDARD.decode(wamid.strip_prefix("wamid.").unwrap()).unwrap();
+        let id = std::str::from_utf8(&record[20..38]).unwrap();
+        assert!(id.chars().all(|c| c.is_ascii_digit() || ('A'..='F').contains(&c)), "{id}");
+        assert_eq!(encode("15551234567", id), wamid);
+    }
+
+    #[test]
+    fn a_long_user_id_has_a_two_byte_length() {
+        let user = "US.".to_owned() + &"7".repeat(128);
+        let record = STANDARD.decode(encode(&user, "AA").strip_prefix("wamid.").unwrap()).unwrap();
+        assert_eq!(&record[..4], &[0x1c, 0x18, 0x83, 0x01]);
+    }
+}
