@@ -1,4 +1,5 @@
 //! prembridge answers the WhatsApp On-Premises API and speaks the Cloud API.
 
 pub mod clock;
+pub mod store;
 pub mod translate;
