@@ -74,6 +74,18 @@ async fn a_failed_job_leaves_nothing_behind() {
     assert_eq!(store.secret("half", vec![7]).await.unwrap(), vec![7]);
 }
 
+/// The settings belong to the connection and leave no trace in the file, so only the inside shows them.
+#[tokio::test]
+async fn commits_are_made_for_a_power_loss() {
+    let store = Sqlite::open(&temp_file("settings")).unwrap();
+    for (pragma, wanted) in [("synchronous", "2"), ("foreign_keys", "1"), ("journal_mode", "wal")] {
+        let sql = format!("SELECT CAST({pragma} AS TEXT) FROM pragma_{pragma}");
+        let value: String =
+            store.0.submit(move |tx| Ok(tx.query_row(&sql, [], |row| row.get(0))?)).await.unwrap();
+        assert_eq!(value, wanted, "{pragma}");
+    }
+}
+
 fn user() -> User {
     User { number: "support".into(), name: "alice".into(), password_hash: "hash".into(), epoch: 1 }
 }
