@@ -1,3 +1,87 @@
-//! Placeholder of the skeleton.
+//! Translation alone, request and reply: `cargo bench --bench translate`.
+//!
+//! The request is a text of 258 bytes, the answer 166 bytes, as in the figures of `benches/README.md`.
 
-fn main() {}
+#![expect(clippy::unwrap_used, reason = "a bench that cannot run should stop")]
+
+use std::hint::black_box;
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use prembridge::onprem::message::{Body, Request};
+use prembridge::translate::errors::{CloudFailure, Endpoint};
+use prembridge::translate::{Notes, Options, Sent, error_to_onprem, message_to_cloud, reply_to_onprem};
+
+const TEXT: &str = r#"{"recipient_type":"individual","to":"16505551234","type":"text","preview_url":true,"text":{"body":"Hello Jane, your order 0815 has been shipped and will arrive on Thursday. Follow it on https://example.com/track/0815 or answer this message if you have any questions."}}"#;
+const HSM: &str = r#"{"to":"16505551234","type":"hsm","hsm":{"namespace":"cbd7_18f1","element_name":"order_shipped","language":{"policy":"deterministic","code":"en_US"},"localizable_params":[{"default":"Jane"},{"default":"$10","currency":{"currency_code":"USD","amount_1000":10000}},{"default":"January 26th 2017","date_time":{"unix_epoch":{"timestamp":1485470276}}}]}}"#;
+const LIST: &str = r#"{"to":"16505551234","type":"interactive","interactive":{"type":"list","header":{"type":"text","text":"Menu"},"body":{"text":"What would you like?"},"footer":{"text":"Prices include tax"},"action":{"button":"Choose","sections":[{"title":"Hot","rows":[{"id":"1","title":"Soup","description":"of the day"},{"id":"2","title":"Stew"}]},{"title":"Cold","rows":[{"id":"3","title":"Salad"}]}]}}}"#;
+const IMAGE: &str = r#"{"to":"16505551234","type":"image","image":{"id":"1037543291543636","caption":"Your order"}}"#;
+const REPLY: &str = r#"{"messaging_product":"whatsapp","contacts":[{"input":"+16505551234","wa_id":"16505551234"}],"messages":[{"id":"wamid.HBgLMTY1MDU1NTEyMzQVAgARGBI5QTNDQTVCM0Q0Q0Q2RTY3RTcA"}]}"#;
+const ERROR: &str = r#"{"error":{"message":"(#131047) Re-engagement message","type":"OAuthException","code":131047,"error_data":{"messaging_product":"whatsapp","details":"Message failed to send because more than 24 hours have passed since the customer last replied to this number."},"fbtrace_id":"Az8or2yhqkZfEZ-_4Qn_Bam"}}"#;
+
+fn request(text: &str) -> Vec<u8> {
+    let body = Body::read(text.as_bytes()).unwrap();
+    let Ok(Request::Message(message)) = Request::parse(&body) else {
+        return Vec::new();
+    };
+    let cloud = message_to_cloud(&message, &body, &[], None, &mut Notes::brief()).unwrap();
+    let mut out = Vec::with_capacity(text.len() + 128);
+    serde_json::to_writer(&mut out, &cloud).unwrap();
+    out
+}
+
+fn reply(text: &str) -> Vec<u8> {
+    let sent = Sent { input: "16505551234", digits: Some("16505551234") };
+    reply_to_onprem(text.as_bytes(), Some(sent), &Options::default(), "v2.45.1", &mut Notes::brief()).unwrap()
+}
+
+/// What most teams would write first: the same text message through `serde_json::Value`, for scale.
+fn request_by_value(text: &str) -> Vec<u8> {
+    let mut message: serde_json::Value = serde_json::from_str(text).unwrap();
+    let object = message.as_object_mut().unwrap();
+    object.insert("messaging_product".into(), "whatsapp".into());
+    let to = format!("+{}", object.get("to").and_then(|to| to.as_str()).unwrap());
+    object.insert("to".into(), to.into());
+    if let (Some(preview), Some(text)) = (object.remove("preview_url"), object.get_mut("text")) {
+        text.as_object_mut().unwrap().insert("preview_url".into(), preview);
+    }
+    serde_json::to_vec(&message).unwrap()
+}
+
+fn reply_by_value(text: &str) -> Vec<u8> {
+    let mut reply: serde_json::Value = serde_json::from_str(text).unwrap();
+    let object = reply.as_object_mut().unwrap();
+    object.remove("messaging_product");
+    object.insert("meta".into(), serde_json::json!({"api_status": "stable", "version": "v2.45.1"}));
+    serde_json::to_vec(&reply).unwrap()
+}
+
+fn translate(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("translate");
+    group.throughput(Throughput::Elements(1));
+    group.bench_function("text_both_ways", |bench| {
+        bench.iter(|| (request(black_box(TEXT)), reply(black_box(REPLY))));
+    });
+    group.bench_function("text_both_ways_by_value", |bench| {
+        bench.iter(|| (request_by_value(black_box(TEXT)), reply_by_value(black_box(REPLY))));
+    });
+    for (name, text) in [("text", TEXT), ("image", IMAGE), ("hsm", HSM), ("list", LIST)] {
+        group.bench_function(name, |bench| bench.iter(|| request(black_box(text))));
+    }
+    group.bench_function("reply", |bench| bench.iter(|| reply(black_box(REPLY))));
+    group.bench_function("error", |bench| {
+        bench.iter(|| {
+            let failure = CloudFailure {
+                http: 400,
+                body: black_box(ERROR).as_bytes(),
+                retry_after: None,
+                endpoint: Endpoint::Messages,
+                phone_number_id: "106540352242922",
+            };
+            error_to_onprem(&failure, &Options::default())
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, translate);
+criterion_main!(benches);

@@ -1,3 +1,7 @@
-//! The `prembridge` binary.
+//! The `prembridge` binary: reads the command line and hands over.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    prembridge::cli::main()
+}

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use prembridge::config::{
-    Allowed, CacheProfile, Config, Credentials, Env, Links, Loaded, LogFormat, Problems, Role, Store, Tls,
+    Allowed, CacheProfile, Config, Credentials, Env, Links, Loaded, Problems, Role, Store, Tls,
     known_keys,
 };
+use prembridge::telemetry::LogFormat;
 use prembridge::translate::{Options, UndeliverableAs, WaId};
 
 #[path = "config/bad.rs"]

@@ -7,3 +7,9 @@ mod config;
 mod golden;
 #[cfg(test)]
 mod mock;
+#[cfg(test)]
+mod session;
+#[cfg(test)]
+mod store;
+#[cfg(test)]
+mod temp;

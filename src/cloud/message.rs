@@ -52,8 +52,8 @@ pub enum Content<'a> {
 /// The `text` object.
 #[derive(Debug)]
 pub struct Text<'a> {
-    /// The message.
-    pub body: &'a str,
+    /// The message, as a JSON string.
+    pub body: Raw<'a>,
     /// Whether the first URL gets a preview.
     pub preview_url: Option<bool>,
     /// Further members.
@@ -217,12 +217,21 @@ impl Serialize for Members<'_> {
     }
 }
 
-/// Digits with a `+` in front, without building the string.
+/// Digits with a `+` in front, without an allocation: E.164 has at most 15 of them.
 struct International<'a>(&'a str);
 
 impl Serialize for International<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&format_args!("+{}", self.0))
+        let mut buffer = [b'+'; 16];
+        let digits = self.0.as_bytes();
+        let number = buffer.get_mut(..=digits.len()).and_then(|number| {
+            number.get_mut(1..)?.copy_from_slice(digits);
+            std::str::from_utf8(number).ok()
+        });
+        match number {
+            Some(number) => serializer.serialize_str(number),
+            None => serializer.collect_str(&format_args!("+{}", self.0)),
+        }
     }
 }
 

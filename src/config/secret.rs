@@ -77,3 +77,9 @@ fn from_file(path: &str) -> Result<(String, String), String> {
     }
     Ok((text, format!("the file {path}")))
 }
+
+impl From<Secret> for SecretString {
+    fn from(secret: Secret) -> Self {
+        secret.0
+    }
+}

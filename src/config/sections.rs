@@ -8,6 +8,7 @@ use super::check::{Check, any_secret};
 use super::raw;
 use super::secret::Secret;
 use super::values::{self, Allowed};
+use crate::telemetry::LogFormat;
 
 /// `[limits]`: how much a client may ask for at once.
 #[derive(Clone, Debug)]
@@ -131,15 +132,6 @@ pub struct Log {
     pub format: LogFormat,
     /// Whether each request is logged.
     pub requests: bool,
-}
-
-/// `log.format`
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    /// One JSON object per line.
-    Json,
-    /// For people.
-    Text,
 }
 
 pub(super) fn limits(raw: raw::Limits, check: &mut Check<'_>) -> Limits {

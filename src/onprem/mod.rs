@@ -6,6 +6,7 @@ pub mod error;
 pub mod message;
 mod read;
 pub mod reply;
+pub mod route;
 pub mod users;
 
 pub use error::{ErrorCode, Invalid};

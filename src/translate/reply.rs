@@ -70,7 +70,11 @@ pub fn reply_to_onprem(
         contacts: [SentContact { input, wa_id }],
         meta: Meta::stable(version),
     };
-    serde_json::to_vec(&onprem).map_err(|error| UnusableReply(error.to_string()))
+    let mut out = Vec::with_capacity(256);
+    match serde_json::to_writer(&mut out, &onprem) {
+        Ok(()) => Ok(out),
+        Err(error) => Err(UnusableReply(error.to_string())),
+    }
 }
 
 /// `accepted` has no on-prem form; held and paused messages are "held".

@@ -99,8 +99,8 @@ pub enum Content<'a> {
 /// The `text` object.
 #[derive(Debug)]
 pub struct Text<'a> {
-    /// The message.
-    pub body: Str<'a>,
+    /// The message: a JSON string that is not empty, its escapes untouched.
+    pub body: Raw<'a>,
     /// Nested `preview_url`, Cloud's place for it.
     pub preview_url: Option<bool>,
     /// Members that nobody here knows.
@@ -247,16 +247,20 @@ fn no_content(object: &Object<'_>, named_type: Option<&str>) -> Invalid {
 impl<'a> Text<'a> {
     fn parse(raw: Raw<'a>, path: Path<'_>) -> Result<Self, Invalid> {
         let mut object = object(raw, path)?;
-        let body = required_string(&mut object, "body", path)?;
-        if at_most(&body, TEXT_LENGTH, path).is_err() {
-            return Err(Invalid::new(
-                ErrorCode::MessageTooLong,
-                format!("{} must be at most {TEXT_LENGTH} characters long", path.key("body")),
-            ));
-        }
+        let here = path.key("body");
+        let body = object.take("body").ok_or_else(|| missing(here))?;
+        check_body(body, here)?;
         let preview_url = optional_bool(&mut object, "preview_url", path)?;
         Ok(Self { body, preview_url, rest: object.into_members() })
     }
+}
+
+fn check_body(raw: Raw<'_>, path: Path<'_>) -> Result<(), Invalid> {
+    let body = string(raw, path)?;
+    if body.is_empty() {
+        return Err(missing(path));
+    }
+    at_most(&body, TEXT_LENGTH, path).map_err(|invalid| Invalid { code: ErrorCode::MessageTooLong, ..invalid })
 }
 
 /// `latitude` and `longitude` are required; numbers and numeric strings both occur in the wild.

@@ -28,7 +28,7 @@ pub(super) fn to_cloud<'a>(
         );
     }
     cloud::Content::Text(cloud::Text {
-        body: &text.body,
+        body: text.body,
         preview_url: top_level.or(text.preview_url),
         rest: &text.rest,
     })

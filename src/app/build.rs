@@ -1,0 +1,233 @@
+//! From a configuration to the parts of the proxy, top to bottom.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use http::{HeaderValue, Uri};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use thiserror::Error;
+
+use crate::clock::Clock;
+use crate::config::{self, Config, Tls};
+use crate::net::{self, Connector, TlsError};
+use crate::server::{Compat, Limits, Listener, Number, Numbers, ServeLimits, State};
+use crate::session::{self, Sessions};
+use crate::store::{self, Store};
+use crate::telemetry::Metrics;
+use crate::upstream::{Deadlines, Target, Upstream};
+
+/// The admin listener serves a person and a scraper.
+const ADMIN_CONNECTIONS: usize = 64;
+
+/// Why the proxy cannot start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// The store cannot be opened.
+    #[error("the store cannot be opened: {0}")]
+    Store(#[from] store::Error),
+    /// The logins cannot be set up.
+    #[error("logins cannot be set up: {0}")]
+    Sessions(#[from] session::Error),
+    /// Certificates or keys.
+    #[error("TLS: {0}")]
+    Tls(#[from] TlsError),
+    /// A listener cannot be bound.
+    #[error("{what} cannot listen on {address}: {source}; is it in use?")]
+    Bind {
+        /// The key of the configuration.
+        what: &'static str,
+        /// The address.
+        address: std::net::SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A bound listener has no address.
+    #[error("a listener has no address: {0}")]
+    Listener(io::Error),
+    /// A URL or a token that cannot be sent.
+    #[error("number \"{number}\": {reason}")]
+    Number {
+        /// Its name.
+        number: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The system has no random numbers.
+    #[error("the system gives no random numbers: {0}")]
+    Random(getrandom::Error),
+}
+
+/// The parts, not yet running.
+pub(super) struct Built {
+    pub(super) state: State,
+    pub(super) api: Listener,
+    pub(super) admin: Listener,
+    pub(super) scheme: &'static str,
+    pub(super) lame_duck: Duration,
+    pub(super) drain_timeout: Duration,
+}
+
+/// Opens the store and binds the listeners.
+pub(super) async fn build(config: Config, clock: Clock) -> Result<Built, StartError> {
+    let store = open_store(&config.store)?;
+    let sessions = Sessions::open(Arc::clone(&store), clock, access(&config)).await?;
+    let tls = server_tls(&config.listen.tls, store.as_ref()).await?;
+    let limits = serve_limits(&config.limits);
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let api = bind("listen.api", config.listen.api, tls, limits).await?;
+    let admin_limits = ServeLimits { connections: ADMIN_CONNECTIONS, ..limits };
+    let admin = bind("listen.admin", config.listen.admin, None, admin_limits).await?;
+    let mut process = [0; 8];
+    getrandom::fill(&mut process).map_err(StartError::Random)?;
+    let state = State {
+        numbers: numbers(&config)?,
+        sessions,
+        store,
+        upstream: upstream(&config)?,
+        metrics: Metrics::default(),
+        compat: Compat {
+            created_status: config.compat.created_status.as_u16(),
+            version: config.compat.api_version.clone(),
+            options: config.compat.options,
+        },
+        limits: Limits {
+            headers: config.limits.max_headers,
+            body: config.limits.max_body,
+            body_timeout: config.limits.body_timeout,
+        },
+        log_requests: config.log.requests,
+        process: u64::from_ne_bytes(process),
+        draining: AtomicBool::new(false),
+    };
+    let config::Shutdown { lame_duck, drain_timeout } = config.shutdown;
+    Ok(Built { state, api, admin, scheme, lame_duck, drain_timeout })
+}
+
+fn open_store(store: &config::Store) -> Result<Arc<dyn Store>, StartError> {
+    Ok(match store {
+        config::Store::Memory => Arc::new(store::Sqlite::memory()?),
+        config::Store::Sqlite(path) => Arc::new(store::Sqlite::open(path)?),
+    })
+}
+
+/// Who may log in where.
+fn access(config: &Config) -> session::Settings {
+    session::Settings {
+        token_lifetime: config.auth.token_lifetime,
+        hash_concurrency: config.auth.hash_concurrency,
+        admin_password: config.auth.admin_password.clone().map(Into::into),
+        numbers: config.numbers.iter().map(number_access).collect(),
+        ..session::Settings::default()
+    }
+}
+
+fn number_access(number: &config::Number) -> session::NumberAccess {
+    session::NumberAccess {
+        name: number.name.clone(),
+        users: number
+            .users
+            .iter()
+            .map(|user| session::ConfiguredUser {
+                name: user.name.clone(),
+                password: user.password.clone().into(),
+                role: role(user.role),
+            })
+            .collect(),
+        api_keys: number
+            .api_keys
+            .iter()
+            .map(|key| session::ApiKey { key: key.key.clone().into(), role: role(key.role) })
+            .collect(),
+    }
+}
+
+fn role(role: config::Role) -> session::Role {
+    match role {
+        config::Role::User => session::Role::User,
+        config::Role::Admin => session::Role::Admin,
+    }
+}
+
+/// The self-signed certificate is made once and kept in the store, so that clients which pin it
+/// meet the same one after a restart, and on every replica.
+async fn server_tls(tls: &Tls, store: &dyn Store) -> Result<Option<Arc<rustls::ServerConfig>>, StartError> {
+    Ok(match tls {
+        Tls::Off => None,
+        Tls::Files { cert, key } => Some(net::server_config_from_files(cert, key)?),
+        Tls::SelfSigned => {
+            let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+            let candidate = net::self_signed(names)?.into_bytes();
+            let pem = store.secret("tls-self-signed", candidate).await?;
+            let broken = |error: rustls::pki_types::pem::Error| {
+                TlsError::Pem { path: "the store".into(), reason: error.to_string() }
+            };
+            let certificate = CertificateDer::from_pem_slice(&pem).map_err(broken)?;
+            let key = PrivateKeyDer::from_pem_slice(&pem).map_err(broken)?;
+            Some(net::server_config(vec![certificate], key)?)
+        }
+    })
+}
+
+fn serve_limits(limits: &config::Limits) -> ServeLimits {
+    ServeLimits {
+        connections: limits.max_connections,
+        header_timeout: limits.header_timeout,
+        header_bytes: limits.max_header_bytes,
+        tls_handshake: limits.tls_handshake_timeout,
+    }
+}
+
+async fn bind(
+    what: &'static str,
+    address: std::net::SocketAddr,
+    tls: Option<Arc<rustls::ServerConfig>>,
+    limits: ServeLimits,
+) -> Result<Listener, StartError> {
+    Listener::bind(address, tls, limits).await.map_err(|source| StartError::Bind { what, address, source })
+}
+
+/// The pooled client.
+pub(super) fn upstream(config: &Config) -> Result<Upstream, StartError> {
+    let cloud = &config.cloud;
+    let tls = net::client_config(cloud.ca_file.as_deref())?;
+    let connector =
+        Connector::new(tls, net::Deadlines { connect: cloud.connect_timeout, tls: cloud.tls_timeout });
+    Ok(Upstream::new(
+        connector,
+        Deadlines {
+            first_byte: cloud.first_byte_timeout,
+            total: cloud.total_timeout,
+            pool_idle: cloud.pool_idle_timeout,
+        },
+    ))
+}
+
+fn numbers(config: &Config) -> Result<Numbers, StartError> {
+    let mut numbers = Numbers::default();
+    for number in &config.numbers {
+        let built = Number {
+            name: number.name.clone(),
+            phone_number_id: number.phone_number_id.clone(),
+            messages: target(config, number, "/messages")?,
+            namespace: number.namespace.clone(),
+        };
+        numbers.insert(built, number.hosts.iter().cloned());
+    }
+    Ok(numbers)
+}
+
+/// The URL of the number's node followed by `edge`, and its token.
+pub(super) fn target(config: &Config, number: &config::Number, edge: &str) -> Result<Target, StartError> {
+    let error = |reason: String| StartError::Number { number: number.name.clone(), reason };
+    let config::Cloud { base_url, version, .. } = &config.cloud;
+    let uri: Uri = format!("{base_url}/{version}/{}{edge}", number.phone_number_id)
+        .parse()
+        .map_err(|invalid: http::uri::InvalidUri| error(invalid.to_string()))?;
+    let mut authorization = HeaderValue::try_from(format!("Bearer {}", number.access_token.expose()))
+        .map_err(|_| error("the access token cannot be sent in a header".to_owned()))?;
+    authorization.set_sensitive(true);
+    Ok(Target { uri, authorization })
+}

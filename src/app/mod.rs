@@ -1,0 +1,103 @@
+//! Wiring: a configuration becomes listeners, and later goes away in good order.
+
+mod build;
+mod probe;
+
+pub use build::StartError;
+pub use probe::{Probe, probe_numbers};
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::server::{self, State};
+
+/// The running proxy.
+#[derive(Debug)]
+pub struct App {
+    state: Arc<State>,
+    addresses: Addresses,
+    /// Ends the API listener and its connections.
+    closing: CancellationToken,
+    /// Ends the admin listener, which outlives the other so that balancers can watch the drain.
+    ending: CancellationToken,
+    tasks: TaskTracker,
+    admin_tasks: TaskTracker,
+    lame_duck: Duration,
+    drain_timeout: Duration,
+}
+
+/// Where the proxy listens.
+#[derive(Clone, Copy, Debug)]
+pub struct Addresses {
+    /// The on-prem API.
+    pub api: SocketAddr,
+    /// The operator's listener.
+    pub admin: SocketAddr,
+    /// `http` or `https`, for the on-prem API.
+    pub scheme: &'static str,
+}
+
+impl App {
+    /// Opens the store, binds the listeners and serves.
+    pub async fn start(config: Config, clock: Clock) -> Result<Self, StartError> {
+        let built = build::build(config, clock).await?;
+        let app = Self {
+            addresses: Addresses {
+                api: built.api.address().map_err(StartError::Listener)?,
+                admin: built.admin.address().map_err(StartError::Listener)?,
+                scheme: built.scheme,
+            },
+            state: Arc::new(built.state),
+            closing: CancellationToken::new(),
+            ending: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            admin_tasks: TaskTracker::new(),
+            lame_duck: built.lame_duck,
+            drain_timeout: built.drain_timeout,
+        };
+        let api = built.api.serve(Arc::clone(&app.state), server::dispatch, app.closing.clone(), app.tasks.clone());
+        app.tasks.spawn(api);
+        let admin = built.admin.serve(
+            Arc::clone(&app.state),
+            server::admin::dispatch,
+            app.ending.clone(),
+            app.admin_tasks.clone(),
+        );
+        app.admin_tasks.spawn(admin);
+        app.state.metrics.ready.set(1);
+        Ok(app)
+    }
+
+    /// Where it listens.
+    pub fn addresses(&self) -> Addresses {
+        self.addresses
+    }
+
+    /// Its state, for tests that look inside.
+    pub fn state(&self) -> &Arc<State> {
+        &self.state
+    }
+
+    /// Readiness goes first, so that balancers look elsewhere while requests are still served; then
+    /// the listener closes and running requests finish. Says whether all of them did.
+    pub async fn drain(self) -> bool {
+        self.state.draining.store(true, Ordering::Relaxed);
+        self.state.metrics.ready.set(0);
+        tokio::time::sleep(self.lame_duck).await;
+        self.closing.cancel();
+        self.tasks.close();
+        let drained = tokio::time::timeout(self.drain_timeout, self.tasks.wait()).await.is_ok();
+        self.ending.cancel();
+        self.admin_tasks.close();
+        // The operator's connections are not worth waiting long for.
+        let _ = tokio::time::timeout(Duration::from_secs(1), self.admin_tasks.wait()).await;
+        drained
+    }
+}

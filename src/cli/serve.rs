@@ -1,0 +1,76 @@
+//! `prembridge serve`: the proxy.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use super::check::load;
+use super::output::complain;
+use super::{BAD_CONFIG, FINDINGS, runtime, Stop};
+use crate::app::App;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::telemetry::init_log;
+
+/// Arguments of `serve`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The configuration file
+    #[arg(short, long, value_name = "FILE")]
+    config: PathBuf,
+}
+
+/// Runs it.
+pub fn run(args: &Args) -> ExitCode {
+    let Some(config) = load(&args.config) else {
+        return ExitCode::from(BAD_CONFIG);
+    };
+    let _log = init_log(config.log.level, config.log.format);
+    let runtime = match runtime() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            complain(format_args!("no runtime: {error}"));
+            return ExitCode::from(FINDINGS);
+        }
+    };
+    let code = runtime.block_on(serve(config));
+    // Hashing threads and the like must not hold the exit up.
+    runtime.shutdown_background();
+    code
+}
+
+async fn serve(config: Config) -> ExitCode {
+    let mut stop = match Stop::watch() {
+        Ok(stop) => stop,
+        Err(error) => {
+            complain(format_args!("signals cannot be watched: {error}"));
+            return ExitCode::from(FINDINGS);
+        }
+    };
+    let app = match App::start(config, Clock::system()).await {
+        Ok(app) => app,
+        Err(error) => {
+            complain(&error);
+            return ExitCode::from(FINDINGS);
+        }
+    };
+    let addresses = app.addresses();
+    complain(format_args!("on-prem API on {}://{}", addresses.scheme, addresses.api));
+    complain(format_args!("admin on http://{}", addresses.admin));
+    stop.wait().await;
+    tracing::info!("draining");
+    tokio::select! {
+        drained = app.drain() => {
+            if drained {
+                tracing::info!("drained");
+                ExitCode::SUCCESS
+            } else {
+                complain("requests were still running when the drain timeout ended; they were cut off");
+                ExitCode::from(FINDINGS)
+            }
+        }
+        () = stop.wait() => {
+            complain("a second signal: stopped without finishing the running requests");
+            ExitCode::from(FINDINGS)
+        }
+    }
+}

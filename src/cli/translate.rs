@@ -1,0 +1,151 @@
+//! `prembridge translate`: the pure translation, offline.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use serde_json::value::to_raw_value;
+use serde_json::{Value, json};
+
+use super::output::{complain, line, pretty};
+use super::FINDINGS;
+use crate::cloud::message as cloud;
+use crate::onprem::Invalid;
+use crate::onprem::error::ErrorBody;
+use crate::onprem::message::{Body, Request};
+use crate::translate::errors::{CloudFailure, Endpoint};
+use crate::translate::{
+    MessageError, Notes, Options, Resolved, error_to_onprem, media_refs, message_to_cloud, reply_to_onprem,
+};
+
+/// What `meta.version` says in translated answers.
+const VERSION: &str = "v2.45.1";
+
+/// Arguments of `translate`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The payload is Cloud's answer to a message; gives the on-prem answer
+    #[arg(long, conflicts_with = "error")]
+    reply: bool,
+    /// The payload is a Cloud error; gives the on-prem error
+    #[arg(long)]
+    error: bool,
+    /// With --error: the HTTP status that came with it
+    #[arg(long, default_value_t = 400, requires = "error")]
+    http: u16,
+    /// Prints {"request":…,"notes":[…]} on one line instead
+    #[arg(long)]
+    json: bool,
+    /// A file with JSON, or - for standard input
+    #[arg(default_value = "-")]
+    file: PathBuf,
+}
+
+/// Runs it.
+pub fn run(args: &Args) -> ExitCode {
+    let bytes = match read(&args.file) {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            complain(format_args!("{}: {error}", args.file.display()));
+            return ExitCode::from(FINDINGS);
+        }
+    };
+    let mut notes = Notes::full();
+    let outcome = if args.reply {
+        reply(&bytes, &mut notes)
+    } else if args.error {
+        Ok(error(&bytes, args.http, &mut notes))
+    } else {
+        message(&bytes, &mut notes)
+    };
+    match outcome {
+        Ok(text) => {
+            print(args, &text, &notes);
+            ExitCode::SUCCESS
+        }
+        Err(invalid) => {
+            refuse(args, &invalid);
+            ExitCode::from(FINDINGS)
+        }
+    }
+}
+
+fn read(file: &Path) -> std::io::Result<Vec<u8>> {
+    if file == Path::new("-") {
+        let mut bytes = Vec::new();
+        std::io::stdin().lock().read_to_end(&mut bytes)?;
+        return Ok(bytes);
+    }
+    std::fs::read(file)
+}
+
+/// Files that would have to be fetched first get the placeholder id `media:<link>`.
+fn message(bytes: &[u8], notes: &mut Notes) -> Result<String, Invalid> {
+    let body = Body::read(bytes)?;
+    let message = match Request::parse(&body)? {
+        Request::Message(message) => message,
+        Request::Receipt(receipt) => return Ok(text(&cloud::Receipt::from(&receipt))),
+    };
+    let resolved: Vec<Resolved> = media_refs(&message)
+        .iter()
+        .map(|reference| match reference.link.provider {
+            Some(_) => Resolved::Id(format!("media:{}", reference.link.url())),
+            None => Resolved::Link,
+        })
+        .collect();
+    match message_to_cloud(&message, &body, &resolved, None, notes) {
+        Ok(cloud) => Ok(text(&cloud)),
+        Err(MessageError::Invalid(invalid)) => Err(invalid),
+        Err(MessageError::Unresolved { path }) => {
+            Err(Invalid::new(crate::onprem::ErrorCode::InternalError, format!("{path} was not resolved")))
+        }
+    }
+}
+
+fn reply(bytes: &[u8], notes: &mut Notes) -> Result<String, Invalid> {
+    reply_to_onprem(bytes, None, &Options::default(), VERSION, notes)
+        .map(|reply| String::from_utf8_lossy(&reply).into_owned())
+        .map_err(|unusable| Invalid::new(crate::onprem::ErrorCode::InternalError, unusable.to_string()))
+}
+
+fn error(bytes: &[u8], http: u16, notes: &mut Notes) -> String {
+    let failure =
+        CloudFailure { http, body: bytes, retry_after: None, endpoint: Endpoint::Messages, phone_number_id: "" };
+    let error = error_to_onprem(&failure, &Options::default());
+    let rule = crate::translate::rules::Rule::ErrorCode;
+    let cloud = error.cloud_code.map_or_else(|| format!("HTTP {http}"), |code| format!("cloud {code}"));
+    notes.add(rule, "error.code", format_args!("{cloud} -> {}, HTTP {}", error.code.code(), error.http));
+    text(&ErrorBody::new(error.code, &error.details, VERSION))
+}
+
+fn text(value: &impl serde::Serialize) -> String {
+    // Our own types always serialize.
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+fn print(args: &Args, text: &str, notes: &Notes) {
+    if args.json {
+        let notes: Vec<Value> = notes
+            .list()
+            .iter()
+            .map(|note| json!({"rule": note.rule.id(), "path": note.path, "note": note.text}))
+            .collect();
+        let raw = serde_json::value::RawValue::from_string(text.to_owned()).or_else(|_| to_raw_value(&Value::Null));
+        if let Ok(raw) = raw {
+            let notes = Value::from(notes);
+            line(format_args!("{{\"request\":{raw},\"notes\":{notes}}}"));
+        }
+        return;
+    }
+    line(pretty(text));
+    for note in notes.list() {
+        complain(format_args!("note: {}: {} [{}]", note.path, note.text, note.rule.id()));
+    }
+}
+
+/// The answer that the client would get, and the reason as a sentence.
+fn refuse(args: &Args, invalid: &Invalid) {
+    let body = text(&ErrorBody::new(invalid.code, &invalid.details, VERSION));
+    line(if args.json { body } else { pretty(&body) });
+    complain(format_args!("refused: {} [{} {}]", invalid.details, invalid.code.code(), invalid.code.title()));
+}

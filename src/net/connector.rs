@@ -1,0 +1,206 @@
+//! The connector of the upstream pool.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::Uri;
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper_util::client::legacy::connect::{Connected, Connection};
+use hyper_util::rt::TokioIo;
+use rustls::pki_types::ServerName;
+use thiserror::Error;
+use tokio::net::{TcpStream, lookup_host};
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tower_service::Service;
+
+/// How long each step of opening a connection may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadlines {
+    /// Name resolution, and then each address.
+    pub connect: Duration,
+    /// The TLS handshake.
+    pub tls: Duration,
+}
+
+/// Why no connection came about. Nothing was sent in any of these cases.
+#[derive(Debug, Error)]
+pub enum ConnectError {
+    /// The URL names no host, or a scheme that we do not speak.
+    #[error("{0} is not an http or https URL with a host")]
+    Url(Uri),
+    /// The name does not resolve.
+    #[error("{host} does not resolve: {source}")]
+    Resolve {
+        /// The name.
+        host: String,
+        /// What the resolver said.
+        source: io::Error,
+    },
+    /// No address answered.
+    #[error("{host} cannot be reached: {source}")]
+    Connect {
+        /// The name.
+        host: String,
+        /// What the last address said.
+        source: io::Error,
+    },
+    /// The peer is not who it should be, or speaks no TLS that we accept.
+    #[error("TLS with {host} failed: {source}")]
+    Tls {
+        /// The name.
+        host: String,
+        /// What the handshake said.
+        source: io::Error,
+    },
+}
+
+/// Opens plain and TLS connections.
+#[derive(Clone)]
+pub struct Connector {
+    tls: TlsConnector,
+    deadlines: Deadlines,
+}
+
+impl std::fmt::Debug for Connector {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connector").field("deadlines", &self.deadlines).finish_non_exhaustive()
+    }
+}
+
+impl Connector {
+    /// A connector that trusts what `tls` trusts.
+    pub fn new(tls: Arc<rustls::ClientConfig>, deadlines: Deadlines) -> Self {
+        Self { tls: TlsConnector::from(tls), deadlines }
+    }
+
+    async fn open(self, uri: Uri) -> Result<Stream, ConnectError> {
+        let (Some(host), Some(is_tls)) = (uri.host(), is_tls(&uri)) else {
+            return Err(ConnectError::Url(uri));
+        };
+        // A literal IPv6 address stands in brackets in a URL and without them everywhere else.
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let port = uri.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
+        let tcp = self.dial(host, port).await?;
+        if !is_tls {
+            return Ok(Stream::Plain(TokioIo::new(tcp)));
+        }
+        let tls_error = |source| ConnectError::Tls { host: host.to_owned(), source };
+        let name = ServerName::try_from(host.to_owned())
+            .map_err(|error| tls_error(io::Error::new(io::ErrorKind::InvalidInput, error)))?;
+        let stream = within(self.deadlines.tls, self.tls.connect(name, tcp)).await.map_err(tls_error)?;
+        Ok(Stream::Tls(Box::new(TokioIo::new(stream))))
+    }
+
+    /// Tries each address of `host` in the resolver's order.
+    async fn dial(&self, host: &str, port: u16) -> Result<TcpStream, ConnectError> {
+        let addresses = within(self.deadlines.connect, lookup_host((host, port)))
+            .await
+            .map_err(|source| ConnectError::Resolve { host: host.to_owned(), source })?;
+        let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+        for address in addresses {
+            match within(self.deadlines.connect, TcpStream::connect(address)).await {
+                Ok(stream) => {
+                    // Small requests must not wait for an earlier one's acknowledgement.
+                    let _ = stream.set_nodelay(true);
+                    return Ok(stream);
+                }
+                Err(error) => last = error,
+            }
+        }
+        Err(ConnectError::Connect { host: host.to_owned(), source: last })
+    }
+}
+
+fn is_tls(uri: &Uri) -> Option<bool> {
+    match uri.scheme_str() {
+        Some("https") => Some(true),
+        Some("http") => Some(false),
+        _ => None,
+    }
+}
+
+async fn within<T>(limit: Duration, work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    timeout(limit, work)
+        .await
+        .unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, format!("no answer within {limit:?}"))))
+}
+
+impl Service<Uri> for Connector {
+    type Response = Stream;
+    type Error = ConnectError;
+    type Future = Pin<Box<dyn Future<Output = Result<Stream, ConnectError>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        Box::pin(self.clone().open(uri))
+    }
+}
+
+/// An open connection.
+#[derive(Debug)]
+pub enum Stream {
+    /// Without TLS: a mock, or a relay on the same machine.
+    Plain(TokioIo<TcpStream>),
+    /// With TLS.
+    Tls(Box<TokioIo<TlsStream<TcpStream>>>),
+}
+
+impl Connection for Stream {
+    fn connected(&self) -> Connected {
+        Connected::new()
+    }
+}
+
+/// Delegates to whichever stream it is.
+macro_rules! delegate {
+    ($self:ident, $method:ident $(, $argument:ident)*) => {
+        match $self.get_mut() {
+            Stream::Plain(stream) => Pin::new(stream).$method($($argument),*),
+            Stream::Tls(stream) => Pin::new(&mut **stream).$method($($argument),*),
+        }
+    };
+}
+
+impl Read for Stream {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+        delegate!(self, poll_read, cx, buffer)
+    }
+}
+
+impl Write for Stream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        delegate!(self, poll_write, cx, bytes)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        delegate!(self, poll_flush, cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        delegate!(self, poll_shutdown, cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match self {
+            Self::Plain(stream) => stream.is_write_vectored(),
+            Self::Tls(stream) => stream.is_write_vectored(),
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        delegate!(self, poll_write_vectored, cx, bytes)
+    }
+}

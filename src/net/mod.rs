@@ -1,0 +1,7 @@
+//! Connections that we open: resolve, dial, TLS, each under its own deadline.
+
+mod connector;
+mod tls;
+
+pub use connector::{ConnectError, Connector, Deadlines};
+pub use tls::{TlsError, client_config, server_config, server_config_from_files, self_signed};

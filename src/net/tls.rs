@@ -1,0 +1,80 @@
+//! TLS on both sides: rustls with aws-lc-rs, TLS 1.2 and later.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use thiserror::Error;
+
+/// What is wrong with certificates or keys.
+#[derive(Debug, Error)]
+pub enum TlsError {
+    /// A PEM file that cannot be read, or holds nothing.
+    #[error("{path}: {reason}")]
+    Pem {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// rustls does not accept it.
+    #[error("{0}")]
+    Rustls(#[from] rustls::Error),
+    /// A self-signed certificate could not be made.
+    #[error("self-signed certificate: {0}")]
+    SelfSigned(#[from] rcgen::Error),
+}
+
+/// What we trust upstream: the public roots and, if given, those in `ca_file`.
+pub fn client_config(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, TlsError> {
+    let mut roots = RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    if let Some(path) = ca_file {
+        for certificate in certificates(path)? {
+            roots.add(certificate)?;
+        }
+    }
+    let mut config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
+}
+
+/// What we show to clients.
+pub fn server_config(
+    certificates: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+) -> Result<Arc<ServerConfig>, TlsError> {
+    let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(certificates, key)?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
+}
+
+/// The certificate chain and key in two PEM files.
+pub fn server_config_from_files(cert: &Path, key: &Path) -> Result<Arc<ServerConfig>, TlsError> {
+    let private = PrivateKeyDer::from_pem_file(key)
+        .map_err(|error| TlsError::Pem { path: key.to_owned(), reason: error.to_string() })?;
+    server_config(certificates(cert)?, private)
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let error = |reason: String| TlsError::Pem { path: path.to_owned(), reason };
+    let list = CertificateDer::pem_file_iter(path)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|reason| error(reason.to_string()))?;
+    if list.is_empty() { Err(error("holds no certificate".to_owned())) } else { Ok(list) }
+}
+
+/// A self-signed certificate and its key as one PEM text, as the on-prem client made one for
+/// itself. Clients of such a host do not verify it, so the names matter little.
+pub fn self_signed(names: Vec<String>) -> Result<String, TlsError> {
+    let made = rcgen::generate_simple_self_signed(names)?;
+    Ok(made.cert.pem() + &made.signing_key.serialize_pem())
+}

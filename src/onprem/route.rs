@@ -1,0 +1,151 @@
+//! The closed list of on-prem endpoints that this version answers.
+
+use std::borrow::Cow;
+
+/// An endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Route<'p> {
+    /// `GET /`, which official deployment templates probe.
+    Root,
+    /// `POST /v1/users/login`
+    Login,
+    /// `POST /v1/users/logout`
+    Logout,
+    /// `POST /v1/users`
+    CreateUser,
+    /// `GET /v1/users/{username}`
+    GetUser(Cow<'p, str>),
+    /// `PUT /v1/users/{username}`
+    UpdateUser(Cow<'p, str>),
+    /// `DELETE /v1/users/{username}`
+    DeleteUser(Cow<'p, str>),
+    /// `POST /v1/messages`
+    SendMessage,
+    /// `PUT /v1/messages/{message-id}`
+    UpdateMessage(Cow<'p, str>),
+}
+
+/// Why a request has no route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoRoute {
+    /// No endpoint has this path.
+    UnknownPath,
+    /// The path exists, with these verbs.
+    WrongVerb(&'static str),
+}
+
+impl<'p> Route<'p> {
+    /// Finds the endpoint for a verb and a path. Trailing slashes are normal; a query is not part
+    /// of `path`.
+    pub fn parse(verb: &str, path: &'p str) -> Result<Self, NoRoute> {
+        if path == "/" {
+            return match verb {
+                "GET" | "HEAD" => Ok(Self::Root),
+                _ => Err(NoRoute::WrongVerb("GET, HEAD")),
+            };
+        }
+        let path = path.trim_end_matches('/').strip_prefix("/v1/").ok_or(NoRoute::UnknownPath)?;
+        let only = |expected: &'static str, route: Self| {
+            if verb == expected { Ok(route) } else { Err(NoRoute::WrongVerb(expected)) }
+        };
+        match path {
+            "messages" => only("POST", Self::SendMessage),
+            "users/login" => only("POST", Self::Login),
+            "users/logout" => only("POST", Self::Logout),
+            "users" => only("POST", Self::CreateUser),
+            _ => {
+                if let Some(id) = path.strip_prefix("messages/") {
+                    return only("PUT", Self::UpdateMessage(id_of(id, "._=+/-:")?));
+                }
+                let name = path.strip_prefix("users/").ok_or(NoRoute::UnknownPath)?;
+                let name = id_of(name, "._-@+")?;
+                match verb {
+                    "GET" => Ok(Self::GetUser(name)),
+                    "PUT" => Ok(Self::UpdateUser(name)),
+                    "DELETE" => Ok(Self::DeleteUser(name)),
+                    _ => Err(NoRoute::WrongVerb("GET, PUT, DELETE")),
+                }
+            }
+        }
+    }
+
+    /// The endpoint as a template, for metrics and logs.
+    pub fn endpoint(&self) -> &'static str {
+        match self {
+            Self::Root => "/",
+            Self::Login => "/v1/users/login",
+            Self::Logout => "/v1/users/logout",
+            Self::CreateUser => "/v1/users",
+            Self::GetUser(_) | Self::UpdateUser(_) | Self::DeleteUser(_) => "/v1/users/{username}",
+            Self::SendMessage => "/v1/messages",
+            Self::UpdateMessage(_) => "/v1/messages/{message-id}",
+        }
+    }
+}
+
+/// The last part of a path: letters, digits and `marks`, percent-encoded or not. No dot segments,
+/// no control characters: what is not an id has no route.
+fn id_of<'p>(text: &'p str, marks: &str) -> Result<Cow<'p, str>, NoRoute> {
+    let id = decode(text).ok_or(NoRoute::UnknownPath)?;
+    let is_id = !id.is_empty()
+        && id.len() <= 256
+        && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || marks.as_bytes().contains(&byte))
+        && !id.split('/').any(|segment| matches!(segment, "" | "." | ".."));
+    if is_id { Ok(id) } else { Err(NoRoute::UnknownPath) }
+}
+
+/// Undoes percent-encoding; `None` when it is malformed.
+fn decode(text: &str) -> Option<Cow<'_, str>> {
+    if !text.contains('%') {
+        return Some(Cow::Borrowed(text));
+    }
+    let mut bytes = text.bytes();
+    let mut decoded = Vec::with_capacity(text.len());
+    while let Some(byte) = bytes.next() {
+        if byte != b'%' {
+            decoded.push(byte);
+            continue;
+        }
+        let digit = |byte: Option<u8>| char::from(byte?).to_digit(16);
+        let value = digit(bytes.next())? * 16 + digit(bytes.next())?;
+        decoded.push(u8::try_from(value).ok()?);
+    }
+    String::from_utf8(decoded).ok().map(Cow::Owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_each_endpoint_with_or_without_a_slash() {
+        assert_eq!(Route::parse("POST", "/v1/messages"), Ok(Route::SendMessage));
+        assert_eq!(Route::parse("POST", "/v1/messages/"), Ok(Route::SendMessage));
+        assert_eq!(Route::parse("GET", "/v1/users/app/"), Ok(Route::GetUser("app".into())));
+        assert_eq!(
+            Route::parse("PUT", "/v1/messages/wamid.HBgL%2FQ%3D%3D"),
+            Ok(Route::UpdateMessage("wamid.HBgL/Q==".into()))
+        );
+        assert_eq!(Route::parse("GET", "/v1/messages"), Err(NoRoute::WrongVerb("POST")));
+        assert_eq!(Route::parse("GET", "/"), Ok(Route::Root));
+    }
+
+    #[test]
+    fn what_is_no_id_has_no_route() {
+        for path in [
+            "/v1/users/..",
+            "/v1/users/%2e%2e",
+            "/v1/users/a%00b",
+            "/v1/users/a/b",
+            "/v1/users/%zz",
+            "/v1/messages/../users/login",
+            "/v1/messages/%2e%2e/x",
+            "//v1/messages",
+            "/v1",
+            "/v2/messages",
+            "/v1/users/ä",
+        ] {
+            assert_eq!(Route::parse("PUT", path), Err(NoRoute::UnknownPath), "{path}");
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! The operator's listener: `/livez`, `/readyz`, `/metrics`.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Incoming;
+
+use super::respond::Reply;
+use super::state::State;
+
+/// Answers the operator.
+pub async fn dispatch(state: Arc<State>, _peer: SocketAddr, request: Request<Incoming>) -> Reply {
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return text(StatusCode::METHOD_NOT_ALLOWED, "only GET is answered here\n");
+    }
+    match request.uri().path() {
+        "/livez" => text(StatusCode::OK, "ok\n"),
+        "/readyz" => ready(&state).await,
+        "/metrics" => {
+            let mut reply = text(StatusCode::OK, state.metrics.render());
+            let format = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+            reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(format));
+            reply
+        }
+        "/" => text(
+            StatusCode::OK,
+            concat!("prembridge ", env!("CARGO_PKG_VERSION"), "\n\n/livez\n/readyz\n/metrics\n"),
+        ),
+        _ => text(StatusCode::NOT_FOUND, "no such page\n"),
+    }
+}
+
+/// Ready means: new work is welcome, and the store answers.
+async fn ready(state: &State) -> Reply {
+    if state.is_draining() {
+        return text(StatusCode::SERVICE_UNAVAILABLE, "shutting down\n");
+    }
+    match state.store.ping().await {
+        Ok(()) => text(StatusCode::OK, "ok\n"),
+        Err(error) => text(StatusCode::SERVICE_UNAVAILABLE, format!("the store does not answer: {error}\n")),
+    }
+}
+
+fn text(status: StatusCode, body: impl Into<Bytes>) -> Reply {
+    let mut reply = Response::new(Full::new(body.into()));
+    *reply.status_mut() = status;
+    reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    reply
+}

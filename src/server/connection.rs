@@ -1,0 +1,169 @@
+//! The byte stream of a client's connection.
+//!
+//! hyper answers a head that it cannot parse by itself, with an empty body; clients of the on-prem
+//! API parse the body of every error. [`ClientStream`] puts the dialect's body into those answers.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
+
+use crate::onprem::ErrorCode;
+use crate::onprem::error::ErrorBody;
+
+/// A client's connection, plain or with TLS.
+#[derive(Debug)]
+pub struct ClientStream {
+    stream: Stream,
+    version: Arc<str>,
+    substitute: Option<Substitute>,
+}
+
+#[derive(Debug)]
+enum Stream {
+    Plain(TokioIo<TcpStream>),
+    Tls(Box<TokioIo<TlsStream<TcpStream>>>),
+}
+
+/// Our bytes in place of hyper's.
+#[derive(Debug)]
+struct Substitute {
+    bytes: Vec<u8>,
+    written: usize,
+}
+
+impl ClientStream {
+    /// A plain connection; `version` is what `meta.version` says.
+    pub fn plain(stream: TcpStream, version: Arc<str>) -> Self {
+        Self { stream: Stream::Plain(TokioIo::new(stream)), version, substitute: None }
+    }
+
+    /// A connection with TLS.
+    pub fn tls(stream: TlsStream<TcpStream>, version: Arc<str>) -> Self {
+        Self { stream: Stream::Tls(Box::new(TokioIo::new(stream))), version, substitute: None }
+    }
+
+    /// Writes the substitute out; `length` is how much of hyper's bytes it stands for.
+    fn poll_substitute(&mut self, cx: &mut Context<'_>, length: usize) -> Poll<io::Result<usize>> {
+        while let Some(substitute) = &mut self.substitute {
+            let rest = substitute.bytes.get(substitute.written..).unwrap_or_default();
+            if rest.is_empty() {
+                self.substitute = None;
+                break;
+            }
+            let count = match &mut self.stream {
+                Stream::Plain(stream) => ready!(Pin::new(stream).poll_write(cx, rest))?,
+                Stream::Tls(stream) => ready!(Pin::new(&mut **stream).poll_write(cx, rest))?,
+            };
+            if count == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            substitute.written += count;
+        }
+        Poll::Ready(Ok(length))
+    }
+}
+
+/// The dialect's answer, when `head` is one that hyper wrote by itself: an error without a body,
+/// which none of ours is.
+fn in_dialect(head: &[u8], version: &str) -> Option<Vec<u8>> {
+    let head = std::str::from_utf8(head).ok()?;
+    if !head.starts_with("HTTP/1.1 4") || !head.ends_with("\r\n\r\n") || !head.contains("content-length: 0\r\n") {
+        return None;
+    }
+    let (status, details) = match head.get(9..12)? {
+        "431" => ("431 Request Header Fields Too Large", "the headers are too large"),
+        "414" => ("414 URI Too Long", "the URL is too long"),
+        _ => ("400 Bad Request", "this is not a well-formed HTTP/1.1 request"),
+    };
+    let body = serde_json::to_string(&ErrorBody::new(ErrorCode::InvalidRequest, details, version)).ok()?;
+    Some(
+        format!(
+            "HTTP/1.1 {status}\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        )
+        .into_bytes(),
+    )
+}
+
+impl Read for ClientStream {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+        match &mut self.get_mut().stream {
+            Stream::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Stream::Tls(stream) => Pin::new(&mut **stream).poll_read(cx, buffer),
+        }
+    }
+}
+
+impl Write for ClientStream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        if this.substitute.is_none() {
+            this.substitute = in_dialect(bytes, &this.version).map(|bytes| Substitute { bytes, written: 0 });
+        }
+        if this.substitute.is_some() {
+            return this.poll_substitute(cx, bytes.len());
+        }
+        match &mut this.stream {
+            Stream::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Stream::Tls(stream) => Pin::new(&mut **stream).poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.get_mut().stream {
+            Stream::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            Stream::Tls(stream) => Pin::new(&mut **stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.get_mut().stream {
+            Stream::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            Stream::Tls(stream) => Pin::new(&mut **stream).poll_shutdown(cx),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match &self.stream {
+            Stream::Plain(stream) => stream.is_write_vectored(),
+            Stream::Tls(stream) => stream.is_write_vectored(),
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        parts: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let mut filled = parts.iter().filter(|part| !part.is_empty());
+        // hyper's own errors are a head alone.
+        if let (Some(only), None) = (filled.next(), filled.next()) {
+            return self.poll_write(cx, only);
+        }
+        match &mut self.get_mut().stream {
+            Stream::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, parts),
+            Stream::Tls(stream) => Pin::new(&mut **stream).poll_write_vectored(cx, parts),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::in_dialect;
+
+    #[test]
+    fn only_empty_errors_are_replaced() {
+        let own = b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+        let text = String::from_utf8(in_dialect(own, "v2.45.1").unwrap()).unwrap();
+        assert!(text.contains("\"code\":1025"), "{text}");
+        assert_eq!(in_dialect(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 9\r\n\r\n{\"a\":\"b\"}", "v"), None);
+        assert_eq!(in_dialect(b"HTTP/1.1 100 Continue\r\n\r\n", "v"), None);
+        assert_eq!(in_dialect(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", "v"), None);
+    }
+}

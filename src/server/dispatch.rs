@@ -1,0 +1,212 @@
+//! One request: checked, routed, handled, answered, counted, logged.
+
+use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures_util::FutureExt;
+use http::header::{CONNECTION, CONTENT_ENCODING, HOST, TRANSFER_ENCODING};
+use http::{HeaderMap, HeaderValue, Method, Request, Version};
+use hyper::body::Incoming;
+
+use super::respond::{Failure, Reply, Source};
+use super::state::State;
+use super::{body, handlers};
+use crate::onprem::ErrorCode;
+use crate::onprem::route::{NoRoute, Route};
+use crate::telemetry::{EndpointLabel, ErrorLabels, RequestLabels, request_id};
+
+const REQUEST_ID: &str = "x-request-id";
+/// Of a client's own request id: longer or stranger ones are replaced.
+const REQUEST_ID_LENGTH: usize = 128;
+
+/// What is known of a request beyond its route.
+#[derive(Debug)]
+pub struct Context {
+    /// For the log.
+    pub request_id: String,
+    /// Who is asking.
+    pub peer: SocketAddr,
+}
+
+/// Facts that handlers add to the request's log line and counters.
+#[derive(Debug, Default)]
+pub struct Trail {
+    /// The number's name.
+    pub number: Option<String>,
+    /// Graph's trace id.
+    pub cloud_trace: Option<String>,
+    /// Graph's error code.
+    pub cloud_code: Option<i64>,
+}
+
+/// Answers `request`.
+pub async fn dispatch(state: Arc<State>, peer: SocketAddr, request: Request<Incoming>) -> Reply {
+    let started = Instant::now();
+    let id = client_request_id(request.headers()).unwrap_or_else(|| request_id(state.process));
+    let verb = verb_label(request.method());
+    let path = request.uri().path().to_owned();
+    let route = Route::parse(request.method().as_str(), &path);
+    let endpoint = route.as_ref().map_or("unknown", Route::endpoint);
+    let context = Context { request_id: id, peer };
+    let mut trail = Trail::default();
+    let work = handle(&state, &context, route, request, &mut trail);
+    let outcome = match AssertUnwindSafe(work).catch_unwind().await {
+        Ok(outcome) => outcome,
+        Err(_) => {
+            state.metrics.panics.inc();
+            Err(Failure::new(Source::Internal, ErrorCode::InternalError, "the proxy failed on this request")
+                .log("a handler panicked"))
+        }
+    };
+    let (mut reply, failure) = match outcome {
+        Ok(reply) => (reply, None),
+        Err(failure) => (failure.response(&state.compat.version), Some(failure)),
+    };
+    let headers = reply.headers_mut();
+    if let Ok(value) = HeaderValue::from_str(&context.request_id) {
+        headers.insert(REQUEST_ID, value);
+    }
+    if state.is_draining() {
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    let code = reply.status().as_u16();
+    let elapsed = started.elapsed();
+    let metrics = &state.metrics;
+    metrics.requests.get_or_create(&RequestLabels { endpoint, method: verb, code }).inc();
+    metrics.request_duration.get_or_create(&EndpointLabel { endpoint }).observe(elapsed.as_secs_f64());
+    if let Some(failure) = &failure {
+        let labels = ErrorLabels { code: failure.code.code(), source: failure.source.name() };
+        metrics.errors.get_or_create(&labels).inc();
+    }
+    if state.log_requests {
+        log(&context, endpoint, verb, code, elapsed, failure.as_ref(), &trail);
+    }
+    reply
+}
+
+fn log(
+    context: &Context,
+    endpoint: &'static str,
+    verb: &'static str,
+    code: u16,
+    elapsed: std::time::Duration,
+    failure: Option<&Failure>,
+    trail: &Trail,
+) {
+    let micros = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
+    // `details` may quote a client's text, so it stays out of the log.
+    tracing::info!(
+        request_id = context.request_id,
+        method = verb,
+        endpoint,
+        status = code,
+        micros,
+        number = trail.number.as_deref(),
+        source = failure.map(|failure| failure.source.name()),
+        error = failure.map(|failure| failure.code.code()),
+        cloud_code = trail.cloud_code,
+        fbtrace_id = trail.cloud_trace.as_deref(),
+        reason = failure.and_then(|failure| failure.log.as_deref()),
+        "request"
+    );
+}
+
+async fn handle(
+    state: &Arc<State>,
+    context: &Context,
+    route: Result<Route<'_>, NoRoute>,
+    request: Request<Incoming>,
+    trail: &mut Trail,
+) -> Result<Reply, Failure> {
+    let (parts, incoming) = request.into_parts();
+    check_framing(parts.version, &parts.headers, state.limits.headers)?;
+    let route = match route {
+        Ok(route) => route,
+        Err(no_route) => {
+            body::discard(incoming).await;
+            return Err(unrouted(no_route, &parts.method));
+        }
+    };
+    if route == Route::Root {
+        body::discard(incoming).await;
+        return Ok(handlers::root());
+    }
+    let Some(number) = state.numbers.select(&parts.headers) else {
+        body::discard(incoming).await;
+        return Err(Failure::client(
+            ErrorCode::ResourceNotFound,
+            "no number has this Host name; add it to the hosts of a [[number]]",
+        ));
+    };
+    trail.number = Some(number.name.clone());
+    let bytes = body::read(&parts.headers, incoming, &state.limits).await?;
+    let call = handlers::Call { state, number, headers: &parts.headers, context, body: bytes };
+    handlers::handle(call, route, trail).await
+}
+
+/// What hyper lets through and a proxy must not (RFC 9112 sections 3.2 and 6.1).
+fn check_framing(version: Version, headers: &HeaderMap, most_headers: usize) -> Result<(), Failure> {
+    if headers.len() > most_headers {
+        return Err(Failure::client(ErrorCode::InvalidRequest, format!("more than {most_headers} headers")).http(431).closing());
+    }
+    let hosts = headers.get_all(HOST).iter().count();
+    if hosts > 1 || (hosts == 0 && version == Version::HTTP_11) {
+        return Err(Failure::client(ErrorCode::InvalidRequest, "send exactly one Host header").closing());
+    }
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    let is_plain = match (codings.next(), codings.next()) {
+        (None, _) => true,
+        (Some(coding), None) => coding.as_bytes().eq_ignore_ascii_case(b"chunked"),
+        (Some(_), Some(_)) => false,
+    };
+    if !is_plain {
+        return Err(Failure::client(ErrorCode::InvalidRequest, "the only transfer coding is chunked").http(501).closing());
+    }
+    let coded = headers.get_all(CONTENT_ENCODING).iter().any(|coding| {
+        let coding = coding.as_bytes().trim_ascii();
+        !coding.is_empty() && !coding.eq_ignore_ascii_case(b"identity")
+    });
+    if coded {
+        return Err(Failure::client(ErrorCode::InvalidRequest, "send the body without a Content-Encoding").http(415).closing());
+    }
+    Ok(())
+}
+
+fn unrouted(no_route: NoRoute, method: &Method) -> Failure {
+    match no_route {
+        NoRoute::UnknownPath => Failure::client(ErrorCode::ResourceNotFound, "this path has no endpoint"),
+        NoRoute::WrongVerb(verbs) => {
+            let mut failure = Failure::client(
+                ErrorCode::InvalidRequest,
+                format!("this path takes {verbs}, not {}", verb_label(method)),
+            )
+            .http(405);
+            failure.allow = Some(verbs);
+            failure
+        }
+    }
+}
+
+/// A verb as a label: a closed set, whatever clients invent.
+fn verb_label(method: &Method) -> &'static str {
+    match method.as_str() {
+        "GET" => "GET",
+        "HEAD" => "HEAD",
+        "POST" => "POST",
+        "PUT" => "PUT",
+        "PATCH" => "PATCH",
+        "DELETE" => "DELETE",
+        "OPTIONS" => "OPTIONS",
+        _ => "OTHER",
+    }
+}
+
+fn client_request_id(headers: &HeaderMap) -> Option<String> {
+    let id = headers.get(REQUEST_ID)?.to_str().ok()?;
+    let is_fit = !id.is_empty()
+        && id.len() <= REQUEST_ID_LENGTH
+        && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:/+=".contains(&byte));
+    is_fit.then(|| id.to_owned())
+}

@@ -1,0 +1,212 @@
+//! `/v1/messages`
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::StatusCode;
+
+use super::{Call, auth};
+use crate::cloud::message as cloud;
+use crate::onprem::ErrorCode;
+use crate::onprem::message::{Body, Message, Request, parse_status_update};
+use crate::server::dispatch::Trail;
+use crate::server::respond::{self, Failure, Reply, Source};
+use crate::server::state::{Number, State};
+use crate::telemetry::{RuleLabel, UpstreamLabels};
+use crate::translate::errors::{CloudFailure, Endpoint};
+use crate::translate::rules::Status;
+use crate::translate::{
+    MessageError, Notes, OnpremError, Sent, error_to_onprem, media_refs, message_to_cloud, receipt_reply_to_onprem,
+    receipt_to_cloud, reply_to_onprem,
+};
+use crate::upstream::{Answer, CallError, Sent as SentUpstream};
+
+/// `POST /v1/messages`
+pub(super) async fn send(call: &Call<'_>, trail: &mut Trail) -> Result<Reply, Failure> {
+    auth::user(call)?;
+    let body = Body::read(&call.body)?;
+    match Request::parse(&body)? {
+        Request::Message(message) => post_message(call, &message, &body, trail).await,
+        Request::Receipt(receipt) => post_receipt(call, json(&cloud::Receipt::from(&receipt), 256)?, trail).await,
+    }
+}
+
+/// `PUT /v1/messages/{message-id}` with `{"status":"read"}`
+pub(super) async fn mark_read(call: &Call<'_>, id: &str, trail: &mut Trail) -> Result<Reply, Failure> {
+    auth::user(call)?;
+    parse_status_update(&Body::read(&call.body)?)?;
+    let mut notes = Notes::brief();
+    let receipt = json(&receipt_to_cloud(id, &mut notes), 256)?;
+    post_receipt(call, receipt, trail).await
+}
+
+async fn post_message(
+    call: &Call<'_>,
+    message: &Message<'_>,
+    body: &Body<'_>,
+    trail: &mut Trail,
+) -> Result<Reply, Failure> {
+    let (state, number) = (call.state, call.number);
+    refuse_providers(message)?;
+    let mut notes = Notes::brief();
+    let outgoing = {
+        let translated = message_to_cloud(message, body, &[], number.namespace.as_deref(), &mut notes);
+        // Translation changes a few dozen bytes at most; one allocation holds the result.
+        json(&translated.map_err(message_failure)?, body.json().len() + 128)?
+    };
+    let answer = call_cloud(call, "messages", outgoing, trail).await?;
+    let sent = Sent { input: &message.recipient.input, digits: message.recipient.digits() };
+    let reply = reply_to_onprem(&answer.body, Some(sent), &state.compat.options, &state.compat.version, &mut notes)
+        .map_err(|unusable| {
+            state.metrics.in_doubt.inc();
+            in_doubt(500, &unusable.to_string())
+        })?;
+    count_rules(state, &notes);
+    let status = StatusCode::from_u16(state.compat.created_status).unwrap_or(StatusCode::CREATED);
+    Ok(respond::bytes(status, reply))
+}
+
+async fn post_receipt(call: &Call<'_>, body: Bytes, trail: &mut Trail) -> Result<Reply, Failure> {
+    let answer = call_cloud(call, "read", body, trail).await?;
+    // A receipt is no message: whoever is in doubt may repeat it.
+    receipt_reply_to_onprem(&answer.body)
+        .map_err(|unusable| Failure::new(Source::Upstream, ErrorCode::InternalError, unusable.to_string()))?;
+    Ok(respond::empty(&call.state.compat.version))
+}
+
+/// Files behind a provider have to be fetched with its credentials, which this version does not do:
+/// it says so instead of sending a link that nobody can open.
+fn refuse_providers(message: &Message<'_>) -> Result<(), Failure> {
+    let Some(reference) = media_refs(message).into_iter().find(|reference| reference.link.provider.is_some()) else {
+        return Ok(());
+    };
+    Err(Failure::new(
+        Source::Internal,
+        ErrorCode::InternalError,
+        format!(
+            "{}.provider: this version does not fetch from media providers; \
+             send a public link without provider, or the id of an uploaded file",
+            reference.path
+        ),
+    ))
+}
+
+async fn call_cloud(
+    call: &Call<'_>,
+    op: &'static str,
+    body: Bytes,
+    trail: &mut Trail,
+) -> Result<Answer, Failure> {
+    let (state, number) = (call.state, call.number);
+    let started = Instant::now();
+    let outcome = state.upstream.post(&number.messages, body).await;
+    state.metrics.upstream_duration.observe(started.elapsed().as_secs_f64());
+    let count = |outcome| state.metrics.upstream.get_or_create(&UpstreamLabels { op, outcome }).inc();
+    match outcome {
+        Ok(answer) if answer.status.is_success() && !is_graph_error(&answer) => {
+            count("ok");
+            Ok(answer)
+        }
+        Ok(answer) => {
+            count("refused");
+            Err(refused(state, number, &answer, trail))
+        }
+        Err(error) => {
+            count(if error.sent == SentUpstream::No { "unsent" } else { "in_doubt" });
+            Err(no_answer(state, &error))
+        }
+    }
+}
+
+/// An error body beats the status.
+fn is_graph_error(answer: &Answer) -> bool {
+    // Cheap look first: a success never holds the word.
+    answer.body.windows(7).any(|window| window == b"\"error\"")
+        && crate::cloud::GraphError::parse(&answer.body).is_some()
+}
+
+fn refused(state: &State, number: &Number, answer: &Answer, trail: &mut Trail) -> Failure {
+    let failure = CloudFailure {
+        http: answer.status.as_u16(),
+        body: &answer.body,
+        retry_after: answer.retry_after,
+        endpoint: Endpoint::Messages,
+        phone_number_id: &number.phone_number_id,
+    };
+    let error: OnpremError = error_to_onprem(&failure, &state.compat.options);
+    trail.cloud_code = error.cloud_code;
+    trail.cloud_trace.clone_from(&error.trace);
+    if error.is_unmapped {
+        state.metrics.unmapped_cloud_code.inc();
+    }
+    if error.code == ErrorCode::ParameterNotRequired {
+        state.metrics.unexpected_key_leaked.inc();
+    }
+    if error.cloud_code.is_none() && failure.http >= 500 {
+        state.metrics.in_doubt.inc();
+    }
+    let mut failure = Failure::new(Source::Upstream, error.code, error.details).http(error.http);
+    failure.retry_after = error.retry_after;
+    failure.log(format!("cloud answered http {}", answer.status.as_u16()))
+}
+
+fn no_answer(state: &State, error: &CallError) -> Failure {
+    match error.sent {
+        SentUpstream::No => {
+            let mut failure = Failure::new(
+                Source::Upstream,
+                ErrorCode::SystemOverloaded,
+                "the Cloud API cannot be reached; the message was not sent, send it again later",
+            )
+            .log(&error.reason);
+            failure.retry_after = Some(1);
+            failure
+        }
+        SentUpstream::Maybe => {
+            state.metrics.in_doubt.inc();
+            in_doubt(if error.is_timeout { 504 } else { 500 }, &error.reason)
+        }
+    }
+}
+
+/// Bytes went out and no usable answer came back.
+fn in_doubt(http: u16, reason: &str) -> Failure {
+    Failure::new(
+        Source::Upstream,
+        ErrorCode::InternalError,
+        "the Cloud API gave no usable answer; the message may have been sent: \
+         check its status before sending it again",
+    )
+    .http(http)
+    .log(reason)
+}
+
+fn message_failure(error: MessageError) -> Failure {
+    match error {
+        MessageError::Invalid(invalid) => invalid.into(),
+        MessageError::Unresolved { .. } => {
+            Failure::new(Source::Internal, ErrorCode::InternalError, error.to_string())
+        }
+    }
+}
+
+fn json(value: &impl serde::Serialize, capacity: usize) -> Result<Bytes, Failure> {
+    let mut text = Vec::with_capacity(capacity);
+    match serde_json::to_writer(&mut text, value) {
+        Ok(()) => Ok(Bytes::from(text)),
+        Err(error) => Err(Failure::new(
+            Source::Internal,
+            ErrorCode::InternalError,
+            "the message could not be written",
+        )
+        .log(error.to_string())),
+    }
+}
+
+/// Counts what was left out of messages: the operator's view of what Cloud has no place for.
+/// Rules that every message meets would only repeat the request counter.
+fn count_rules(state: &State, notes: &Notes) {
+    for info in notes.applied().iter().filter(|info| info.status == Status::Dropped) {
+        state.metrics.rules.get_or_create(&RuleLabel { rule: info.id }).inc();
+    }
+}

@@ -1,0 +1,176 @@
+//! Accepting connections, and letting them go.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioTimer;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::connection::ClientStream;
+use super::respond::Reply;
+use super::state::State;
+
+/// How long to wait when the process has no file descriptor left.
+const EXHAUSTED: Duration = Duration::from_millis(100);
+
+/// What connections may cost.
+#[derive(Clone, Copy, Debug)]
+pub struct ServeLimits {
+    /// Connections at once; further ones wait to be accepted.
+    pub connections: usize,
+    /// Time for a head to arrive, and for a connection to stay idle.
+    pub header_timeout: Duration,
+    /// Bytes of a head.
+    pub header_bytes: usize,
+    /// Time for a TLS handshake.
+    pub tls_handshake: Duration,
+}
+
+/// A bound address.
+#[derive(Debug)]
+pub struct Listener {
+    tcp: TcpListener,
+    tls: Option<TlsAcceptorDebug>,
+    limits: ServeLimits,
+}
+
+/// `TlsAcceptor` has no `Debug`.
+struct TlsAcceptorDebug(TlsAcceptor);
+
+impl std::fmt::Debug for TlsAcceptorDebug {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("TlsAcceptor")
+    }
+}
+
+impl Listener {
+    /// Binds `address`.
+    pub async fn bind(
+        address: SocketAddr,
+        tls: Option<Arc<rustls::ServerConfig>>,
+        limits: ServeLimits,
+    ) -> io::Result<Self> {
+        let tcp = TcpListener::bind(address).await?;
+        Ok(Self { tcp, tls: tls.map(|config| TlsAcceptorDebug(TlsAcceptor::from(config))), limits })
+    }
+
+    /// Where it listens; the port is the real one.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.tcp.local_addr()
+    }
+
+    /// Serves until `closing`, each connection in a task of `tracker`.
+    pub async fn serve<H, F>(self, state: Arc<State>, handler: H, closing: CancellationToken, tracker: TaskTracker)
+    where
+        H: Fn(Arc<State>, SocketAddr, Request<Incoming>) -> F + Copy + Send + Sync + 'static,
+        F: Future<Output = Reply> + Send + 'static,
+    {
+        let slots = Arc::new(Semaphore::new(self.limits.connections));
+        let version: Arc<str> = Arc::from(state.compat.version.as_str());
+        loop {
+            let accepted = tokio::select! {
+                () = closing.cancelled() => return,
+                accepted = accept(&self.tcp, &slots) => accepted,
+            };
+            let (stream, peer, slot) = match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    tracing::warn!(%error, "accept failed");
+                    tokio::time::sleep(EXHAUSTED).await;
+                    continue;
+                }
+            };
+            let tls = self.tls.as_ref().map(|tls| tls.0.clone());
+            let (state, version, closing, limits) =
+                (Arc::clone(&state), Arc::clone(&version), closing.clone(), self.limits);
+            tracker.spawn(async move {
+                let _slot = slot;
+                state.metrics.connections.inc();
+                let metrics = Arc::clone(&state);
+                if let Some(stream) = open(stream, tls, version, limits.tls_handshake).await {
+                    connection(stream, peer, state, handler, closing, limits).await;
+                }
+                metrics.metrics.connections.dec();
+            });
+        }
+    }
+}
+
+/// Waits for a free slot first: what cannot be served stays in the kernel's backlog.
+async fn accept(tcp: &TcpListener, slots: &Arc<Semaphore>) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+    let slot = Arc::clone(slots).acquire_owned().await.map_err(io::Error::other)?;
+    let (stream, peer) = tcp.accept().await?;
+    Ok((stream, peer, slot))
+}
+
+async fn open(
+    stream: TcpStream,
+    tls: Option<TlsAcceptor>,
+    version: Arc<str>,
+    limit: Duration,
+) -> Option<ClientStream> {
+    // Small answers must not wait for an earlier one's acknowledgement.
+    let _ = stream.set_nodelay(true);
+    let Some(tls) = tls else {
+        return Some(ClientStream::plain(stream, version));
+    };
+    match timeout(limit, tls.accept(stream)).await {
+        Ok(Ok(stream)) => Some(ClientStream::tls(stream, version)),
+        Ok(Err(error)) => {
+            tracing::debug!(%error, "TLS handshake failed");
+            None
+        }
+        Err(_) => None,
+    }
+}
+
+async fn connection<H, F>(
+    stream: ClientStream,
+    peer: SocketAddr,
+    state: Arc<State>,
+    handler: H,
+    closing: CancellationToken,
+    limits: ServeLimits,
+) where
+    H: Fn(Arc<State>, SocketAddr, Request<Incoming>) -> F + Copy + Sync,
+    F: Future<Output = Reply>,
+{
+    let service = service_fn(|request| {
+        let reply = handler(Arc::clone(&state), peer, request);
+        async move { Ok::<_, Infallible>(reply.await) }
+    });
+    let mut connection = pin!(
+        http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(limits.header_timeout)
+            .max_buf_size(limits.header_bytes.max(8192))
+            // While an answer is pending the connection is not read: a client that hangs up cannot
+            // interrupt a message half-way.
+            .half_close(true)
+            .serve_connection(stream, service)
+    );
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = closing.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "connection ended");
+    }
+}

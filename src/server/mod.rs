@@ -1,0 +1,17 @@
+//! The listeners: accept, TLS, route, handlers, respond.
+//!
+//! One function writes each error ([`respond::Failure::response`]), in the on-prem dialect.
+
+pub mod admin;
+mod body;
+mod connection;
+mod dispatch;
+mod handlers;
+mod listener;
+mod respond;
+mod state;
+
+pub use dispatch::dispatch;
+pub use listener::{Listener, ServeLimits};
+pub use respond::{Failure, Source};
+pub use state::{Compat, Limits, Number, Numbers, State};

@@ -1,0 +1,120 @@
+//! What every request may look at. Built once by `app`; nothing in here is behind a lock.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use http::HeaderMap;
+use http::header::HOST;
+
+use crate::config::host_key;
+use crate::session::Sessions;
+use crate::store::Store;
+use crate::telemetry::Metrics;
+use crate::translate::Options;
+use crate::upstream::{Target, Upstream};
+
+/// One business phone number: behaves like one on-prem deployment.
+#[derive(Debug)]
+pub struct Number {
+    /// Its name in the configuration and the log.
+    pub name: String,
+    /// Its Cloud id.
+    pub phone_number_id: String,
+    /// Its messages edge.
+    pub messages: Target,
+    /// The namespace that its templates must name, if the operator set one.
+    pub namespace: Option<String>,
+}
+
+/// The numbers, by the Host name that selects them.
+#[derive(Debug, Default)]
+pub struct Numbers {
+    only: Option<Arc<Number>>,
+    by_host: HashMap<String, Arc<Number>>,
+    all: Vec<Arc<Number>>,
+}
+
+impl Numbers {
+    /// Adds `number`, selected by `hosts` in the form of [`host_key`]. A number that is the only one needs none.
+    pub fn insert(&mut self, number: Number, hosts: impl IntoIterator<Item = String>) {
+        let number = Arc::new(number);
+        self.only = self.all.is_empty().then(|| Arc::clone(&number));
+        self.by_host.extend(hosts.into_iter().map(|host| (host, Arc::clone(&number))));
+        self.all.push(number);
+    }
+
+    /// The number that `headers` select.
+    pub fn select(&self, headers: &HeaderMap) -> Option<&Arc<Number>> {
+        if let Some(only) = &self.only {
+            return Some(only);
+        }
+        let host = headers.get(HOST)?.to_str().ok()?;
+        self.by_host.get(host).or_else(|| self.by_host.get(&host_key(host)?))
+    }
+
+    /// All of them.
+    pub fn all(&self) -> &[Arc<Number>] {
+        &self.all
+    }
+}
+
+/// Choices that change what clients see.
+#[derive(Clone, Debug)]
+pub struct Compat {
+    /// Status of a sent message: 201 or 200.
+    pub created_status: u16,
+    /// What `meta.version` says.
+    pub version: String,
+    /// Choices of the translation.
+    pub options: Options,
+}
+
+/// What one request may cost.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Number of headers.
+    pub headers: usize,
+    /// Bytes of a JSON body.
+    pub body: usize,
+    /// Time for a body to arrive.
+    pub body_timeout: Duration,
+}
+
+/// What every request may look at.
+pub struct State {
+    /// The numbers.
+    pub numbers: Numbers,
+    /// Logins and tokens.
+    pub sessions: Sessions,
+    /// Where users and revocations are kept.
+    pub store: Arc<dyn Store>,
+    /// Calls to Cloud.
+    pub upstream: Upstream,
+    /// Counters.
+    pub metrics: Metrics,
+    /// Choices that change what clients see.
+    pub compat: Compat,
+    /// What one request may cost.
+    pub limits: Limits,
+    /// Whether each request is logged.
+    pub log_requests: bool,
+    /// A random word of this process, for request ids.
+    pub process: u64,
+    /// Whether new work is welcome.
+    pub draining: AtomicBool,
+}
+
+impl State {
+    /// Whether the process is on its way out.
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+}
+
+impl std::fmt::Debug for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("State").field("numbers", &self.numbers).finish_non_exhaustive()
+    }
+}

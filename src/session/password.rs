@@ -1,0 +1,184 @@
+//! Passwords: the rules for them, and hashing that cannot be used to exhaust the machine.
+
+use std::sync::Arc;
+
+use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::{Error as PhcError, PasswordHasher, PasswordVerifier};
+use argon2::{Algorithm, Argon2, Params, Version};
+use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::{HashCost, Trouble, random};
+
+/// How many attempts may wait for a hash. At 2 x 20 ms this is well under a second, the time after which
+/// a client had better hear "too many requests".
+const QUEUE: usize = 64;
+
+/// Why a new password is refused, if it is. On-prem "Login and Authentication": 8 to 64 characters with a
+/// digit, an upper-case letter, a lower-case letter and a special character of ASCII.
+pub(super) fn refused_password(password: &str) -> Option<&'static str> {
+    let has = |wanted: fn(&char) -> bool| password.chars().any(|c| wanted(&c));
+    if !(8..=64).contains(&password.chars().count()) {
+        Some("The password must have 8 to 64 characters.")
+    } else if !has(char::is_ascii_digit) {
+        Some("The password must have a digit.")
+    } else if !has(char::is_ascii_uppercase) {
+        Some("The password must have an upper-case letter.")
+    } else if !has(char::is_ascii_lowercase) {
+        Some("The password must have a lower-case letter.")
+    } else if !has(char::is_ascii_punctuation) {
+        Some("The password must have a special character.")
+    } else {
+        None
+    }
+}
+
+/// Why a new user name is refused, if it is. On-prem "Users": 4 to 32 characters. Which ones it does not
+/// say; these need no escaping in a path, and no colon because Basic ends the name with it (RFC 7617).
+pub(super) fn refused_name(name: &str) -> Option<&'static str> {
+    if !(4..=32).contains(&name.chars().count()) {
+        Some("The user name must have 4 to 32 characters.")
+    } else if !name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '@' | '+')) {
+        Some("The user name may have letters, digits and . _ - @ + only.")
+    } else {
+        None
+    }
+}
+
+/// Hashes off the runtime's threads, few at a time.
+pub(super) struct Hasher {
+    argon2: Argon2<'static>,
+    waiting: Arc<Semaphore>,
+    running: Arc<Semaphore>,
+    /// What is verified when there is no hash, so that the answer takes as long.
+    dummy: Arc<str>,
+}
+
+impl Hasher {
+    pub(super) async fn new(cost: HashCost, concurrency: usize) -> Result<Self, Trouble> {
+        let params = Params::new(cost.memory_kib, cost.passes, cost.lanes, None)
+            .map_err(|error| Trouble::Failed(format!("the cost of password hashes: {error}")))?;
+        let concurrency = concurrency.clamp(1, Semaphore::MAX_PERMITS - QUEUE);
+        let mut hasher = Self {
+            argon2: Argon2::new(Algorithm::Argon2id, Version::V0x13, params),
+            waiting: Arc::new(Semaphore::new(concurrency + QUEUE)),
+            running: Arc::new(Semaphore::new(concurrency)),
+            dummy: "".into(),
+        };
+        // No password gives this hash's, and the result would not be looked at.
+        hasher.dummy = hasher.hash("").await?.into();
+        Ok(hasher)
+    }
+
+    /// Whether `hash` is the password's. Without a hash it takes as long and the answer is no.
+    pub(super) async fn verify(&self, password: &str, hash: Option<Arc<str>>) -> Result<bool, Trouble> {
+        let known = hash.is_some();
+        let hash = hash.unwrap_or_else(|| Arc::clone(&self.dummy));
+        let password = SecretString::from(password);
+        let verdict = self
+            .run(move |argon2| argon2.verify_password(password.expose_secret().as_bytes(), &*hash))
+            .await?;
+        match verdict {
+            Ok(()) => Ok(known),
+            Err(PhcError::PasswordInvalid) => Ok(false),
+            Err(error) => Err(Trouble::Failed(format!("a stored password hash cannot be used: {error}"))),
+        }
+    }
+
+    /// A new PHC string for the password.
+    pub(super) async fn hash(&self, password: &str) -> Result<String, Trouble> {
+        let password = SecretString::from(password);
+        let salt: [u8; 16] = random()?;
+        let hash = self.run(move |argon2| {
+            let hash: Result<PasswordHash, _> =
+                argon2.hash_password_with_salt(password.expose_secret().as_bytes(), &salt);
+            hash.map(|hash| hash.to_string())
+        });
+        hash.await?.map_err(|error| Trouble::Failed(format!("a password cannot be hashed: {error}")))
+    }
+
+    /// Fills the queue until the permit is dropped.
+    #[cfg(test)]
+    pub(super) fn take_all_places(&self) -> OwnedSemaphorePermit {
+        let places = u32::try_from(self.waiting.available_permits()).unwrap();
+        Arc::clone(&self.waiting).try_acquire_many_owned(places).unwrap()
+    }
+
+    /// The permits travel with the work: a caller who goes away does not make room for one more hash.
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Argon2<'static>) -> T + Send + 'static,
+    ) -> Result<T, Trouble> {
+        let permits = self.permits().await?;
+        let argon2 = self.argon2.clone();
+        let work = tokio::task::spawn_blocking(move || {
+            let result = work(&argon2);
+            drop(permits);
+            result
+        });
+        work.await.map_err(|error| Trouble::Failed(format!("a password hash was interrupted: {error}")))
+    }
+
+    async fn permits(&self) -> Result<[OwnedSemaphorePermit; 2], Trouble> {
+        let place = Arc::clone(&self.waiting).try_acquire_owned().map_err(|_| Trouble::Busy)?;
+        let turn = Arc::clone(&self.running).acquire_owned().await.map_err(|_| Trouble::Busy)?;
+        Ok([place, turn])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CHEAP: HashCost = HashCost { memory_kib: 8, passes: 1, lanes: 1 };
+
+    #[test]
+    fn the_password_rule() {
+        for good in ["Abcdef1!", "aA1~5678", &format!("Aa1!{}", "x".repeat(60)), "Aa1!ééée"] {
+            assert_eq!(refused_password(good), None, "{good}");
+        }
+        let long = format!("Aa1!{}", "x".repeat(61));
+        for bad in
+            ["", "Abcde1!", &long, "Abcdefg!", "abcdef1!", "ABCDEF1!", "Abcdefg1", "Abcdef1€", "secret"]
+        {
+            assert!(refused_password(bad).is_some(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_name_rule() {
+        for good in ["user", "a.b_c-d@e+f", &"x".repeat(32)] {
+            assert_eq!(refused_name(good), None, "{good}");
+        }
+        for bad in ["", "abc", &"x".repeat(33), "a:bcd", "a b c", "a/bc", "jürgen", "user\n", "user\0"] {
+            assert!(refused_name(bad).is_some(), "{bad:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_hash_verifies_its_password_only() {
+        let hasher = Hasher::new(CHEAP, 2).await.unwrap();
+        let hash: Arc<str> = hasher.hash("Abcdef1!").await.unwrap().into();
+        assert!(hash.starts_with("$argon2id$v=19$m=8,t=1,p=1$"), "{hash}");
+        assert!(hasher.verify("Abcdef1!", Some(Arc::clone(&hash))).await.unwrap());
+        assert!(!hasher.verify("Abcdef1?", Some(hash)).await.unwrap());
+        assert!(!hasher.verify("", None).await.unwrap(), "nobody has the dummy's password");
+        assert!(matches!(hasher.verify("x", Some("junk".into())).await, Err(Trouble::Failed(_))));
+    }
+
+    #[tokio::test]
+    async fn the_default_cost_is_owasps() {
+        let hasher = Hasher::new(HashCost::default(), 1).await.unwrap();
+        assert!(hasher.dummy.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{}", hasher.dummy);
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_is_busy_at_once() {
+        let hasher = Hasher::new(CHEAP, 1).await.unwrap();
+        let places = hasher.take_all_places();
+        assert_eq!(places.num_permits(), 1 + QUEUE);
+        assert!(matches!(hasher.hash("x").await, Err(Trouble::Busy)));
+        drop(places);
+        assert!(hasher.hash("x").await.is_ok());
+    }
+}

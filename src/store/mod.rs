@@ -1,0 +1,150 @@
+//! What must survive a restart, behind one trait so that a second engine can stand in.
+//!
+//! Every number is its own deployment, as every on-prem installation was: users are keyed by number
+//! name and user name, and nothing here lets one number see another's.
+
+use std::fmt;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+
+mod sqlite;
+
+pub use sqlite::Sqlite;
+
+/// The answer of a store, boxed so that `dyn Store` works.
+pub type Reply<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
+
+/// The random identity of one token, as its `jti` claim carries it (RFC 7519 section 4.1.7).
+pub type Jti = [u8; 16];
+
+/// An engine that keeps users, revocations and secrets.
+///
+/// A reply of `Ok` to a change means it is on disk. A change whose future is dropped may still happen.
+/// The rules are written down as tests in `tests/store.rs`, which every engine passes.
+pub trait Store: Send + Sync {
+    /// Everything a login snapshot needs, of all numbers.
+    fn identities(&self) -> Reply<'_, Identities>;
+
+    /// Adds a user; `false` if the number already has one of that name, which then stays as it is.
+    fn create_user(&self, user: User) -> Reply<'_, bool>;
+
+    /// Replaces a user's password hash and epoch together; `false` if there is no such user.
+    fn set_password(&self, user: User) -> Reply<'_, bool>;
+
+    /// Removes a user; `false` if there is no such user.
+    fn delete_user(&self, number: &str, name: &str) -> Reply<'_, bool>;
+
+    /// Remembers until `expires_at` that a token is dead. Doing it twice is no error.
+    fn revoke(&self, jti: Jti, expires_at: i64) -> Reply<'_, ()>;
+
+    /// Forgets revocations of tokens that have expired by `now`, and says how many.
+    fn purge_revocations(&self, now: i64) -> Reply<'_, usize>;
+
+    /// The secret of that name; the first caller's `candidate` becomes it, for everyone and for good.
+    fn secret(&self, name: &str, candidate: Vec<u8>) -> Reply<'_, Vec<u8>>;
+
+    /// Whether the store can take a change now.
+    fn ping(&self) -> Reply<'_, ()>;
+}
+
+/// What [`Store::identities`] gives.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Identities {
+    /// The stored users of all numbers.
+    pub users: Vec<User>,
+    /// Tokens that were logged out, until they would have expired anyway.
+    pub revocations: Vec<Revocation>,
+}
+
+/// One stored user.
+#[derive(Clone, PartialEq, Eq)]
+pub struct User {
+    /// The number whose deployment the user belongs to.
+    pub number: String,
+    /// The user's name, unique in its number.
+    pub name: String,
+    /// The password as a PHC string.
+    pub password_hash: String,
+    /// Tokens carry the epoch they were issued in and die with it. The caller draws a random one for each
+    /// change: a counter would repeat itself after a backup is restored, or after a user is made anew.
+    pub epoch: i64,
+}
+
+/// One token that must not be accepted any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Revocation {
+    /// Which token.
+    pub jti: Jti,
+    /// When it expires and can be forgotten, in seconds since the Unix epoch.
+    pub expires_at: i64,
+}
+
+/// Why a store did not do what it was asked.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Error {
+    /// The store refuses to start; the inner error says why.
+    #[error("the store {path} cannot be opened: {problem}")]
+    Open {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        #[source]
+        problem: Box<Error>,
+    },
+    /// The URL names no engine that this program has. The URL itself may hold a password and is not repeated.
+    #[error("store.url must be \"memory:\" or \"sqlite:\" and a path: {0}")]
+    Url(&'static str),
+    /// The content is not what was written.
+    #[error("it is damaged ({0}): restore it from a backup, or move it away to start anew")]
+    Damaged(String),
+    /// Another program's database.
+    #[error("it is a database of another program: name another file")]
+    Foreign,
+    /// Written by a later version of this program.
+    #[error(
+        "its schema has version {found} and this program knows versions up to {known}: run the newer one"
+    )]
+    Newer {
+        /// The version in the file.
+        found: i64,
+        /// The last version that this program knows.
+        known: i64,
+    },
+    /// It can be read but not changed.
+    #[error("it cannot be written: give this process write access to the file and its directory")]
+    ReadOnly,
+    /// No room left.
+    #[error("the disk is full: make room, nothing has been changed")]
+    Full,
+    /// Somebody else holds the lock for longer than we wait.
+    #[error("it is locked by another program, nothing has been changed")]
+    Locked,
+    /// The store is shutting down, or its thread is gone.
+    #[error("it has been closed")]
+    Closed,
+    /// Anything else, in the engine's words.
+    #[error("{0}")]
+    Engine(String),
+}
+
+/// Opens the store that `store.url` names. Blocks on the disk: meant for the start of the program.
+pub fn open(url: &str) -> Result<Arc<dyn Store>, Error> {
+    match url.split_once(':') {
+        Some(("memory", "")) => Ok(Arc::new(Sqlite::memory()?)),
+        Some(("sqlite", path)) if !path.is_empty() => Ok(Arc::new(Sqlite::open(Path::new(path))?)),
+        Some(("postgres" | "postgresql", _)) => Err(Error::Url("PostgreSQL is not built in")),
+        _ => Err(Error::Url("it is neither")),
+    }
+}
+
+/// Leaves the password hash out: it can be attacked offline, so no log should hold it.
+impl fmt::Debug for User {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("User")
+            .field("number", &self.number)
+            .field("name", &self.name)
+            .field("epoch", &self.epoch)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,127 @@
+//! The embedded engine: one SQLite file, one thread that owns it.
+
+use std::path::Path;
+
+use rusqlite::{Transaction, params};
+
+use super::{Error, Identities, Jti, Reply, Revocation, Store, User};
+use writer::Writer;
+
+mod open;
+mod writer;
+
+/// A store in one SQLite file, or in memory.
+///
+/// Dropping it waits until every accepted change is written, then closes the file.
+pub struct Sqlite(Writer);
+
+impl Sqlite {
+    /// Opens the file, or makes it if there is none; refuses a file that is damaged, newer or not ours.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let inside = |problem| Error::Open { path: path.display().to_string(), problem: Box::new(problem) };
+        Writer::start(open::file(path).map_err(inside)?).map(Self)
+    }
+
+    /// A store that is gone with the process, otherwise the same code.
+    pub fn memory() -> Result<Self, Error> {
+        Writer::start(open::memory()?).map(Self)
+    }
+}
+
+impl Store for Sqlite {
+    fn identities(&self) -> Reply<'_, Identities> {
+        self.0.submit(|tx| Ok(Identities { users: users(tx)?, revocations: revocations(tx)? }))
+    }
+
+    fn create_user(&self, user: User) -> Reply<'_, bool> {
+        self.0.submit(move |tx| {
+            let sql = "INSERT INTO users (number, name, password_hash, epoch) VALUES (?1, ?2, ?3, ?4)
+                       ON CONFLICT DO NOTHING";
+            Ok(write(tx, sql, params![user.number, user.name, user.password_hash, user.epoch])? == 1)
+        })
+    }
+
+    fn set_password(&self, user: User) -> Reply<'_, bool> {
+        self.0.submit(move |tx| {
+            let sql = "UPDATE users SET password_hash = ?3, epoch = ?4 WHERE number = ?1 AND name = ?2";
+            Ok(write(tx, sql, params![user.number, user.name, user.password_hash, user.epoch])? == 1)
+        })
+    }
+
+    fn delete_user(&self, number: &str, name: &str) -> Reply<'_, bool> {
+        let (number, name) = (number.to_owned(), name.to_owned());
+        self.0.submit(move |tx| {
+            let sql = "DELETE FROM users WHERE number = ?1 AND name = ?2";
+            Ok(write(tx, sql, params![number, name])? == 1)
+        })
+    }
+
+    fn revoke(&self, jti: Jti, expires_at: i64) -> Reply<'_, ()> {
+        self.0.submit(move |tx| {
+            let sql = "INSERT INTO revocations (jti, expires_at) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+            write(tx, sql, params![jti.as_slice(), expires_at]).map(drop)
+        })
+    }
+
+    fn purge_revocations(&self, now: i64) -> Reply<'_, usize> {
+        self.0.submit(move |tx| write(tx, "DELETE FROM revocations WHERE expires_at <= ?1", params![now]))
+    }
+
+    fn secret(&self, name: &str, candidate: Vec<u8>) -> Reply<'_, Vec<u8>> {
+        let name = name.to_owned();
+        self.0.submit(move |tx| {
+            let sql = "INSERT INTO secrets (name, value) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+            write(tx, sql, params![name, candidate])?;
+            let mut query = tx.prepare_cached("SELECT value FROM secrets WHERE name = ?1")?;
+            Ok(query.query_row(params![name], |row| row.get(0))?)
+        })
+    }
+
+    /// Every job begins with the write lock, so an empty one shows whether a change would be taken.
+    fn ping(&self) -> Reply<'_, ()> {
+        self.0.submit(|tx| {
+            Ok(tx.query_row("SELECT count(*) FROM secrets", [], |row| row.get(0)).map(|_: i64| ())?)
+        })
+    }
+}
+
+fn write(tx: &Transaction<'_>, sql: &str, values: impl rusqlite::Params) -> Result<usize, Error> {
+    Ok(tx.prepare_cached(sql)?.execute(values)?)
+}
+
+fn users(tx: &Transaction<'_>) -> Result<Vec<User>, Error> {
+    let mut query =
+        tx.prepare_cached("SELECT number, name, password_hash, epoch FROM users ORDER BY number, name")?;
+    let rows = query.query_map([], |row| {
+        Ok(User { number: row.get(0)?, name: row.get(1)?, password_hash: row.get(2)?, epoch: row.get(3)? })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn revocations(tx: &Transaction<'_>) -> Result<Vec<Revocation>, Error> {
+    let mut query = tx.prepare_cached("SELECT jti, expires_at FROM revocations ORDER BY jti")?;
+    let rows = query.query_map([], |row| Ok(Revocation { jti: row.get(0)?, expires_at: row.get(1)? }))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        use rusqlite::ErrorCode;
+        let code = error.sqlite_error_code();
+        let is = |wanted: ErrorCode| code == Some(wanted);
+        if is(ErrorCode::DiskFull) {
+            Self::Full
+        } else if is(ErrorCode::DatabaseBusy) || is(ErrorCode::DatabaseLocked) {
+            Self::Locked
+        } else if is(ErrorCode::ReadOnly) {
+            Self::ReadOnly
+        } else if is(ErrorCode::DatabaseCorrupt) || is(ErrorCode::NotADatabase) {
+            Self::Damaged(error.to_string())
+        } else {
+            Self::Engine(error.to_string())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,127 @@
+//! Opening the file: whose it is, whether it is whole, and its schema.
+
+use std::fs::{self, OpenOptions};
+use std::io::ErrorKind;
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+
+use crate::store::Error;
+
+/// How long a change waits for another process's lock, for example a backup's.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// "prem" in ASCII: `PRAGMA application_id` tells our file from another program's.
+const APPLICATION_ID: i64 = 0x7072_656d;
+
+/// Each step brings the schema from the version of its index to the next. Steps are only ever appended.
+const MIGRATIONS: &[&str] = &["
+    CREATE TABLE users (
+        number        TEXT NOT NULL,
+        name          TEXT NOT NULL,
+        password_hash TEXT NOT NULL,
+        epoch         INTEGER NOT NULL,
+        PRIMARY KEY (number, name)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE revocations (
+        jti        BLOB PRIMARY KEY CHECK (length(jti) = 16),
+        expires_at INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX revocations_by_expiry ON revocations (expires_at);
+    CREATE TABLE secrets (
+        name  TEXT PRIMARY KEY,
+        value BLOB NOT NULL
+    ) STRICT, WITHOUT ROWID;
+"];
+
+/// Opens `path`, or makes it if there is none.
+pub(super) fn file(path: &Path) -> Result<Connection, Error> {
+    let fresh = create(path)?;
+    let opened = connect(path, fresh);
+    if fresh && opened.is_err() {
+        // We made it a moment ago and it holds nothing; left behind, it would be refused as cut off.
+        let _ = fs::remove_file(path);
+    }
+    opened
+}
+
+/// A database without a file.
+pub(super) fn memory() -> Result<Connection, Error> {
+    let mut connection = Connection::open_in_memory()?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    migrate(&mut connection, 0)?;
+    Ok(connection)
+}
+
+/// Makes the file if there is none. Only its owner may read it, since it holds the token key; SQLite
+/// gives its side files the same mode.
+fn create(path: &Path) -> Result<bool, Error> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => Err(Error::ReadOnly),
+        Err(error) => Err(Error::Engine(error.to_string())),
+    }
+}
+
+fn connect(path: &Path, fresh: bool) -> Result<Connection, Error> {
+    if !fresh && fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() == 0) {
+        // SQLite takes an empty file for a new database: that would bring back the default password.
+        return Err(Error::Damaged("the file is empty, so it was cut off or never finished".to_owned()));
+    }
+    // No CREATE and no URI: the path is taken to the letter and `create` has made the file.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    if connection.is_readonly("main")? {
+        return Err(Error::ReadOnly);
+    }
+    let version = if fresh { 0 } else { examine(&connection)? };
+    connection.pragma_update(None, "foreign_keys", true)?;
+    // FULL keeps the last commits through a power loss, NORMAL would not (SQLite, "PRAGMA synchronous").
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    // Before WAL: the first schema then goes into the main file in one piece, so a file that somebody
+    // copied without its -wal is at worst old, never an empty database.
+    migrate(&mut connection, version)?;
+    let mode: String = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+    if mode != "wal" {
+        return Err(Error::Engine(format!("its file system does not allow WAL (journal mode is {mode})")));
+    }
+    Ok(connection)
+}
+
+/// Refuses what we must not touch, and gives the schema version of the rest.
+fn examine(connection: &Connection) -> Result<usize, Error> {
+    let id: i64 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    if id != APPLICATION_ID {
+        return Err(Error::Foreign);
+    }
+    let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let version = usize::try_from(found).ok().filter(|version| *version <= MIGRATIONS.len());
+    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    let version = version.ok_or(Error::Newer { found, known })?;
+    let verdict: String = connection.pragma_query_value(None, "quick_check", |row| row.get(0))?;
+    if verdict != "ok" {
+        return Err(Error::Damaged(verdict));
+    }
+    Ok(version)
+}
+
+/// One transaction for all steps: the schema has the old version or the new one, nothing between.
+fn migrate(connection: &mut Connection, version: usize) -> Result<(), Error> {
+    if version == MIGRATIONS.len() {
+        return Ok(());
+    }
+    let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    for step in MIGRATIONS.iter().skip(version) {
+        tx.execute_batch(step)?;
+    }
+    tx.pragma_update(None, "application_id", APPLICATION_ID)?;
+    tx.pragma_update(None, "user_version", i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX))?;
+    Ok(tx.commit()?)
+}

@@ -1,0 +1,99 @@
+//! What only the engine's inside can provoke: a full disk and a foreign lock.
+
+use std::path::PathBuf;
+use std::task::{Context, Waker};
+
+use rusqlite::Connection;
+
+use super::{Error, Sqlite, Store, User};
+
+#[tokio::test]
+async fn a_full_disk_is_an_error_and_the_thread_survives() {
+    let store = Sqlite::memory().unwrap();
+    store.0.submit(|tx| Ok(tx.pragma_update(None, "max_page_count", 1)?)).await.unwrap();
+    let full = store.secret("big", vec![1; 100_000]).await;
+    assert!(matches!(full, Err(Error::Full)), "{full:?}");
+    store.0.submit(|tx| Ok(tx.pragma_update(None, "max_page_count", 10_000)?)).await.unwrap();
+    assert_eq!(
+        store.secret("big", vec![2; 100_000]).await.unwrap(),
+        vec![2; 100_000],
+        "nothing was half written"
+    );
+}
+
+#[tokio::test]
+async fn a_foreign_lock_is_an_error_and_the_thread_survives() {
+    let path = temp_file("lock");
+    let store = Sqlite::open(&path).unwrap();
+    // The timeout belongs to the connection, so the next transaction does not wait.
+    store.0.submit(|tx| Ok(tx.busy_timeout(std::time::Duration::ZERO)?)).await.unwrap();
+    let other = Connection::open(&path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    assert!(matches!(store.create_user(user()).await, Err(Error::Locked)));
+    assert!(matches!(store.ping().await, Err(Error::Locked)));
+    other.execute_batch("ROLLBACK").unwrap();
+    assert!(store.create_user(user()).await.unwrap());
+    store.ping().await.unwrap();
+}
+
+#[tokio::test]
+async fn dropping_the_store_drains_what_was_accepted() {
+    let path = temp_file("drain");
+    let store = Sqlite::open(&path).unwrap();
+    let (gate, wait) = std::sync::mpsc::channel::<()>();
+    let mut jobs: Vec<_> = vec![store.0.submit(move |_| {
+        wait.recv().unwrap();
+        Ok(true)
+    })];
+    for n in 0..20 {
+        jobs.push(store.create_user(User { name: format!("user{n}"), ..user() }));
+    }
+    // One poll hands each job over; the futures are then dropped unanswered.
+    let mut context = Context::from_waker(Waker::noop());
+    for job in &mut jobs {
+        assert!(job.as_mut().poll(&mut context).is_pending());
+    }
+    drop(jobs);
+    gate.send(()).unwrap();
+    drop(store);
+    let users = Sqlite::open(&path).unwrap().identities().await.unwrap().users;
+    assert_eq!(users.len(), 20);
+}
+
+#[tokio::test]
+async fn a_failed_job_leaves_nothing_behind() {
+    let store = Sqlite::memory().unwrap();
+    let failed: Result<(), Error> = store
+        .0
+        .submit(|tx| {
+            tx.execute("INSERT INTO secrets (name, value) VALUES ('half', x'00')", [])?;
+            Err(Error::Engine("on purpose".to_owned()))
+        })
+        .await;
+    assert!(failed.is_err());
+    assert_eq!(store.secret("half", vec![7]).await.unwrap(), vec![7]);
+}
+
+/// The settings belong to the connection and leave no trace in the file, so only the inside shows them.
+#[tokio::test]
+async fn commits_are_made_for_a_power_loss() {
+    let store = Sqlite::open(&temp_file("settings")).unwrap();
+    for (pragma, wanted) in [("synchronous", "2"), ("foreign_keys", "1"), ("journal_mode", "wal")] {
+        let sql = format!("SELECT CAST({pragma} AS TEXT) FROM pragma_{pragma}");
+        let value: String =
+            store.0.submit(move |tx| Ok(tx.query_row(&sql, [], |row| row.get(0))?)).await.unwrap();
+        assert_eq!(value, wanted, "{pragma}");
+    }
+}
+
+fn user() -> User {
+    User { number: "support".into(), name: "alice".into(), password_hash: "hash".into(), epoch: 1 }
+}
+
+/// A file of this process alone, in a directory that an earlier run may have left.
+fn temp_file(name: &str) -> PathBuf {
+    let dir = std::env::temp_dir().join(format!("prembridge-sqlite-{}-{name}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&dir);
+    std::fs::create_dir_all(&dir).unwrap();
+    dir.join("store.db")
+}

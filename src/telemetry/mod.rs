@@ -1,0 +1,183 @@
+//! Metrics and logs. Labels come from closed sets only: never numbers, ids or URLs of people.
+
+mod log;
+
+pub use log::{LogFormat, init_log};
+
+use std::sync::atomic::AtomicU64;
+
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
+
+/// Labels of a request to us.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct RequestLabels {
+    /// The route, as a template.
+    pub endpoint: &'static str,
+    /// The verb, `OTHER` for unusual ones.
+    pub method: &'static str,
+    /// The HTTP status.
+    pub code: u16,
+}
+
+/// A label set of one fixed word.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct EndpointLabel {
+    /// The route, as a template.
+    pub endpoint: &'static str,
+}
+
+/// Labels of a call to Graph.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct UpstreamLabels {
+    /// What was called.
+    pub op: &'static str,
+    /// `ok`, `refused`, `unsent` or `in_doubt`.
+    pub outcome: &'static str,
+}
+
+/// A translation rule.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct RuleLabel {
+    /// Its id.
+    pub rule: &'static str,
+}
+
+/// What became of something.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct OutcomeLabel {
+    /// One of a few words.
+    pub outcome: &'static str,
+}
+
+/// An error that a client saw.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ErrorLabels {
+    /// The on-prem code.
+    pub code: u16,
+    /// `client`, `upstream`, `provider` or `internal`.
+    pub source: &'static str,
+}
+
+/// Every metric of the process.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    /// Requests answered.
+    pub requests: Family<RequestLabels, Counter>,
+    /// Time from the end of the head to the answer.
+    pub request_duration: Family<EndpointLabel, Histogram>,
+    /// Errors that clients saw.
+    pub errors: Family<ErrorLabels, Counter>,
+    /// Calls to Graph.
+    pub upstream: Family<UpstreamLabels, Counter>,
+    /// Time of calls to Graph.
+    pub upstream_duration: Histogram,
+    /// Messages of which nobody knows whether Cloud took them.
+    pub in_doubt: Counter,
+    /// Cloud codes without a row in the table.
+    pub unmapped_cloud_code: Counter,
+    /// Keys that Cloud refused although a rule should have removed them.
+    pub unexpected_key_leaked: Counter,
+    /// Translation rules that applied.
+    pub rules: Family<RuleLabel, Counter>,
+    /// Logins.
+    pub logins: Family<OutcomeLabel, Counter>,
+    /// Requests that panicked.
+    pub panics: Counter,
+    /// Open client connections.
+    pub connections: Gauge,
+    /// 1 while new work is welcome.
+    pub ready: Gauge,
+}
+
+fn seconds() -> Histogram {
+    // 0.25 ms to 16 s: a translated message to a slow upstream.
+    Histogram::new(exponential_buckets(0.000_25, 2.0, 17))
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut metrics = Self {
+            registry: Registry::with_prefix("prembridge"),
+            requests: Family::default(),
+            request_duration: Family::new_with_constructor(seconds),
+            errors: Family::default(),
+            upstream: Family::default(),
+            upstream_duration: seconds(),
+            in_doubt: Counter::default(),
+            unmapped_cloud_code: Counter::default(),
+            unexpected_key_leaked: Counter::default(),
+            rules: Family::default(),
+            logins: Family::default(),
+            panics: Counter::default(),
+            connections: Gauge::default(),
+            ready: Gauge::default(),
+        };
+        metrics.register();
+        metrics
+    }
+}
+
+impl Metrics {
+    fn register(&mut self) {
+        let registry = &mut self.registry;
+        registry.register("build", "The running version", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
+        registry.register("http_requests", "Requests answered", self.requests.clone());
+        registry.register_with_unit(
+            "http_request_duration",
+            "Time from the end of a request's head to its answer",
+            Unit::Seconds,
+            self.request_duration.clone(),
+        );
+        registry.register("errors", "Errors that clients saw", self.errors.clone());
+        registry.register("upstream_requests", "Calls to the Cloud API", self.upstream.clone());
+        registry.register_with_unit(
+            "upstream_duration",
+            "Time of calls to the Cloud API",
+            Unit::Seconds,
+            self.upstream_duration.clone(),
+        );
+        registry.register("in_doubt", "Messages of which nobody knows whether Cloud took them", self.in_doubt.clone());
+        registry.register(
+            "unmapped_cloud_code",
+            "Cloud errors without a row in the table",
+            self.unmapped_cloud_code.clone(),
+        );
+        registry.register(
+            "unexpected_key_leaked",
+            "Messages that Cloud refused for a key it does not know",
+            self.unexpected_key_leaked.clone(),
+        );
+        registry.register("rules_applied", "Translation rules that applied", self.rules.clone());
+        registry.register("logins", "Logins by outcome", self.logins.clone());
+        registry.register("panics", "Requests that panicked", self.panics.clone());
+        registry.register("connections", "Open client connections", self.connections.clone());
+        registry.register("ready", "1 while new work is welcome", self.ready.clone());
+    }
+
+    /// The metrics in the OpenMetrics text form.
+    pub fn render(&self) -> String {
+        let mut text = String::new();
+        match encode(&mut text, &self.registry) {
+            Ok(()) => text,
+            // A `String` never refuses to be written to.
+            Err(_) => String::new(),
+        }
+    }
+}
+
+/// Numbers requests; see [`request_id`].
+static REQUESTS: AtomicU64 = AtomicU64::new(0);
+
+/// A request id that is unique within the fleet: a random word of this process and a counter.
+pub fn request_id(process: u64) -> String {
+    let number = REQUESTS.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    format!("{process:016x}-{number}")
+}

@@ -1,0 +1,202 @@
+//! Calls to the Cloud API.
+//!
+//! The rule of this floor: no message is sent twice. A call is repeated only when it failed before
+//! anything was sent ([`Sent::No`]); in doubt it is reported and left alone.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
+use http::{HeaderValue, Method, Request, StatusCode, Uri};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use thiserror::Error;
+use tokio::time::{Instant, timeout_at};
+
+use crate::net::Connector;
+
+/// Graph's answers to messages are a few hundred bytes; more than this is not Graph.
+const MOST_ANSWER: usize = 1024 * 1024;
+/// Pauses before a call that was not sent is tried again.
+const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(400)];
+/// How long a body may pause.
+const BODY_IDLE: Duration = Duration::from_secs(10);
+
+/// How long a call may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadlines {
+    /// From the call to the answer's head.
+    pub first_byte: Duration,
+    /// From the call to the end of the answer.
+    pub total: Duration,
+    /// How long an unused connection is kept.
+    pub pool_idle: Duration,
+}
+
+/// The pooled client.
+#[derive(Clone, Debug)]
+pub struct Upstream {
+    client: Client<Connector, Full<Bytes>>,
+    deadlines: Deadlines,
+}
+
+/// Where a number's calls go, and with which token.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// The URL of the edge.
+    pub uri: Uri,
+    /// `Bearer …`, marked as sensitive.
+    pub authorization: HeaderValue,
+}
+
+/// Whether anything may have reached Cloud.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sent {
+    /// Nothing was sent: trying again is safe.
+    No,
+    /// It may have been taken: trying again could double a message.
+    Maybe,
+}
+
+/// Why there is no whole answer.
+#[derive(Debug, Error)]
+#[error("{reason}")]
+pub struct CallError {
+    /// Whether trying again is safe.
+    pub sent: Sent,
+    /// Whether a deadline passed.
+    pub is_timeout: bool,
+    /// What happened, for the log and the client; holds no secrets.
+    pub reason: String,
+}
+
+/// A whole answer.
+#[derive(Debug)]
+pub struct Answer {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its `Retry-After`, when that is a number of seconds.
+    pub retry_after: Option<u32>,
+    /// Its body.
+    pub body: Bytes,
+}
+
+impl Upstream {
+    /// A client over `connector`.
+    pub fn new(connector: Connector, deadlines: Deadlines) -> Self {
+        let client = Client::builder(TokioExecutor::new())
+            .pool_idle_timeout(deadlines.pool_idle)
+            .pool_timer(TokioTimer::new())
+            .timer(TokioTimer::new())
+            .build(connector);
+        Self { client, deadlines }
+    }
+
+    /// Posts a JSON body.
+    pub async fn post(&self, target: &Target, body: Bytes) -> Result<Answer, CallError> {
+        self.call(Method::POST, target, body).await
+    }
+
+    /// Reads an object.
+    pub async fn get(&self, target: &Target) -> Result<Answer, CallError> {
+        self.call(Method::GET, target, Bytes::new()).await
+    }
+
+    async fn call(&self, method: Method, target: &Target, body: Bytes) -> Result<Answer, CallError> {
+        let end = Instant::now() + self.deadlines.total;
+        let mut pauses = PAUSES.iter();
+        loop {
+            let error = match self.attempt(&method, target, body.clone(), end).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            let pause = match (error.sent, pauses.next()) {
+                (Sent::No, Some(pause)) if Instant::now() + *pause < end => *pause,
+                (Sent::No | Sent::Maybe, _) => return Err(error),
+            };
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    async fn attempt(
+        &self,
+        method: &Method,
+        target: &Target,
+        body: Bytes,
+        end: Instant,
+    ) -> Result<Answer, CallError> {
+        let request = request(method, target, body);
+        let head_end = end.min(Instant::now() + self.deadlines.first_byte);
+        let response = match timeout_at(head_end, self.client.request(request)).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) => return Err(call_error(&error)),
+            Err(_) => return Err(timed_out("no answer in time")),
+        };
+        let (parts, body) = response.into_parts();
+        let retry_after = parts.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
+        Ok(Answer { status: parts.status, retry_after, body: read(body, end).await? })
+    }
+}
+
+fn request(method: &Method, target: &Target, body: Bytes) -> Request<Full<Bytes>> {
+    let mut request = Request::new(Full::new(body));
+    *request.method_mut() = method.clone();
+    *request.uri_mut() = target.uri.clone();
+    let headers = request.headers_mut();
+    headers.insert(AUTHORIZATION, target.authorization.clone());
+    headers.insert(USER_AGENT, HeaderValue::from_static(concat!("prembridge/", env!("CARGO_PKG_VERSION"))));
+    if method == Method::POST {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
+    request
+}
+
+/// hyper-util replays a request by itself when a pooled connection turned out to be dead before
+/// the first byte; what reaches us is either a failure to connect, or in doubt.
+fn call_error(error: &hyper_util::client::legacy::Error) -> CallError {
+    let sent = if error.is_connect() { Sent::No } else { Sent::Maybe };
+    let mut reason = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        reason = cause.to_string();
+        source = cause.source();
+    }
+    CallError { sent, is_timeout: false, reason }
+}
+
+fn timed_out(reason: &str) -> CallError {
+    CallError { sent: Sent::Maybe, is_timeout: true, reason: reason.to_owned() }
+}
+
+/// Reads the whole answer; a broken or endless one leaves the call in doubt.
+async fn read(mut body: Incoming, end: Instant) -> Result<Bytes, CallError> {
+    let mut whole = BytesMut::new();
+    let mut first = None;
+    loop {
+        let frame = timeout_at(end.min(Instant::now() + BODY_IDLE), body.frame())
+            .await
+            .map_err(|_| timed_out("the answer did not end in time"))?;
+        let Some(frame) = frame else {
+            break;
+        };
+        let broken = |reason: String| CallError { sent: Sent::Maybe, is_timeout: false, reason };
+        let frame = frame.map_err(|error| broken(format!("the answer broke off: {error}")))?;
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
+        if whole.len() + data.len() > MOST_ANSWER {
+            return Err(broken("the answer is larger than 1 MiB".to_owned()));
+        }
+        // The usual answer is one frame, which needs no copy.
+        match (first.take(), whole.is_empty()) {
+            (None, true) => first = Some(data),
+            (earlier, _) => {
+                whole.extend_from_slice(&earlier.unwrap_or_default());
+                whole.extend_from_slice(&data);
+            }
+        }
+    }
+    Ok(first.unwrap_or_else(|| whole.freeze()))
+}

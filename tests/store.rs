@@ -1,0 +1,218 @@
+//! The rules of every store engine, as functions over `&dyn Store`, and what is particular to SQLite.
+
+use std::fs;
+use std::path::Path;
+
+use prembridge::store::{self, Error, Identities, Revocation, Sqlite, Store, User};
+
+use crate::temp::TempDir;
+
+/// Everything an engine promises. A second engine calls this with an empty store of its own.
+pub async fn conforms(store: &dyn Store) {
+    starts_empty(store).await;
+    users_are_kept_per_number(store).await;
+    a_password_change_replaces_hash_and_epoch(store).await;
+    a_deleted_user_is_gone(store).await;
+    revocations_are_idempotent_and_purged(store).await;
+    the_first_secret_wins(store).await;
+    store.ping().await.unwrap();
+}
+
+async fn starts_empty(store: &dyn Store) {
+    assert_eq!(store.identities().await.unwrap(), Identities::default());
+}
+
+async fn users_are_kept_per_number(store: &dyn Store) {
+    let (here, there) = (user("support", "alice", "h1", 1), user("sales", "alice", "h2", i64::MAX));
+    assert!(store.create_user(here.clone()).await.unwrap());
+    assert!(store.create_user(there.clone()).await.unwrap());
+    assert!(!store.create_user(user("support", "alice", "other", 9)).await.unwrap());
+    assert!(store.create_user(user("support", "Alice", "h3", 3)).await.unwrap(), "names are case sensitive");
+    assert_eq!(sorted(store).await, vec![there, user("support", "Alice", "h3", 3), here]);
+}
+
+async fn a_password_change_replaces_hash_and_epoch(store: &dyn Store) {
+    let changed = user("support", "alice", "h4", 4);
+    assert!(store.set_password(changed.clone()).await.unwrap());
+    assert!(sorted(store).await.contains(&changed));
+    assert!(
+        sorted(store).await.contains(&user("sales", "alice", "h2", i64::MAX)),
+        "the other number's stays"
+    );
+    assert!(!store.set_password(user("support", "nobody", "h", 5)).await.unwrap());
+    assert_eq!(sorted(store).await.len(), 3);
+}
+
+async fn a_deleted_user_is_gone(store: &dyn Store) {
+    assert!(store.delete_user("support", "alice").await.unwrap());
+    assert!(!store.delete_user("support", "alice").await.unwrap());
+    assert_eq!(sorted(store).await.len(), 2);
+    assert!(store.create_user(user("support", "alice", "again", 6)).await.unwrap());
+}
+
+async fn revocations_are_idempotent_and_purged(store: &dyn Store) {
+    store.revoke([1; 16], 100).await.unwrap();
+    store.revoke([1; 16], 100).await.unwrap();
+    store.revoke([2; 16], 200).await.unwrap();
+    assert_eq!(store.purge_revocations(99).await.unwrap(), 0);
+    assert_eq!(store.purge_revocations(100).await.unwrap(), 1, "a token is dead at its expiry, not after");
+    let left = store.identities().await.unwrap().revocations;
+    assert_eq!(left, vec![Revocation { jti: [2; 16], expires_at: 200 }]);
+}
+
+async fn the_first_secret_wins(store: &dyn Store) {
+    let (one, two) = tokio::join!(store.secret("key", vec![1, 0, 1]), store.secret("key", vec![2]));
+    let (one, two) = (one.unwrap(), two.unwrap());
+    assert_eq!(one, two);
+    assert_eq!(store.secret("key", vec![3]).await.unwrap(), one);
+    assert_eq!(store.secret("other", vec![4]).await.unwrap(), vec![4]);
+}
+
+#[tokio::test]
+async fn memory_conforms() {
+    conforms(store::open("memory:").unwrap().as_ref()).await;
+}
+
+#[tokio::test]
+async fn a_file_conforms_and_keeps_everything() {
+    let dir = TempDir::new();
+    let url = format!("sqlite:{}", dir.join("store.db").display());
+    let before = {
+        let store = store::open(&url).unwrap();
+        conforms(store.as_ref()).await;
+        store.identities().await.unwrap()
+    };
+    let store = store::open(&url).unwrap();
+    assert_eq!(store.identities().await.unwrap(), before);
+    assert_eq!(store.secret("other", vec![9]).await.unwrap(), vec![4]);
+}
+
+#[tokio::test]
+async fn changes_run_side_by_side() {
+    let store = store::open("memory:").unwrap();
+    let jobs = (0..2000).map(|n| store.create_user(user("support", &format!("user{n}"), "h", n)));
+    let made = futures_util::future::join_all(jobs).await;
+    assert!(made.into_iter().all(|created| created.unwrap()));
+    assert_eq!(store.identities().await.unwrap().users.len(), 2000);
+}
+
+#[test]
+fn other_urls_are_refused_without_repeating_them() {
+    for url in ["", "memory", "memory:x", "sqlite:", "postgres://u:hunter2@db/x", "mysql://u:hunter2@db/x"] {
+        let sentence = problem(store::open(url).map(drop)).to_string();
+        assert!(sentence.contains("store.url") && !sentence.contains("hunter2"), "{sentence}");
+    }
+}
+
+#[test]
+fn a_damaged_file_is_refused_and_left_alone() {
+    let dir = TempDir::new();
+    let path = dir.join("store.db");
+    for content in [b"".as_slice(), b"not a database at all".as_slice(), &[0; 8192]] {
+        fs::write(&path, content).unwrap();
+        let error = open(&path);
+        assert!(matches!(problem_of(&error), Error::Damaged(_)), "{error}");
+        assert!(error.to_string().contains("backup"), "{error}");
+        assert_eq!(fs::read(&path).unwrap(), content);
+    }
+}
+
+#[tokio::test]
+async fn a_file_damaged_inside_is_refused() {
+    let dir = TempDir::new();
+    let path = dir.join("store.db");
+    let store = Sqlite::open(&path).unwrap();
+    for n in 0..500 {
+        store.create_user(user("support", &format!("user{n}"), &"x".repeat(100), n)).await.unwrap();
+    }
+    drop(store);
+    let mut bytes = fs::read(&path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle..middle + 4096].fill(0xA5);
+    fs::write(&path, &bytes).unwrap();
+    let error = open(&path);
+    assert!(matches!(problem_of(&error), Error::Damaged(_)), "{error}");
+}
+
+#[test]
+fn a_newer_schema_is_refused() {
+    let dir = TempDir::new();
+    let path = dir.join("store.db");
+    drop(Sqlite::open(&path).unwrap());
+    rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 999).unwrap();
+    let error = open(&path);
+    assert!(matches!(problem_of(&error), Error::Newer { found: 999, .. }), "{error}");
+    assert!(error.to_string().contains("999"), "{error}");
+}
+
+#[test]
+fn another_programs_database_is_refused() {
+    let dir = TempDir::new();
+    let path = dir.join("store.db");
+    rusqlite::Connection::open(&path).unwrap().execute_batch("CREATE TABLE theirs (x)").unwrap();
+    assert!(matches!(problem_of(&open(&path)), Error::Foreign));
+}
+
+#[test]
+fn a_missing_directory_is_named() {
+    let dir = TempDir::new();
+    let error = open(&dir.join("missing/store.db"));
+    assert!(error.to_string().contains("missing/store.db"), "{error}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_read_only_directory_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = TempDir::new();
+    fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o500)).unwrap();
+    // The superuser writes anywhere but in /proc, where nobody does.
+    let superuser = fs::write(dir.join("probe"), "").is_ok();
+    let path = if superuser { Path::new("/proc/store.db").to_owned() } else { dir.join("store.db") };
+    let error = open(&path);
+    assert!(error.to_string().contains("store.db cannot be opened"), "{error}");
+    assert!(!path.exists());
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn only_the_owner_may_read_the_files() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = TempDir::new();
+    let store = Sqlite::open(&dir.join("store.db")).unwrap();
+    store.revoke([1; 16], 1).await.unwrap();
+    let mut names = Vec::new();
+    for entry in fs::read_dir(dir.path()).unwrap() {
+        let entry = entry.unwrap();
+        assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o077, 0, "{:?}", entry.path());
+        names.push(entry.file_name());
+    }
+    assert!(names.iter().any(|name| name.to_string_lossy().ends_with("-wal")), "{names:?}");
+}
+
+#[test]
+fn a_user_prints_without_its_hash() {
+    assert!(!format!("{:?}", user("support", "alice", "$argon2id$", 1)).contains("argon2id"));
+}
+
+fn user(number: &str, name: &str, hash: &str, epoch: i64) -> User {
+    User { number: number.into(), name: name.into(), password_hash: hash.into(), epoch }
+}
+
+async fn sorted(store: &dyn Store) -> Vec<User> {
+    let mut users = store.identities().await.unwrap().users;
+    users.sort_by(|a, b| (&a.number, &a.name).cmp(&(&b.number, &b.name)));
+    users
+}
+
+fn open(path: &Path) -> Error {
+    problem(Sqlite::open(path).map(drop))
+}
+
+fn problem(opened: Result<(), Error>) -> Error {
+    opened.expect_err("the store should have been refused")
+}
+
+fn problem_of(error: &Error) -> &Error {
+    if let Error::Open { problem, .. } = error { problem } else { error }
+}
