@@ -14,7 +14,8 @@ use prembridge::translate::{Notes, Options, Sent, error_to_onprem, message_to_cl
 const TEXT: &str = r#"{"recipient_type":"individual","to":"16505551234","type":"text","preview_url":true,"text":{"body":"Hello Jane, your order 0815 has been shipped and will arrive on Thursday. Follow it on https://example.com/track/0815 or answer this message if you have any questions."}}"#;
 const HSM: &str = r#"{"to":"16505551234","type":"hsm","hsm":{"namespace":"cbd7_18f1","element_name":"order_shipped","language":{"policy":"deterministic","code":"en_US"},"localizable_params":[{"default":"Jane"},{"default":"$10","currency":{"currency_code":"USD","amount_1000":10000}},{"default":"January 26th 2017","date_time":{"unix_epoch":{"timestamp":1485470276}}}]}}"#;
 const LIST: &str = r#"{"to":"16505551234","type":"interactive","interactive":{"type":"list","header":{"type":"text","text":"Menu"},"body":{"text":"What would you like?"},"footer":{"text":"Prices include tax"},"action":{"button":"Choose","sections":[{"title":"Hot","rows":[{"id":"1","title":"Soup","description":"of the day"},{"id":"2","title":"Stew"}]},{"title":"Cold","rows":[{"id":"3","title":"Salad"}]}]}}}"#;
-const IMAGE: &str = r#"{"to":"16505551234","type":"image","image":{"id":"1037543291543636","caption":"Your order"}}"#;
+const IMAGE: &str =
+    r#"{"to":"16505551234","type":"image","image":{"id":"1037543291543636","caption":"Your order"}}"#;
 const REPLY: &str = r#"{"messaging_product":"whatsapp","contacts":[{"input":"+16505551234","wa_id":"16505551234"}],"messages":[{"id":"wamid.HBgLMTY1MDU1NTEyMzQVAgARGBI5QTNDQTVCM0Q0Q0Q2RTY3RTcA"}]}"#;
 const ERROR: &str = r#"{"error":{"message":"(#131047) Re-engagement message","type":"OAuthException","code":131047,"error_data":{"messaging_product":"whatsapp","details":"Message failed to send because more than 24 hours have passed since the customer last replied to this number."},"fbtrace_id":"Az8or2yhqkZfEZ-_4Qn_Bam"}}"#;
 

@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use prembridge::config::{
-    Allowed, CacheProfile, Config, Credentials, Env, Links, Loaded, Problems, Role, Store, Tls,
-    known_keys,
+    Allowed, CacheProfile, Config, Credentials, Env, Links, Loaded, Problems, Role, Store, Tls, known_keys,
 };
 use prembridge::telemetry::LogFormat;
 use prembridge::translate::{Options, UndeliverableAs, WaId};

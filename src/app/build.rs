@@ -133,21 +133,14 @@ fn number_access(number: &config::Number) -> session::NumberAccess {
             .map(|user| session::ConfiguredUser {
                 name: user.name.clone(),
                 password: user.password.clone().into(),
-                role: role(user.role),
+                role: user.role,
             })
             .collect(),
         api_keys: number
             .api_keys
             .iter()
-            .map(|key| session::ApiKey { key: key.key.clone().into(), role: role(key.role) })
+            .map(|key| session::ApiKey { key: key.key.clone().into(), role: key.role })
             .collect(),
-    }
-}
-
-fn role(role: config::Role) -> session::Role {
-    match role {
-        config::Role::User => session::Role::User,
-        config::Role::Admin => session::Role::Admin,
     }
 }
 
@@ -161,8 +154,9 @@ async fn server_tls(tls: &Tls, store: &dyn Store) -> Result<Option<Arc<rustls::S
             let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
             let candidate = net::self_signed(names)?.into_bytes();
             let pem = store.secret("tls-self-signed", candidate).await?;
-            let broken = |error: rustls::pki_types::pem::Error| {
-                TlsError::Pem { path: "the store".into(), reason: error.to_string() }
+            let broken = |error: rustls::pki_types::pem::Error| TlsError::Pem {
+                path: "the store".into(),
+                reason: error.to_string(),
             };
             let certificate = CertificateDer::from_pem_slice(&pem).map_err(broken)?;
             let key = PrivateKeyDer::from_pem_slice(&pem).map_err(broken)?;

@@ -62,7 +62,8 @@ impl App {
             lame_duck: built.lame_duck,
             drain_timeout: built.drain_timeout,
         };
-        let api = built.api.serve(Arc::clone(&app.state), server::dispatch, app.closing.clone(), app.tasks.clone());
+        let api =
+            built.api.serve(Arc::clone(&app.state), server::dispatch, app.closing.clone(), app.tasks.clone());
         app.tasks.spawn(api);
         let admin = built.admin.serve(
             Arc::clone(&app.state),

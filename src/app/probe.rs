@@ -41,7 +41,8 @@ pub async fn probe_numbers(config: &Config) -> Vec<Probe> {
 }
 
 async fn probe(upstream: &Upstream, target: &Target, phone_number_id: &str) -> Result<String, String> {
-    let answer = upstream.get(target).await.map_err(|error| format!("no answer from the Cloud API: {error}"))?;
+    let answer =
+        upstream.get(target).await.map_err(|error| format!("no answer from the Cloud API: {error}"))?;
     if !answer.status.is_success() {
         let failure = CloudFailure {
             http: answer.status.as_u16(),

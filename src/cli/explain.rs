@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use super::output::{complain, line};
 use super::FINDINGS;
+use super::output::{complain, line};
 use crate::onprem::ErrorCode;
 use crate::translate::errors::explain;
 use crate::translate::errors::table::Row;
@@ -21,7 +21,9 @@ pub fn run(args: &Args) -> ExitCode {
     let (cloud, onprem) = explain(code);
     let known = u16::try_from(code).ok().and_then(ErrorCode::from_code);
     if cloud.is_none() && known.is_none() {
-        complain(format_args!("{code} is in neither list; an unlisted Cloud code becomes 1000 (HTTP 400) or 1014 (HTTP 500)"));
+        complain(format_args!(
+            "{code} is in neither list; an unlisted Cloud code becomes 1000 (HTTP 400) or 1014 (HTTP 500)"
+        ));
         return ExitCode::from(FINDINGS);
     }
     if let Some(row) = cloud {
@@ -76,10 +78,14 @@ fn client_behaviour(code: ErrorCode) -> Option<&'static str> {
     match code.code() {
         471 => Some("courier (RapidPro) stops bulk sending for 24 hours"),
         1005 => Some("with HTTP 401 they log in once more and repeat; with 403 they give up"),
-        1006 => Some("courier checks the contact and resends only when the details are exactly \"unknown contact\""),
+        1006 => Some(
+            "courier checks the contact and resends only when the details are exactly \"unknown contact\"",
+        ),
         1013 => Some("authgear stores that the user is not on WhatsApp"),
         1015 => Some("courier pauses the channel for two seconds and queues the message again (HTTP 429)"),
-        1011 | 1016 => Some("courier pauses the channel for two seconds and queues the message again (HTTP 503)"),
+        1011 | 1016 => {
+            Some("courier pauses the channel for two seconds and queues the message again (HTTP 503)")
+        }
         1024 => Some("log in once with new_password"),
         _ => None,
     }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use super::check::load;
 use super::output::complain;
-use super::{BAD_CONFIG, FINDINGS, runtime, Stop};
+use super::{BAD_CONFIG, FINDINGS, Stop, runtime};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Config;

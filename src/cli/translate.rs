@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
 
-use super::output::{complain, line, pretty};
 use super::FINDINGS;
+use super::output::{complain, line, pretty};
 use crate::cloud::message as cloud;
 use crate::onprem::Invalid;
 use crate::onprem::error::ErrorBody;
@@ -109,8 +109,13 @@ fn reply(bytes: &[u8], notes: &mut Notes) -> Result<String, Invalid> {
 }
 
 fn error(bytes: &[u8], http: u16, notes: &mut Notes) -> String {
-    let failure =
-        CloudFailure { http, body: bytes, retry_after: None, endpoint: Endpoint::Messages, phone_number_id: "" };
+    let failure = CloudFailure {
+        http,
+        body: bytes,
+        retry_after: None,
+        endpoint: Endpoint::Messages,
+        phone_number_id: "",
+    };
     let error = error_to_onprem(&failure, &Options::default());
     let rule = crate::translate::rules::Rule::ErrorCode;
     let cloud = error.cloud_code.map_or_else(|| format!("HTTP {http}"), |code| format!("cloud {code}"));
@@ -130,7 +135,8 @@ fn print(args: &Args, text: &str, notes: &Notes) {
             .iter()
             .map(|note| json!({"rule": note.rule.id(), "path": note.path, "note": note.text}))
             .collect();
-        let raw = serde_json::value::RawValue::from_string(text.to_owned()).or_else(|_| to_raw_value(&Value::Null));
+        let raw =
+            serde_json::value::RawValue::from_string(text.to_owned()).or_else(|_| to_raw_value(&Value::Null));
         if let Ok(raw) = raw {
             let notes = Value::from(notes);
             line(format_args!("{{\"request\":{raw},\"notes\":{notes}}}"));

@@ -56,13 +56,23 @@ pub struct ApiKey {
 }
 
 /// What a login is good for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Role {
     /// Messages, contacts and media.
     #[default]
     User,
     /// Settings and users too.
     Admin,
+}
+
+impl Role {
+    /// The value of `ROLES` in `GET /v1/users/{username}`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "ROLE_USER",
+            Self::Admin => "ROLE_ADMIN",
+        }
+    }
 }
 
 /// `[[number.provider]]`

@@ -4,4 +4,4 @@ mod connector;
 mod tls;
 
 pub use connector::{ConnectError, Connector, Deadlines};
-pub use tls::{TlsError, client_config, server_config, server_config_from_files, self_signed};
+pub use tls::{TlsError, client_config, self_signed, server_config, server_config_from_files};

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header::EXPECT;
 use http::HeaderMap;
+use http::header::EXPECT;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use tokio::time::{Instant, timeout_at};
@@ -76,11 +76,15 @@ async fn drain(body: &mut Incoming) {
 }
 
 fn too_large(limit: usize) -> Failure {
-    Failure::client(ErrorCode::InvalidRequest, format!("the body is larger than {limit} bytes")).http(413).closing()
+    Failure::client(ErrorCode::InvalidRequest, format!("the body is larger than {limit} bytes"))
+        .http(413)
+        .closing()
 }
 
 fn too_slow(limit: Duration) -> Failure {
-    Failure::client(ErrorCode::InvalidRequest, format!("the body did not arrive within {limit:?}")).http(408).closing()
+    Failure::client(ErrorCode::InvalidRequest, format!("the body did not arrive within {limit:?}"))
+        .http(408)
+        .closing()
 }
 
 fn broken(error: &hyper::Error) -> Failure {

@@ -73,7 +73,10 @@ impl ClientStream {
 /// which none of ours is.
 fn in_dialect(head: &[u8], version: &str) -> Option<Vec<u8>> {
     let head = std::str::from_utf8(head).ok()?;
-    if !head.starts_with("HTTP/1.1 4") || !head.ends_with("\r\n\r\n") || !head.contains("content-length: 0\r\n") {
+    if !head.starts_with("HTTP/1.1 4")
+        || !head.ends_with("\r\n\r\n")
+        || !head.contains("content-length: 0\r\n")
+    {
         return None;
     }
     let (status, details) = match head.get(9..12)? {
@@ -92,7 +95,11 @@ fn in_dialect(head: &[u8], version: &str) -> Option<Vec<u8>> {
 }
 
 impl Read for ClientStream {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
         match &mut self.get_mut().stream {
             Stream::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
             Stream::Tls(stream) => Pin::new(&mut **stream).poll_read(cx, buffer),
@@ -162,7 +169,10 @@ mod tests {
         let own = b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
         let text = String::from_utf8(in_dialect(own, "v2.45.1").unwrap()).unwrap();
         assert!(text.contains("\"code\":1025"), "{text}");
-        assert_eq!(in_dialect(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 9\r\n\r\n{\"a\":\"b\"}", "v"), None);
+        assert_eq!(
+            in_dialect(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 9\r\n\r\n{\"a\":\"b\"}", "v"),
+            None
+        );
         assert_eq!(in_dialect(b"HTTP/1.1 100 Continue\r\n\r\n", "v"), None);
         assert_eq!(in_dialect(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", "v"), None);
     }

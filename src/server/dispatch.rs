@@ -149,7 +149,9 @@ async fn handle(
 /// What hyper lets through and a proxy must not (RFC 9112 sections 3.2 and 6.1).
 fn check_framing(version: Version, headers: &HeaderMap, most_headers: usize) -> Result<(), Failure> {
     if headers.len() > most_headers {
-        return Err(Failure::client(ErrorCode::InvalidRequest, format!("more than {most_headers} headers")).http(431).closing());
+        return Err(Failure::client(ErrorCode::InvalidRequest, format!("more than {most_headers} headers"))
+            .http(431)
+            .closing());
     }
     let hosts = headers.get_all(HOST).iter().count();
     if hosts > 1 || (hosts == 0 && version == Version::HTTP_11) {
@@ -162,14 +164,18 @@ fn check_framing(version: Version, headers: &HeaderMap, most_headers: usize) -> 
         (Some(_), Some(_)) => false,
     };
     if !is_plain {
-        return Err(Failure::client(ErrorCode::InvalidRequest, "the only transfer coding is chunked").http(501).closing());
+        return Err(Failure::client(ErrorCode::InvalidRequest, "the only transfer coding is chunked")
+            .http(501)
+            .closing());
     }
     let coded = headers.get_all(CONTENT_ENCODING).iter().any(|coding| {
         let coding = coding.as_bytes().trim_ascii();
         !coding.is_empty() && !coding.eq_ignore_ascii_case(b"identity")
     });
     if coded {
-        return Err(Failure::client(ErrorCode::InvalidRequest, "send the body without a Content-Encoding").http(415).closing());
+        return Err(Failure::client(ErrorCode::InvalidRequest, "send the body without a Content-Encoding")
+            .http(415)
+            .closing());
     }
     Ok(())
 }

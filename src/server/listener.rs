@@ -74,8 +74,13 @@ impl Listener {
     }
 
     /// Serves until `closing`, each connection in a task of `tracker`.
-    pub async fn serve<H, F>(self, state: Arc<State>, handler: H, closing: CancellationToken, tracker: TaskTracker)
-    where
+    pub async fn serve<H, F>(
+        self,
+        state: Arc<State>,
+        handler: H,
+        closing: CancellationToken,
+        tracker: TaskTracker,
+    ) where
         H: Fn(Arc<State>, SocketAddr, Request<Incoming>) -> F + Copy + Send + Sync + 'static,
         F: Future<Output = Reply> + Send + 'static,
     {
@@ -111,7 +116,10 @@ impl Listener {
 }
 
 /// Waits for a free slot first: what cannot be served stays in the kernel's backlog.
-async fn accept(tcp: &TcpListener, slots: &Arc<Semaphore>) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+async fn accept(
+    tcp: &TcpListener,
+    slots: &Arc<Semaphore>,
+) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
     let slot = Arc::clone(slots).acquire_owned().await.map_err(io::Error::other)?;
     let (stream, peer) = tcp.accept().await?;
     Ok((stream, peer, slot))

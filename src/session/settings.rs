@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+pub use crate::config::Role;
+
 /// How logins work, and who may log in besides the stored users.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -79,23 +81,4 @@ pub struct ApiKey {
     pub key: SecretString,
     /// What its holder may do.
     pub role: Role,
-}
-
-/// What an account may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Role {
-    /// Sends messages and reads.
-    User,
-    /// Manages users, settings and certificates, too.
-    Admin,
-}
-
-impl Role {
-    /// The value of `ROLES` in `GET /v1/users/{username}`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::User => "ROLE_USER",
-            Self::Admin => "ROLE_ADMIN",
-        }
-    }
 }

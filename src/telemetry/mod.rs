@@ -6,8 +6,8 @@ pub use log::{LogFormat, init_log};
 
 use std::sync::atomic::AtomicU64;
 
-use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -128,7 +128,11 @@ impl Default for Metrics {
 impl Metrics {
     fn register(&mut self) {
         let registry = &mut self.registry;
-        registry.register("build", "The running version", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
+        registry.register(
+            "build",
+            "The running version",
+            Info::new([("version", env!("CARGO_PKG_VERSION"))]),
+        );
         registry.register("http_requests", "Requests answered", self.requests.clone());
         registry.register_with_unit(
             "http_request_duration",
@@ -144,7 +148,11 @@ impl Metrics {
             Unit::Seconds,
             self.upstream_duration.clone(),
         );
-        registry.register("in_doubt", "Messages of which nobody knows whether Cloud took them", self.in_doubt.clone());
+        registry.register(
+            "in_doubt",
+            "Messages of which nobody knows whether Cloud took them",
+            self.in_doubt.clone(),
+        );
         registry.register(
             "unmapped_cloud_code",
             "Cloud errors without a row in the table",

@@ -135,7 +135,8 @@ impl Upstream {
             Err(_) => return Err(timed_out("no answer in time")),
         };
         let (parts, body) = response.into_parts();
-        let retry_after = parts.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
+        let retry_after =
+            parts.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
         Ok(Answer { status: parts.status, retry_after, body: read(body, end).await? })
     }
 }

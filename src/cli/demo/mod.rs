@@ -63,15 +63,15 @@ async fn play(keep: bool) -> Result<(), String> {
     for (number, step) in STORY.iter().enumerate() {
         show(number + 2, step, &mock, &client).await?;
     }
-    line(format_args!(
-        "{} messages accepted by Cloud, every expectation met.",
-        mock.accepted()
-    ));
+    line(format_args!("{} messages accepted by Cloud, every expectation met.", mock.accepted()));
     if keep {
         line(format_args!("\nStill running. The proxy:       http://{}", addresses.api));
         line(format_args!("Its counters:                  http://{}/metrics", addresses.admin));
         line(format_args!("What Cloud got:                {}/_mock/requests", mock.base_url()));
-        line(format_args!("Log in with:                   curl -u 'admin:{NEW_PASSWORD}' -X POST http://{}/v1/users/login", addresses.api));
+        line(format_args!(
+            "Log in with:                   curl -u 'admin:{NEW_PASSWORD}' -X POST http://{}/v1/users/login",
+            addresses.api
+        ));
         line("End with Ctrl-C.");
         stop.wait().await;
     }
@@ -149,7 +149,9 @@ fn check(step: &Step, cloud: Option<&Value>, answer: &Answer) -> Result<(), Stri
         for (pointer, wanted) in expected {
             let found = value.pointer(pointer).map(|found| match found {
                 Value::String(text) => text.clone(),
-                Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => found.to_string(),
+                Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+                    found.to_string()
+                }
             });
             let is_met = found.as_deref().is_some_and(|found| *wanted == "*" || found == *wanted);
             expect(is_met, &format!("{}: {pointer} is {wanted}, not {found:?}", step.title))?;

@@ -30,7 +30,11 @@ pub const STORY: &[Step] = &[
         fault: None,
         status: 201,
         cloud: &[("/messaging_product", "whatsapp"), ("/to", "+16505551234"), ("/text/preview_url", "true")],
-        app: &[("/messages/0/id", "*"), ("/contacts/0/input", "1 (650) 555-1234"), ("/contacts/0/wa_id", "16505551234")],
+        app: &[
+            ("/messages/0/id", "*"),
+            ("/contacts/0/input", "1 (650) 555-1234"),
+            ("/contacts/0/wa_id", "16505551234"),
+        ],
     },
     Step {
         title: "An hsm message arrives as a template",
@@ -53,7 +57,10 @@ pub const STORY: &[Step] = &[
         body: r#"{"to":"16505551234","type":"interactive","interactive":{"type":"button","header":{"type":"image","image":{"id":"1037543291543636","caption":null}},"body":{"text":"Deliver today?"},"action":"{\"buttons\":[{\"type\":\"reply\",\"reply\":{\"id\":\"y\",\"title\":\"Yes\"}},{\"type\":\"reply\",\"reply\":{\"id\":\"n\",\"title\":\"No\"}}]}"}}"#,
         fault: None,
         status: 201,
-        cloud: &[("/interactive/action/buttons/1/reply/title", "No"), ("/interactive/header/image/id", "1037543291543636")],
+        cloud: &[
+            ("/interactive/action/buttons/1/reply/title", "No"),
+            ("/interactive/header/image/id", "1037543291543636"),
+        ],
         app: &[("/messages/0/id", "*")],
     },
     Step {

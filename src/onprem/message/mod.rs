@@ -260,7 +260,8 @@ fn check_body(raw: Raw<'_>, path: Path<'_>) -> Result<(), Invalid> {
     if body.is_empty() {
         return Err(missing(path));
     }
-    at_most(&body, TEXT_LENGTH, path).map_err(|invalid| Invalid { code: ErrorCode::MessageTooLong, ..invalid })
+    at_most(&body, TEXT_LENGTH, path)
+        .map_err(|invalid| Invalid { code: ErrorCode::MessageTooLong, ..invalid })
 }
 
 /// `latitude` and `longitude` are required; numbers and numeric strings both occur in the wild.

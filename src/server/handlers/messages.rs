@@ -16,8 +16,8 @@ use crate::telemetry::{RuleLabel, UpstreamLabels};
 use crate::translate::errors::{CloudFailure, Endpoint};
 use crate::translate::rules::Status;
 use crate::translate::{
-    MessageError, Notes, OnpremError, Sent, error_to_onprem, media_refs, message_to_cloud, receipt_reply_to_onprem,
-    receipt_to_cloud, reply_to_onprem,
+    MessageError, Notes, OnpremError, Sent, error_to_onprem, media_refs, message_to_cloud,
+    receipt_reply_to_onprem, receipt_to_cloud, reply_to_onprem,
 };
 use crate::upstream::{Answer, CallError, Sent as SentUpstream};
 
@@ -27,7 +27,9 @@ pub(super) async fn send(call: &Call<'_>, trail: &mut Trail) -> Result<Reply, Fa
     let body = Body::read(&call.body)?;
     match Request::parse(&body)? {
         Request::Message(message) => post_message(call, &message, &body, trail).await,
-        Request::Receipt(receipt) => post_receipt(call, json(&cloud::Receipt::from(&receipt), 256)?, trail).await,
+        Request::Receipt(receipt) => {
+            post_receipt(call, json(&cloud::Receipt::from(&receipt), 256)?, trail).await
+        }
     }
 }
 
@@ -56,8 +58,9 @@ async fn post_message(
     };
     let answer = call_cloud(call, "messages", outgoing, trail).await?;
     let sent = Sent { input: &message.recipient.input, digits: message.recipient.digits() };
-    let reply = reply_to_onprem(&answer.body, Some(sent), &state.compat.options, &state.compat.version, &mut notes)
-        .map_err(|unusable| {
+    let reply =
+        reply_to_onprem(&answer.body, Some(sent), &state.compat.options, &state.compat.version, &mut notes)
+            .map_err(|unusable| {
             state.metrics.in_doubt.inc();
             in_doubt(500, &unusable.to_string())
         })?;
@@ -77,7 +80,8 @@ async fn post_receipt(call: &Call<'_>, body: Bytes, trail: &mut Trail) -> Result
 /// Files behind a provider have to be fetched with its credentials, which this version does not do:
 /// it says so instead of sending a link that nobody can open.
 fn refuse_providers(message: &Message<'_>) -> Result<(), Failure> {
-    let Some(reference) = media_refs(message).into_iter().find(|reference| reference.link.provider.is_some()) else {
+    let Some(reference) = media_refs(message).into_iter().find(|reference| reference.link.provider.is_some())
+    else {
         return Ok(());
     };
     Err(Failure::new(
@@ -194,12 +198,10 @@ fn json(value: &impl serde::Serialize, capacity: usize) -> Result<Bytes, Failure
     let mut text = Vec::with_capacity(capacity);
     match serde_json::to_writer(&mut text, value) {
         Ok(()) => Ok(Bytes::from(text)),
-        Err(error) => Err(Failure::new(
-            Source::Internal,
-            ErrorCode::InternalError,
-            "the message could not be written",
-        )
-        .log(error.to_string())),
+        Err(error) => {
+            Err(Failure::new(Source::Internal, ErrorCode::InternalError, "the message could not be written")
+                .log(error.to_string()))
+        }
     }
 }
 

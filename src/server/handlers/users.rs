@@ -22,8 +22,8 @@ const BASIC: GeneralPurpose = GeneralPurpose::new(
 
 /// `POST /v1/users/login`
 pub(super) async fn login(call: &Call<'_>) -> Result<Reply, Failure> {
-    let (user, password) = basic(call.headers)
-        .ok_or_else(|| Failure::unauthenticated("a login needs Authorization: Basic"))?;
+    let (user, password) =
+        basic(call.headers).ok_or_else(|| Failure::unauthenticated("a login needs Authorization: Basic"))?;
     let new_password = parse_login(&call.body)?;
     let outcome = call
         .state
@@ -39,7 +39,8 @@ pub(super) async fn login(call: &Call<'_>) -> Result<Reply, Failure> {
     call.state.metrics.logins.get_or_create(&OutcomeLabel { outcome: word }).inc();
     let login = outcome.map_err(login_failure)?;
     let expires_after = login.expires_after();
-    let item = UserItem { token: Some(&login.token), expires_after: Some(&expires_after), ..UserItem::default() };
+    let item =
+        UserItem { token: Some(&login.token), expires_after: Some(&expires_after), ..UserItem::default() };
     Ok(reply(call, StatusCode::OK, item))
 }
 
@@ -65,8 +66,10 @@ pub(super) fn show(call: &Call<'_>, name: &str) -> Result<Reply, Failure> {
     if *principal.user != *name {
         auth::admin(call)?;
     }
-    let user = call.state.sessions.user(&call.number.name, name).ok_or_else(|| user_failure(UserError::NotFound))?;
-    let item = UserItem { username: Some(&user.name), roles: Some(user.role.as_str()), ..UserItem::default() };
+    let user =
+        call.state.sessions.user(&call.number.name, name).ok_or_else(|| user_failure(UserError::NotFound))?;
+    let item =
+        UserItem { username: Some(&user.name), roles: Some(user.role.as_str()), ..UserItem::default() };
     Ok(reply(call, StatusCode::OK, item))
 }
 
@@ -107,10 +110,13 @@ fn login_failure(error: LoginError) -> Failure {
             ErrorCode::PasswordChangeRequired,
             "log in once with {\"new_password\":\"…\"} in the body to replace the default password",
         ),
-        LoginError::BadPassword(reason) => Failure::client(ErrorCode::ParameterInvalid, format!("new_password {reason}")),
+        LoginError::BadPassword(reason) => {
+            Failure::client(ErrorCode::ParameterInvalid, format!("new_password {reason}"))
+        }
         LoginError::Forbidden(reason) => Failure::client(ErrorCode::AccessDenied, reason),
         LoginError::Throttled { retry_after } => {
-            let mut failure = Failure::client(ErrorCode::TooManyRequests, "too many failed logins; wait before the next");
+            let mut failure =
+                Failure::client(ErrorCode::TooManyRequests, "too many failed logins; wait before the next");
             let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
             failure.retry_after = Some(u32::try_from(seconds.max(1)).unwrap_or(u32::MAX));
             failure
@@ -127,10 +133,16 @@ fn user_failure(error: UserError) -> Failure {
             Failure::client(ErrorCode::InternalError, "Unable to create user. Already exist?")
         }
         UserError::NotFound => Failure::client(ErrorCode::ResourceNotFound, "no user has this name"),
-        UserError::BadName(reason) => Failure::client(ErrorCode::ParameterInvalid, format!("username {reason}")),
-        UserError::BadPassword(reason) => Failure::client(ErrorCode::ParameterInvalid, format!("password {reason}")),
+        UserError::BadName(reason) => {
+            Failure::client(ErrorCode::ParameterInvalid, format!("username {reason}"))
+        }
+        UserError::BadPassword(reason) => {
+            Failure::client(ErrorCode::ParameterInvalid, format!("password {reason}"))
+        }
         UserError::Forbidden(reason) => Failure::client(ErrorCode::AccessDenied, reason),
-        UserError::Throttled { .. } => Failure::client(ErrorCode::TooManyRequests, "too many logins at once; try again"),
+        UserError::Throttled { .. } => {
+            Failure::client(ErrorCode::TooManyRequests, "too many logins at once; try again")
+        }
         UserError::Store(error) => store_failure(&error),
         UserError::Internal(reason) => internal_failure(reason),
     }
@@ -141,6 +153,10 @@ fn internal_failure(reason: impl Into<String>) -> Failure {
 }
 
 fn store_failure(error: &crate::store::Error) -> Failure {
-    Failure::new(Source::Internal, ErrorCode::DatabaseError, "the change could not be stored; nothing was changed")
-        .log(error.to_string())
+    Failure::new(
+        Source::Internal,
+        ErrorCode::DatabaseError,
+        "the change could not be stored; nothing was changed",
+    )
+    .log(error.to_string())
 }
