@@ -120,7 +120,7 @@ const fn range(first: u32, last: u32, http: u16, title: &'static str) -> Row {
     Row { first, last, http, title, details: "" }
 }
 
-/// Titles and HTTP statuses: cloud-api.md section 5. Throttling is 400 there, though some models say 429;
+/// Titles and HTTP statuses: Cloud API "Error Codes". Throttling is 400 there, though some models say 429;
 /// a fault rule can override the status.
 const CODES: &[Row] = &[
     one(0, 401, "AuthException"),

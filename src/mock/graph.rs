@@ -40,6 +40,7 @@ pub(super) async fn answer(state: &State, request: Request<Incoming>) -> Result<
         },
         notes: call.note.clone().into_iter().chain(found.notes).collect(),
         status: Some(response.status().as_u16()),
+        answer: String::from_utf8_lossy(response.body()).into_owned(),
         ..Recorded::of(&head, call.id)
     });
     finish(response, act).await
@@ -114,7 +115,7 @@ fn authorize(state: &State, head: &Parts) -> Result<(), GraphError> {
     }
 }
 
-/// `GET /{phone-number-id}`: the asked fields and always the id (cloud-api.md sections 9 and 10).
+/// `GET /{phone-number-id}`: the asked fields and always the id ("Phone Numbers" reference).
 fn number(state: &State, id: &str, asked: Option<&str>) -> Result<Value, GraphError> {
     let fields = query(asked, "fields").unwrap_or("verified_name,display_phone_number,quality_rating");
     let mut answer = Map::new();
@@ -243,7 +244,7 @@ fn refuse(error: &GraphError, trace: &str) -> Response<Bytes> {
     response
 }
 
-/// Adds the headers of every Graph answer (cloud-api.md 1.7).
+/// Adds the headers of every Graph answer.
 fn stamp(response: &mut Response<Bytes>, call: &Call<'_>, trace: &str) {
     let headers = response.headers_mut();
     for (name, value) in [

@@ -60,7 +60,7 @@ pub(super) fn inspect(body: &[u8], country: &str) -> Inspected {
     Inspected { json: Some(json), kind, to, notes, verdict }
 }
 
-/// The answer to an accepted message (cloud-api.md 1.6); only templates have a status.
+/// The answer to an accepted message (Messages reference, successful response); only templates have a status.
 pub(super) fn sent(input: &str, recipient: &Recipient, wamid: &str, status: Option<&str>) -> Bytes {
     let (wa_id, user_id) = match recipient {
         Recipient::Phone { wa_id } => (Some(wa_id.as_str()), None),
@@ -148,7 +148,7 @@ fn check_typed(
     check(shape, object, &Path::Key(&Path::Root, name), notes)
 }
 
-/// `to` wins over `recipient` when both are sent (cloud-api.md 1.1).
+/// `to` wins over `recipient` when both are sent (Business-scoped user IDs).
 fn recipient_of(
     message: &Map<String, Value>,
     country: &str,

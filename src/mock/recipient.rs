@@ -1,4 +1,4 @@
-//! How Cloud reads `to` (cloud-api.md section 11).
+//! How Cloud reads `to` (Send messages, "Phone Number Formats").
 
 /// A phone number as Cloud would dial it.
 #[derive(Debug, PartialEq, Eq)]

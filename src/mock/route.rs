@@ -5,7 +5,7 @@ use http::Method;
 use super::errors::GraphError;
 use super::faults::Subject;
 
-/// The newest version and the oldest that is still served (cloud-api.md section 3, November 2026).
+/// The newest version and the oldest that is still served (Graph API changelog, November 2026).
 const NEWEST: u32 = 26;
 const OLDEST: u32 = 21;
 

@@ -34,6 +34,8 @@ pub struct Recorded {
     pub notes: Vec<String>,
     /// The status that was answered; none when the connection was cut before the body was read.
     pub status: Option<u16>,
+    /// The body that was answered.
+    pub answer: String,
 }
 
 /// A request body.
@@ -193,6 +195,7 @@ impl Recorded {
             body: Body::Empty,
             notes: Vec::new(),
             status: None,
+            answer: String::new(),
         }
     }
 }

@@ -60,10 +60,12 @@ async fn play(keep: bool) -> Result<(), String> {
     line(format_args!("proxy           http://{}\n", addresses.api));
     let mut client = Client::new(&format!("http://{}", addresses.api))?;
     log_in(&mut client).await?;
+    let mut accepted = 0;
     for (number, step) in STORY.iter().enumerate() {
         show(number + 2, step, &mock, &client).await?;
+        accepted += mock.accepted();
     }
-    line(format_args!("{} messages accepted by Cloud, every expectation met.", mock.accepted()));
+    line(format_args!("Cloud accepted {accepted} messages, and every expectation was met."));
     if keep {
         line(format_args!("\nStill running. The proxy:       http://{}", addresses.api));
         line(format_args!("Its counters:                  http://{}/metrics", addresses.admin));
@@ -118,6 +120,7 @@ async fn log_in(client: &mut Client) -> Result<(), String> {
 
 async fn show(number: usize, step: &Step, mock: &MockCloud, client: &Client) -> Result<(), String> {
     mock.clear();
+    mock.clear_faults();
     if let Some(fault) = step.fault {
         mock.fault(fault.parse::<FaultRule>().map_err(|error| format!("{fault}: {error}"))?);
     }
@@ -135,6 +138,9 @@ async fn show(number: usize, step: &Step, mock: &MockCloud, client: &Client) -> 
                 line(format_args!("     * {}: {}  [{}]", note.path, note.text, note.rule.id()));
             }
             line(format_args!("   Cloud answered HTTP {}", seen.status.unwrap_or_default()));
+            indented(&seen.answer);
+            let told: Option<Value> = serde_json::from_str(&ordered(step)).ok();
+            expect(told.as_ref() == Some(seen.body.json()), "the shown translation is what Cloud got")?;
         }
         None => line("   proxy sent     nothing"),
     }

@@ -1,6 +1,6 @@
 //! The strictness of `POST /{phone-number-id}/messages`: a small checker over the tables beside it.
 //!
-//! The tables say what Meta documents (cloud-api.md 1.1 to 1.5); the checker says how Cloud words a refusal:
+//! The tables say what Meta documents in the Messages reference; the checker says how Cloud words a refusal:
 //! an unknown key, a missing key, a wrong type and a length are code 100 without details, a missing object
 //! for the message type is 131008, counts and relations between fields are 131009 with details.
 

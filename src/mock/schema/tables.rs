@@ -1,4 +1,4 @@
-//! What a Cloud message may hold, as data (cloud-api.md 1.1 to 1.4 and 1.8).
+//! What a Cloud message may hold, as data by the Messages reference and its guides.
 
 use super::rules::Rule;
 use super::{Key, Kind, Need, Shape, Tagged};
