@@ -1,4 +1,50 @@
 //! prembridge answers the WhatsApp On-Premises API and speaks the Cloud API.
+//!
+//! # Bird's eye
+//!
+//! A program written for the on-prem client posts `/v1/messages`. [`server`] accepts the request,
+//! finds its [route](onprem::route), asks [`session`] who is asking, reads the body under limits and
+//! parses it into an [`onprem::message::Message`] that borrows from it. [`translate`] turns that into
+//! a [`cloud::message::Message`], which [`upstream`] posts to Graph with the number's own token. The
+//! answer comes back through [`translate::reply_to_onprem`] or [`translate::error_to_onprem`].
+//!
+//! # Words
+//!
+//! *client* is the program that speaks on-prem to us; *onprem* and *cloud* are the two wire formats;
+//! *upstream* is the Graph API; *number* is one business phone number, which behaves like one on-prem
+//! deployment; *reply* is the answer to a request. Conversions are named by destination.
+//!
+//! # Floors
+//!
+//! A module uses only lower floors; `tests/architecture.rs` checks it.
+//!
+//! | floor | modules | |
+//! |---|---|---|
+//! | 7 | [`cli`] | one file per subcommand |
+//! | 6 | [`app`] | wiring: configuration -> listeners, drain |
+//! | 5 | [`server`] | accept, TLS, route, handlers, respond |
+//! | 3 | [`upstream`], [`session`], [`store`] | Graph client; logins and tokens; SQLite |
+//! | 2 | [`config`], [`net`] | validated configuration; connections that we open |
+//! | 1 | [`translate`] | pure: onprem <-> cloud |
+//! | 0 | [`wire`], [`onprem`], [`cloud`] | pure: wire types; onprem and cloud never see each other |
+//! | side | [`telemetry`], [`clock`] | used from floor 2 up, use nothing |
+//! | side | [`mock`] | the mock Cloud API; uses nothing of ours, so that we never test against ourselves |
+//!
+//! # Invariants
+//!
+//! - Floors 0 and 1 do no I/O, read no clock and write no log.
+//! - A message that may have reached Cloud is never sent again ([`upstream::Sent`]).
+//! - Every answer that is not a success has the on-prem error body; one function writes it. A 401 is
+//!   only ever about the client's own login.
+//! - The hot path, a text message, touches no store and holds no lock across an await.
+//! - What cannot be translated is refused or noted ([`translate::rules`]), never silently dropped.
+//! - Log lines and metric labels never hold bodies, tokens or full phone numbers.
+//!
+//! # Start reading here
+//!
+//! [`translate::rules::RULES`] lists every difference between the two APIs; each names a private
+//! function in `src/translate/` and a folder in `tests/golden/`. Then `server/handlers/messages.rs`
+//! shows the life of a message, and `app/build.rs` how the parts come together.
 
 pub mod app;
 pub mod cli;

@@ -8,6 +8,8 @@ mod golden;
 #[cfg(test)]
 mod mock;
 #[cfg(test)]
+mod readme;
+#[cfg(test)]
 mod session;
 #[cfg(test)]
 mod store;

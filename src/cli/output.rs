@@ -6,6 +6,8 @@
 use std::fmt::Display;
 use std::io::Write;
 
+use crate::wire::{Object, Raw, array};
+
 /// Writes one line to standard output.
 pub fn line(text: impl Display) {
     let _ = writeln!(std::io::stdout().lock(), "{text}");
@@ -16,58 +18,84 @@ pub fn complain(text: impl Display) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 
-/// Indents JSON without reordering or rewriting anything in it.
+/// How wide [`pretty`] lets a line become.
+const WIDTH: usize = 90;
+
+/// Lays JSON out without reordering or rewriting anything in it: what fits on a line stays on one.
+/// A text that is no JSON is returned as it is.
 pub fn pretty(json: &str) -> String {
+    let Ok(raw) = serde_json::from_str(json.trim()) else {
+        return json.to_owned();
+    };
     let mut out = String::with_capacity(json.len() * 2);
-    let mut depth = 0usize;
-    let mut chars = json.trim().chars().peekable();
-    while let Some(c) = chars.next() {
-        match c {
-            '"' => {
-                out.push(c);
-                let mut escaped = false;
-                for c in chars.by_ref() {
-                    out.push(c);
-                    match c {
-                        _ if escaped => escaped = false,
-                        '\\' => escaped = true,
-                        '"' => break,
-                        _ => {}
-                    }
-                }
-            }
-            '{' | '[' => {
-                out.push(c);
-                while chars.next_if(|next| next.is_whitespace()).is_some() {}
-                if let Some(close) = chars.next_if(|next| matches!(next, '}' | ']')) {
-                    out.push(close);
-                } else {
-                    depth += 1;
-                    new_line(&mut out, depth);
-                }
-            }
-            '}' | ']' => {
-                depth = depth.saturating_sub(1);
-                new_line(&mut out, depth);
-                out.push(c);
-            }
-            ',' => {
-                out.push(c);
-                new_line(&mut out, depth);
-            }
-            ':' => out.push_str(": "),
-            _ if c.is_whitespace() => {}
-            _ => out.push(c),
-        }
-    }
+    lay_out(raw, 0, &mut out);
     out
 }
 
-fn new_line(out: &mut String, depth: usize) {
-    out.push('\n');
-    for _ in 0..depth {
-        out.push_str("  ");
+fn lay_out(raw: Raw<'_>, depth: usize, out: &mut String) {
+    let line = on_one_line(raw);
+    if depth * 2 + line.len() <= WIDTH {
+        return out.push_str(&line);
     }
+    match (Object::parse(raw.get()), array(raw)) {
+        (Ok(object), _) => {
+            let members = object.members();
+            block('{', '}', depth, members.len(), out, |at, out| {
+                if let Some((key, value)) = members.get(at) {
+                    out.push_str(&quoted(key));
+                    out.push_str(": ");
+                    lay_out(value, depth + 1, out);
+                }
+            });
+        }
+        (Err(_), Some(elements)) => block('[', ']', depth, elements.len(), out, |at, out| {
+            if let Some(element) = elements.get(at) {
+                lay_out(element, depth + 1, out);
+            }
+        }),
+        (Err(_), None) => out.push_str(&line),
+    }
+}
+
+fn block(
+    open: char,
+    close: char,
+    depth: usize,
+    count: usize,
+    out: &mut String,
+    item: impl Fn(usize, &mut String),
+) {
+    out.push(open);
+    for at in 0..count {
+        out.push_str(if at == 0 { "\n" } else { ",\n" });
+        out.push_str(&"  ".repeat(depth + 1));
+        item(at, out);
+    }
+    out.push('\n');
+    out.push_str(&"  ".repeat(depth));
+    out.push(close);
+}
+
+fn on_one_line(raw: Raw<'_>) -> String {
+    let list = |items: Vec<String>| items.join(", ");
+    match (Object::parse(raw.get()), array(raw)) {
+        (Ok(object), _) => {
+            let members = object.members().iter();
+            format!(
+                "{{{}}}",
+                list(
+                    members.map(|(key, value)| format!("{}: {}", quoted(key), on_one_line(value))).collect()
+                )
+            )
+        }
+        (Err(_), Some(elements)) => format!("[{}]", list(elements.into_iter().map(on_one_line).collect())),
+        (Err(_), None) => raw.get().to_owned(),
+    }
+}
+
+fn quoted(text: &str) -> String {
+    // A string always serializes.
+    serde_json::to_string(text).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -75,9 +103,14 @@ mod tests {
     use super::pretty;
 
     #[test]
-    fn indents_and_keeps_order_and_strings() {
-        let text = r#"{"b":[1,{"a":"x, \"{y}\""}],"c":{ },"d":[]}"#;
-        let expected = "{\n  \"b\": [\n    1,\n    {\n      \"a\": \"x, \\\"{y}\\\"\"\n    }\n  ],\n  \"c\": {},\n  \"d\": []\n}";
-        assert_eq!(pretty(text), expected);
+    fn what_fits_stays_on_a_line_and_nothing_is_reordered() {
+        assert_eq!(
+            pretty(r#"{"b":[1,{"a":"x, \"{y}\""}],"c":{ }}"#),
+            r#"{"b": [1, {"a": "x, \"{y}\""}], "c": {}}"#
+        );
+        let long = "x".repeat(90);
+        let expected = format!("{{\n  \"z\": \"{long}\",\n  \"a\": [1, 2]\n}}");
+        assert_eq!(pretty(&format!("{{\"z\":\"{long}\",\"a\":[1,2]}}")), expected);
+        assert_eq!(pretty("no json"), "no json");
     }
 }

@@ -202,11 +202,9 @@ fn received(answer: &Answer) {
     line("");
 }
 
-/// A JSON text under its heading; long ones are indented, short ones stay on a line.
+/// A JSON text under its heading.
 fn indented(json: &str) {
-    const WIDTH: usize = 96;
-    let text = if json.len() > WIDTH { pretty(json) } else { json.to_owned() };
-    for row in text.lines() {
+    for row in pretty(json).lines() {
         line(format_args!("     {row}"));
     }
 }

@@ -111,7 +111,7 @@ fn login_failure(error: LoginError) -> Failure {
             "log in once with {\"new_password\":\"…\"} in the body to replace the default password",
         ),
         LoginError::BadPassword(reason) => {
-            Failure::client(ErrorCode::ParameterInvalid, format!("new_password {reason}"))
+            Failure::client(ErrorCode::ParameterInvalid, format!("new_password: {reason}"))
         }
         LoginError::Forbidden(reason) => Failure::client(ErrorCode::AccessDenied, reason),
         LoginError::Throttled { retry_after } => {
@@ -134,10 +134,10 @@ fn user_failure(error: UserError) -> Failure {
         }
         UserError::NotFound => Failure::client(ErrorCode::ResourceNotFound, "no user has this name"),
         UserError::BadName(reason) => {
-            Failure::client(ErrorCode::ParameterInvalid, format!("username {reason}"))
+            Failure::client(ErrorCode::ParameterInvalid, format!("username: {reason}"))
         }
         UserError::BadPassword(reason) => {
-            Failure::client(ErrorCode::ParameterInvalid, format!("password {reason}"))
+            Failure::client(ErrorCode::ParameterInvalid, format!("password: {reason}"))
         }
         UserError::Forbidden(reason) => Failure::client(ErrorCode::AccessDenied, reason),
         UserError::Throttled { .. } => {

@@ -1,7 +1,7 @@
 //! Cloud errors -> on-prem errors: one table, one documented fallback.
 //!
 //! Meta publishes no mapping. [`table`] gives each row the reason it rests on; code 100, which Graph
-//! uses for everything about parameters, is told apart by its text in [`parameter`].
+//! uses for everything about parameters, is told apart by its text.
 
 mod parameter;
 pub mod table;

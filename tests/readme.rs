@@ -1,0 +1,87 @@
+//! The README tells the truth: its generated parts equal the code, its picture is the demo's output,
+//! its configuration loads. `UPDATE_README=1` writes the generated parts.
+
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Mutex;
+
+use prembridge::config::{Config, Env};
+use prembridge::translate::rules::{RULES, Status};
+
+const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+
+#[test]
+fn the_table_of_differences_is_generated() {
+    let mut table = String::from("| what | how | rule |\n|---|---|---|\n");
+    for info in RULES {
+        let how = match info.status {
+            Status::Translated => "translated",
+            Status::Emulated => "emulated",
+            Status::Dropped => "left out",
+            Status::Refused => "refused",
+        };
+        writeln!(table, "| {} | {how} | `{}` |", info.summary, info.id).unwrap();
+    }
+    keep_equal("rules", &table);
+}
+
+#[test]
+fn the_picture_is_what_the_demo_prints() {
+    let output = Command::new(env!("CARGO_BIN_EXE_prembridge")).arg("demo").output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    // The ids are deterministic; the ports and the login's token, in the parts before, are not.
+    let start = text.find("3. An hsm message").expect("the hsm step");
+    let end = text.find("4. ").expect("the step after it");
+    let picture = text.get(start..end).unwrap();
+    keep_equal("demo", &format!("```text\n{}\n```\n", picture.trim_end()));
+}
+
+#[test]
+fn the_configuration_loads() {
+    let readme = fs::read_to_string(README).unwrap();
+    let block = between(&readme, "```toml\n", "```").expect("a TOML block");
+    let env = Env::from([
+        ("SUPPORT_TOKEN", "EAAB"),
+        ("APP_PASSWORD", "Str0ng!pass"),
+        ("PREMBRIDGE_ADMIN_PASSWORD", "Str0ng!pass"),
+    ]);
+    let loaded = Config::parse(block, &env).unwrap_or_else(|problems| panic!("{problems}"));
+    assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
+}
+
+#[test]
+fn files_that_the_readme_names_exist() {
+    let readme = fs::read_to_string(README).unwrap();
+    for target in readme.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+        if !target.starts_with("http") && !target.starts_with('#') {
+            assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join(target).exists(), "{target}");
+        }
+    }
+}
+
+/// Two tests that update at once would lose one update.
+static UPDATE: Mutex<()> = Mutex::new(());
+
+fn keep_equal(name: &str, expected: &str) {
+    let _alone = UPDATE.lock().unwrap();
+    let readme = fs::read_to_string(README).unwrap();
+    let (open, close) = (format!("<!-- generated: {name} -->\n"), format!("<!-- end: {name} -->"));
+    let found = between(&readme, &open, &close).unwrap_or_else(|| panic!("README has no part {name}"));
+    if found == expected {
+        return;
+    }
+    assert!(
+        std::env::var_os("UPDATE_README").is_some(),
+        "the part {name} of README.md is not what the code says; UPDATE_README=1 ./test readme writes it"
+    );
+    let updated = readme.replace(&format!("{open}{found}{close}"), &format!("{open}{expected}{close}"));
+    fs::write(README, updated).unwrap();
+}
+
+fn between<'t>(text: &'t str, open: &str, close: &str) -> Option<&'t str> {
+    let rest = text.get(text.find(open)? + open.len()..)?;
+    rest.get(..rest.find(close)?)
+}
