@@ -18,6 +18,9 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::server::{self, State};
 
+/// How often revocations of tokens that have expired by themselves are forgotten.
+const PURGE_EVERY: Duration = Duration::from_secs(3600);
+
 /// The running proxy.
 #[derive(Debug)]
 pub struct App {
@@ -72,6 +75,7 @@ impl App {
             app.admin_tasks.clone(),
         );
         app.admin_tasks.spawn(admin);
+        app.admin_tasks.spawn(purge(Arc::clone(&app.state), app.ending.clone()));
         app.state.metrics.ready.set(1);
         Ok(app)
     }
@@ -100,5 +104,18 @@ impl App {
         // The operator's connections are not worth waiting long for.
         let _ = tokio::time::timeout(Duration::from_secs(1), self.admin_tasks.wait()).await;
         drained
+    }
+}
+
+/// Keeps the list of revoked tokens from growing for ever.
+async fn purge(state: Arc<State>, ending: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = ending.cancelled() => return,
+            () = tokio::time::sleep(PURGE_EVERY) => {}
+        }
+        if let Err(error) = state.sessions.purge().await {
+            tracing::warn!(%error, "expired revocations could not be removed");
+        }
     }
 }
