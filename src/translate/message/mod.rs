@@ -123,7 +123,7 @@ fn envelope(message: &Message<'_>, notes: &mut Notes) {
 /// Rule   to.plus, to.punctuation, to.user-id
 /// Onprem messages reference, "to"
 /// Cloud  send messages guide, "Phone Number Formats"; business-scoped user ids
-/// Golden messages/text/minimal, messages/text/to_punctuation, messages/text/to_user_id
+/// Golden messages/text/minimal, messages/text/to_brackets, messages/text/to_user_id
 fn recipient<'a>(message: &'a Message<'a>, notes: &mut Notes) -> cloud::Recipient<'a> {
     let input = &message.recipient.input;
     match &message.recipient.address {
