@@ -1,3 +1,9 @@
-//! The one test binary: each module is a topic.
+//! All integration tests in one binary, which keeps link time down.
 
+// `cfg(test)` tells clippy that helpers in these modules may unwrap, as tests may.
+#[cfg(test)]
 mod golden;
+#[cfg(test)]
+mod invariants;
+#[cfg(test)]
+mod properties;
