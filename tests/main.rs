@@ -6,7 +6,11 @@ mod config;
 #[cfg(test)]
 mod golden;
 #[cfg(test)]
+mod invariants;
+#[cfg(test)]
 mod mock;
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod readme;
 #[cfg(test)]

@@ -5,8 +5,8 @@ use serde_json::Value;
 /// `{"error":{…}}`, with everything optional but the fact that it is one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GraphError {
-    /// `error.code`; 0 when it is missing.
-    pub code: i64,
+    /// `error.code`; `None` when it is missing, which 0 ("AuthException") is not.
+    pub code: Option<i64>,
     /// `error.error_subcode`
     pub subcode: Option<i64>,
     /// `error.message`
@@ -29,7 +29,7 @@ impl GraphError {
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => None,
         });
         Some(Self {
-            code: error.get("code").and_then(integer).unwrap_or(0),
+            code: error.get("code").and_then(integer),
             subcode: error.get("error_subcode").and_then(integer),
             message: text("message").unwrap_or_default(),
             details: details.filter(|text| !text.is_empty()),
@@ -55,12 +55,13 @@ mod tests {
         let error = GraphError::parse(full).unwrap();
         assert_eq!(
             (error.code, error.details.as_deref(), error.trace.as_deref()),
-            (131_047, Some("24 hours"), Some("Az8"))
+            (Some(131_047), Some("24 hours"), Some("Az8"))
         );
         let text =
             GraphError::parse(br#"{"error":{"message":"m","code":100,"error_data":"plain"}}"#).unwrap();
         assert_eq!(text.details.as_deref(), Some("plain"));
-        assert_eq!(GraphError::parse(br#"{"error":{"message":"m","code":"190"}}"#).unwrap().code, 190);
+        assert_eq!(GraphError::parse(br#"{"error":{"message":"m","code":"190"}}"#).unwrap().code, Some(190));
+        assert_eq!(GraphError::parse(br#"{"error":{"message":"m"}}"#).unwrap().code, None);
         assert_eq!(GraphError::parse(b"<html>"), None);
         assert_eq!(GraphError::parse(br#"{"error":"x"}"#), None);
     }

@@ -117,7 +117,14 @@ impl<'a> LocalizableParam<'a> {
         let value = match (currency, date_time) {
             (None, None) => ParamValue::Text { bare: false },
             (Some(raw), None) => currency_value(raw, path.key("currency"))?,
-            (None, Some(raw)) => date_time_value(raw, path.key("date_time"))?,
+            (None, Some(raw)) => {
+                let value = date_time_value(raw, path.key("date_time"))?;
+                if default.is_empty() {
+                    // It is all that Cloud shows of a date.
+                    return Err(missing(path.key("default")));
+                }
+                value
+            }
             (Some(_), Some(_)) => {
                 return Err(wrong(path, "has both currency and date_time; send one of them"));
             }

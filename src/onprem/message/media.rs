@@ -66,6 +66,8 @@ pub struct Media<'a> {
     pub caption: Option<Str<'a>>,
     /// `filename`
     pub filename: Option<Str<'a>>,
+    /// Whether a provider was named although there is no link for it to open.
+    pub has_idle_provider: bool,
     /// Names of fields that were given as empty strings, which mean "not given".
     pub empty: Vec<&'static str>,
     /// Members that nobody here knows.
@@ -110,6 +112,7 @@ impl<'a> Media<'a> {
         if let Some(caption) = caption.as_ref().filter(|_| kind.takes_caption()) {
             at_most(caption, CAPTION_LENGTH, path.key("caption"))?;
         }
+        let has_idle_provider = provider.is_some() && link.is_none();
         let source = match (id, link) {
             (Some(id), None) => Source::Id(id),
             (None, Some(link)) => Source::Link(read_link(link, provider, path.key("link"))?),
@@ -122,7 +125,7 @@ impl<'a> Media<'a> {
                 return Err(invalid);
             }
         };
-        Ok(Self { kind, source, caption, filename, empty, rest: object.into_members() })
+        Ok(Self { kind, source, caption, filename, has_idle_provider, empty, rest: object.into_members() })
     }
 }
 

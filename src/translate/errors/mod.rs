@@ -13,6 +13,8 @@ use table::{CLOUD_TO_ONPREM, Class, Row};
 
 /// `details` stays one line that fits a log and a database column.
 const DETAILS_LENGTH: usize = 500;
+/// Graph's trace ids have 23 characters; a stranger's may not blow the line up.
+const TRACE_LENGTH: usize = 64;
 
 /// The kind of call that failed; a few codes mean different things on different ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,10 +79,10 @@ pub fn error_to_onprem(failure: &CloudFailure<'_>, options: &Options) -> OnpremE
     OnpremError {
         code: verdict.code,
         http: verdict.http,
-        details: details(&error, options),
+        details: details(&error, verdict.code, options),
         retry_after: retry_after(&verdict, failure),
         class: verdict.class,
-        cloud_code: Some(error.code),
+        cloud_code: error.code,
         trace: error.trace,
         is_unmapped: verdict.is_unmapped,
     }
@@ -113,11 +115,14 @@ fn verdict(error: &GraphError, failure: &CloudFailure<'_>, options: &Options) ->
     // Faults of the token that the operator gave us: never a 401, which would start the client's
     // login over and over.
     let is_token_fault = text.contains("appsecret_proof") || text.contains("valid app ID");
-    if is_token_fault && matches!(error.code, 100 | 190 | 200) {
+    if is_token_fault && matches!(error.code, Some(100 | 190 | 200)) {
         return Verdict::new(ErrorCode::InternalError, 500, Class::Operator);
     }
     let is_own_number = names_object(&text, failure.phone_number_id);
-    match (error.code, failure.endpoint) {
+    let Some(code) = error.code else {
+        return from_status(failure.http);
+    };
+    match (code, failure.endpoint) {
         (100, _) if is_own_number => Verdict::new(ErrorCode::ServiceNotReady, 503, Class::Operator),
         (100, endpoint) => parameter::verdict(&text, error.subcode, endpoint),
         (131_026, _) if options.undeliverable_as == UndeliverableAs::UserNotValid => {
@@ -139,15 +144,18 @@ fn names_object(text: &str, id: &str) -> bool {
 fn from_table(code: i64, http: u16) -> Verdict {
     match table::row_of(code) {
         Some(row) => Verdict::from(row),
-        // Anything else: the class of the HTTP status is all that is known.
-        None if http == 429 => {
-            Verdict { is_unmapped: true, ..Verdict::new(ErrorCode::TooManyRequests, 429, Class::Retry) }
-        }
-        None if http >= 500 => {
-            Verdict { is_unmapped: true, ..Verdict::new(ErrorCode::InternalError, 500, Class::Retry) }
-        }
-        None => Verdict { is_unmapped: true, ..Verdict::new(ErrorCode::GenericError, 400, Class::Fix) },
+        None => from_status(http),
     }
+}
+
+/// Anything else, or no code at all: the class of the HTTP status is all that is known.
+fn from_status(http: u16) -> Verdict {
+    let verdict = match http {
+        429 => Verdict::new(ErrorCode::TooManyRequests, 429, Class::Retry),
+        500.. => Verdict::new(ErrorCode::InternalError, 500, Class::Retry),
+        _ => Verdict::new(ErrorCode::GenericError, 400, Class::Fix),
+    };
+    Verdict { is_unmapped: true, ..verdict }
 }
 
 /// HTML from the edge, other JSON, nothing: the status is all there is, and on a 5xx nobody knows
@@ -188,27 +196,36 @@ fn retry_after(verdict: &Verdict, failure: &CloudFailure<'_>) -> Option<u32> {
 }
 
 /// Cloud's own words on one line, then its code and trace id: several Cloud codes fold into one
-/// on-prem code, and the text is the only place where the difference survives.
-fn details(error: &GraphError, options: &Options) -> String {
-    let text = error.details.as_deref().unwrap_or(&error.message);
-    let mut line = String::with_capacity(text.len());
+/// on-prem code, and the text is the only place where the difference survives. Where Cloud has no
+/// words, the on-prem title: `details` is never empty.
+fn details(error: &GraphError, code: ErrorCode, options: &Options) -> String {
+    let mut line = one_line(error.details.as_deref().unwrap_or(&error.message), DETAILS_LENGTH);
+    if line.is_empty() {
+        line.push_str(code.title());
+    }
+    if options.expose_cloud_code {
+        let trace = error.trace.as_deref().map(|trace| one_line(trace, TRACE_LENGTH));
+        match (error.code, trace) {
+            (Some(code), Some(trace)) => line.push_str(&format!(" (cloud {code}, trace {trace})")),
+            (Some(code), None) => line.push_str(&format!(" (cloud {code})")),
+            (None, Some(trace)) => line.push_str(&format!(" (cloud without a code, trace {trace})")),
+            (None, None) => {}
+        }
+    }
+    line
+}
+
+/// `text` without line breaks, doubled blanks and control characters, and at most `most` characters.
+fn one_line(text: &str, most: usize) -> String {
+    let mut line = String::with_capacity(text.len().min(4 * most));
     for word in text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()) {
         if !line.is_empty() {
             line.push(' ');
         }
         line.push_str(word);
     }
-    if line.chars().count() > DETAILS_LENGTH {
-        line = line.chars().take(DETAILS_LENGTH - 1).chain(['…']).collect();
-    }
-    if options.expose_cloud_code {
-        if !line.is_empty() {
-            line.push(' ');
-        }
-        line.push_str(&match &error.trace {
-            Some(trace) => format!("(cloud {}, trace {trace})", error.code),
-            None => format!("(cloud {})", error.code),
-        });
+    if line.chars().count() > most {
+        line = line.chars().take(most - 1).chain(['…']).collect();
     }
     line
 }

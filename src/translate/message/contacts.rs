@@ -10,7 +10,7 @@ use crate::translate::rules::Rule;
 /// Rule   contacts.wa-id (translated), contacts.empty-list (dropped)
 /// Onprem messages reference, "contacts" object and its example
 /// Cloud  messages reference, "contacts" object
-/// Golden messages/contacts/seed, messages/contacts/empty_lists
+/// Golden messages/contacts/reference_example, messages/contacts/empty_lists
 pub(super) fn to_cloud<'a>(cards: &'a [Contact<'a>], work: &mut Work<'_, '_>) -> cloud::Content<'a> {
     cloud::Content::Contacts(cards.iter().enumerate().map(|(at, card)| to_card(card, at, work)).collect())
 }

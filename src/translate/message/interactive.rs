@@ -27,8 +27,11 @@ pub(super) fn to_cloud<'a>(
         Some(Header::Raw(raw)) => Some(cloud::Header::Raw(raw)),
         None => None,
     };
-    if interactive.action.as_ref().is_some_and(|action| action.was_string) {
+    if let Some(action) = interactive.action.as_ref().filter(|action| action.was_string) {
         work.notes.add(Rule::ActionString, "interactive.action", "unpacked: it was a string with JSON in it");
+        for path in &action.nulls {
+            work.notes.add(Rule::NullField, format_args!("interactive.action.{path}"), super::NULL_LEFT_OUT);
+        }
     }
     Ok(cloud::Interactive {
         kind: &interactive.kind,

@@ -23,6 +23,13 @@ pub(super) fn to_cloud<'a>(
         Source::Id(id) => cloud::Source::Id(Cow::Borrowed(id)),
         Source::Link(link) => link_to_cloud(link, path, work)?,
     };
+    if media.has_idle_provider {
+        work.notes.add(
+            Rule::MediaProvider,
+            format_args!("{path}.provider"),
+            "left out: the file is uploaded already",
+        );
+    }
     for name in &media.empty {
         work.notes.add(Rule::MediaEmptyField, format_args!("{path}.{name}"), "left out: it is empty");
     }

@@ -16,6 +16,8 @@ use crate::cloud::message as cloud;
 use crate::onprem::message::{Address, Body, Content, Message, Receipt};
 use crate::onprem::{ErrorCode, Invalid};
 
+const NULL_LEFT_OUT: &str = "null left out: on-prem clients write unset options that way";
+
 /// Why a checked message cannot be sent.
 #[derive(Debug, Error)]
 pub enum MessageError {
@@ -47,7 +49,7 @@ pub fn message_to_cloud<'a>(
     notes: &mut Notes,
 ) -> Result<cloud::Message<'a>, MessageError> {
     for path in body.nulls() {
-        notes.add(Rule::NullField, path, "null left out: on-prem clients write unset options that way");
+        notes.add(Rule::NullField, path, NULL_LEFT_OUT);
     }
     envelope(message, notes);
     let recipient = recipient(message, notes);
@@ -121,7 +123,7 @@ fn envelope(message: &Message<'_>, notes: &mut Notes) {
 /// Rule   to.plus, to.punctuation, to.user-id
 /// Onprem messages reference, "to"
 /// Cloud  send messages guide, "Phone Number Formats"; business-scoped user ids
-/// Golden messages/text/minimal, messages/text/to_punctuation, messages/text/to_user_id
+/// Golden messages/text/minimal, messages/text/to_brackets, messages/text/to_user_id
 fn recipient<'a>(message: &'a Message<'a>, notes: &mut Notes) -> cloud::Recipient<'a> {
     let input = &message.recipient.input;
     match &message.recipient.address {

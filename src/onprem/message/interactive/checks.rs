@@ -6,7 +6,7 @@ use super::{
 };
 use crate::onprem::message::each;
 use crate::onprem::read::required_object;
-use crate::wire::{Object, Path, Raw};
+use crate::wire::{Object, Path, Raw, Str};
 
 /// "Maximum length" and "maximum of" sentences of the "Interactive Object" reference.
 mod limit {
@@ -158,18 +158,21 @@ fn buttons(action: &mut Object<'_>, path: Path<'_>) -> Result<(), Invalid> {
     let list = action.take("buttons").ok_or_else(|| missing(here))?;
     let buttons = each(list, here, button)?;
     count(ErrorCode::ParameterInvalid, "buttons", buttons.len(), limit::BUTTONS, here)?;
-    for (at, (id, title)) in buttons.iter().enumerate() {
-        for (earlier_id, earlier_title) in buttons.iter().take(at) {
-            if title == earlier_title || id == earlier_id {
-                return Err(wrong(here.index(at), "repeats the id or the title of an earlier button"));
-            }
+    // The reference's own sample gives both buttons one id, so only titles "must be unique".
+    for (at, title) in buttons.iter().enumerate() {
+        if buttons.iter().take(at).any(|earlier| earlier == title) {
+            return Err(wrong(
+                here.index(at).key("reply").key("title"),
+                "repeats the title of an earlier button",
+            ));
         }
     }
     Ok(())
 }
 
-/// "The only supported option is reply"; the id "cannot have leading or trailing spaces".
-fn button(raw: Raw<'_>, path: Path<'_>) -> Result<(String, String), Invalid> {
+/// "The only supported option is reply"; the id "cannot have leading or trailing spaces". Gives the
+/// title.
+fn button<'a>(raw: Raw<'a>, path: Path<'_>) -> Result<Str<'a>, Invalid> {
     let mut button = object(raw, path)?;
     if &*required_string(&mut button, "type", path)? != "reply" {
         return Err(wrong(path.key("type"), "must be \"reply\""));
@@ -183,7 +186,7 @@ fn button(raw: Raw<'_>, path: Path<'_>) -> Result<(String, String), Invalid> {
     }
     let title = required_string(&mut reply, "title", here)?;
     at_most(&title, limit::BUTTON_TITLE, here.key("title"))?;
-    Ok((id.to_string(), title.to_string()))
+    Ok(title)
 }
 
 fn product(action: &mut Object<'_>, path: Path<'_>) -> Result<(), Invalid> {

@@ -55,6 +55,8 @@ pub struct Action<'a> {
     pub object: Cow<'a, RawValue>,
     /// Whether it was sent as a string that holds JSON.
     pub was_string: bool,
+    /// Paths of the `null` members that were taken out of such a string.
+    pub nulls: Vec<String>,
 }
 
 impl<'a> Interactive<'a> {
@@ -100,17 +102,24 @@ impl<'a> Header<'a> {
 }
 
 impl<'a> Action<'a> {
-    /// Some clients send the action as a string with JSON in it.
+    /// Some clients send the action as a string with JSON in it, where `null` means "not given" as
+    /// it does elsewhere.
     fn parse(raw: Raw<'a>, path: Path<'_>) -> Result<Self, Invalid> {
         match wire::kind(raw) {
-            Kind::Object => Ok(Self { object: Cow::Borrowed(raw), was_string: false }),
+            Kind::Object => Ok(Self { object: Cow::Borrowed(raw), was_string: false, nulls: Vec::new() }),
             Kind::String => {
-                let text = string(raw, path)?.to_string();
-                let owned = RawValue::from_string(text.trim().to_owned())
-                    .ok()
-                    .filter(|inner| wire::kind(inner) == Kind::Object && !wire::too_deep(inner.get()))
-                    .ok_or_else(|| wrong(path, "must be a JSON object, or a string that holds one"))?;
-                Ok(Self { object: Cow::Owned(owned), was_string: true })
+                let text = string(raw, path)?;
+                let text = text.trim();
+                let mut nulls = Vec::new();
+                let object = if wire::too_deep(text) {
+                    None
+                } else {
+                    let text = wire::without_nulls(text, &mut nulls).unwrap_or_else(|| text.to_owned());
+                    RawValue::from_string(text).ok().filter(|inner| wire::kind(inner) == Kind::Object)
+                };
+                let object =
+                    object.ok_or_else(|| wrong(path, "must be a JSON object, or a string that holds one"))?;
+                Ok(Self { object: Cow::Owned(object), was_string: true, nulls })
             }
             Kind::Null | Kind::Bool | Kind::Number | Kind::Array => Err(wrong(path, "must be a JSON object")),
         }

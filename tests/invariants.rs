@@ -1,0 +1,153 @@
+//! What must hold for any input at all; shared by the property tests and the fuzz targets.
+
+use prembridge::onprem::Invalid;
+use prembridge::onprem::error::ErrorBody;
+use prembridge::onprem::message::{Body, Message, Request};
+use prembridge::translate::errors::{CloudFailure, Endpoint};
+use prembridge::translate::{
+    Notes, Options, Resolved, UndeliverableAs, WaId, error_to_onprem, media_refs, message_to_cloud,
+};
+use prembridge::wire::{Object, Raw, string, too_deep};
+
+/// Fields that only on-prem knows at the top of a message.
+const ONPREM_ONLY: [&str; 3] = ["hsm", "preview_url", "ttl"];
+/// `Object` reads at most 256 members; translation may add these to those of the client.
+const ADDED_MEMBERS: usize = 4;
+
+/// Checks whatever a client may post to `/v1/messages`. Returns the Cloud form, if there is one.
+pub fn message(bytes: &[u8]) -> Option<String> {
+    let body = match Body::read(bytes) {
+        Ok(body) => body,
+        Err(invalid) => return refused(&invalid),
+    };
+    let message = match Request::parse(&body) {
+        Ok(Request::Message(message)) => message,
+        Ok(Request::Receipt(receipt)) => {
+            let cloud = serde_json::to_string(&prembridge::cloud::message::Receipt::from(&receipt)).unwrap();
+            assert!(Object::parse(&cloud).is_ok(), "not an object: {cloud}");
+            return None;
+        }
+        Err(invalid) => return refused(&invalid),
+    };
+    let cloud = translate(&message, &body);
+    well_formed(&cloud, &message);
+    again(&cloud);
+    Some(cloud)
+}
+
+/// A refusal tells what is wrong, on one line.
+fn refused(invalid: &Invalid) -> Option<String> {
+    assert!(invalid.details.split_whitespace().count() >= 3, "says nothing: {invalid:?}");
+    assert!(!invalid.details.contains(char::is_control), "more than a line: {invalid:?}");
+    assert!((400..500).contains(&invalid.code.http()), "a client's mistake is a 4xx: {invalid:?}");
+    None
+}
+
+/// The Cloud form, with each link resolved; people's notes and the server's must not differ.
+fn translate(message: &Message<'_>, body: &Body<'_>) -> String {
+    let resolved: Vec<_> =
+        media_refs(message).iter().map(|_| Resolved::Id("1037543291543636".to_owned())).collect();
+    let (mut full, mut brief) = (Notes::full(), Notes::brief());
+    let text = serde_json::to_string(&message_to_cloud(message, body, &resolved, None, &mut full).unwrap());
+    let quiet = serde_json::to_string(&message_to_cloud(message, body, &resolved, None, &mut brief).unwrap());
+    let text = text.unwrap();
+    assert_eq!(text, quiet.unwrap());
+    assert_eq!(full.applied(), brief.applied());
+    for info in full.applied().iter() {
+        assert!(full.list().iter().any(|note| note.rule == info.rule), "no note for {}", info.id);
+    }
+    text
+}
+
+fn well_formed(cloud: &str, message: &Message<'_>) {
+    let object = Object::parse(cloud).unwrap_or_else(|error| panic!("{error:?}: {cloud}"));
+    let text = |key: &str| object.get(key).and_then(string).map(|text| text.to_string());
+    assert_eq!(text("messaging_product").as_deref(), Some("whatsapp"), "{cloud}");
+    assert_eq!(text("recipient_type").as_deref(), Some("individual"), "{cloud}");
+    for key in ONPREM_ONLY {
+        assert!(object.get(key).is_none(), "{key} in {cloud}");
+    }
+    let input = &message.recipient.input;
+    match message.recipient.digits() {
+        Some(_) => {
+            let digits: String = input.chars().filter(char::is_ascii_digit).collect();
+            assert_eq!(text("to"), Some(format!("+{digits}")), "another recipient than {input}: {cloud}");
+            assert!(object.get("recipient").is_none(), "{cloud}");
+        }
+        None => {
+            assert_eq!(text("recipient").as_deref(), Some(&**input), "{cloud}");
+            assert!(object.get("to").is_none(), "{cloud}");
+        }
+    }
+    let kind = text("type").unwrap();
+    let content = object.get(&kind).unwrap_or_else(|| panic!("no {kind} in {cloud}"));
+    match kind.as_str() {
+        "image" | "audio" | "video" | "document" | "sticker" => without_provider(content, cloud),
+        "template" => {
+            let template = Object::parse(content.get()).unwrap();
+            assert!(template.get("namespace").is_none(), "{cloud}");
+            let language = Object::parse(template.get("language").unwrap().get()).unwrap();
+            assert!(language.get("policy").is_none(), "{cloud}");
+        }
+        "interactive" => {
+            let interactive = Object::parse(content.get()).unwrap();
+            assert!(interactive.get("Header").is_none(), "{cloud}");
+            if let Some(header) = interactive.get("header") {
+                let header = Object::parse(header.get()).unwrap();
+                for kind in ["image", "video", "document"] {
+                    if header.get("type").and_then(string).is_some_and(|named| &*named == kind) {
+                        without_provider(header.get(kind).unwrap(), cloud);
+                    }
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn without_provider(media: Raw<'_>, cloud: &str) {
+    let media = Object::parse(media.get()).unwrap();
+    assert!(media.get("provider").is_none(), "{cloud}");
+    assert!(media.get("id").is_some() != media.get("link").is_some(), "{cloud}");
+}
+
+/// What is Cloud-shaped already passes unchanged, byte for byte.
+fn again(cloud: &str) {
+    let members = Object::parse(cloud).unwrap().members().len();
+    // Unpacking and writing out may carry a body over the limits that the first reading kept.
+    if too_deep(cloud) || members + ADDED_MEMBERS > 256 {
+        return;
+    }
+    let body = Body::read(cloud.as_bytes()).unwrap();
+    match Request::parse(&body) {
+        Ok(Request::Message(message)) => {
+            assert!(message.is_cloud_envelope, "{cloud}");
+            assert_eq!(translate(&message, &body), cloud, "not idempotent");
+        }
+        other => panic!("{other:?}: its own Cloud form is refused: {cloud}"),
+    }
+}
+
+/// Checks whatever Graph may answer.
+pub fn error(http: u16, body: &[u8]) {
+    for endpoint in [Endpoint::Messages, Endpoint::Media, Endpoint::Account, Endpoint::Other] {
+        for expose_cloud_code in [true, false] {
+            let failure =
+                CloudFailure { http, body, retry_after: None, endpoint, phone_number_id: "106540352242922" };
+            let options = Options {
+                wa_id: WaId::AsSent,
+                undeliverable_as: UndeliverableAs::UserNotValid,
+                expose_cloud_code,
+            };
+            let error = error_to_onprem(&failure, &options);
+            // 401 is only ever about the client's own login.
+            assert!(matches!(error.http, 400 | 403 | 404 | 429 | 500 | 503), "{error:?}");
+            assert!(!error.details.trim().is_empty(), "{error:?}");
+            assert!(!error.details.contains(char::is_control), "more than a line: {error:?}");
+            assert!(error.details.chars().count() <= 640, "{error:?}");
+            assert_eq!(error.retry_after.is_some(), matches!(error.http, 429 | 503), "{error:?}");
+            let body = ErrorBody::new(error.code, &error.details, "v2.45.1");
+            assert!(serde_json::to_string(&body).is_ok());
+        }
+    }
+}
