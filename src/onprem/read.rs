@@ -16,7 +16,7 @@ pub fn object_error(error: &ObjectError, path: Path<'_>) -> Invalid {
     };
     match error {
         ObjectError::Syntax(sentence) => {
-            Invalid::new(ErrorCode::InvalidRequest, format!("{} is not valid JSON: {sentence}", here()))
+            Invalid::new(ErrorCode::InvalidRequest, format!("{} is not a JSON object: {sentence}", here()))
         }
         ObjectError::NotAnObject => {
             let code = match path {

@@ -94,8 +94,8 @@ rules! {
     PreviewUrl: "text.preview-url", Translated,
         "Moves the top-level `preview_url` into the `text` object.",
         "Messages, `preview_url` (On-Premises only)", "Messages, \"text\" object, `preview_url`";
-    MediaProvider: "media.provider", Emulated,
-        "Fetches a file behind a media provider with its credentials and uploads it.",
+    MediaProvider: "media.provider", Refused,
+        "Refuses a file behind a media provider: this version does not fetch with its credentials.",
         "Messages, media object, `provider` (On-Premises only)", "no counterpart";
     MediaProviderPrefix: "media.provider-prefix", Translated,
         "Takes `provider-name/` off the front of a link.",

@@ -1,5 +1,7 @@
 //! The `hsm` object: templates as they were sent before v2.39.
 
+use std::borrow::Cow;
+
 use super::{ErrorCode, Invalid, each, missing, object, optional_string, required_string, string, wrong};
 use crate::wire::{self, Kind, Object, Path, Raw, Str};
 
@@ -25,6 +27,8 @@ pub struct HsmLanguage<'a> {
     pub policy: Option<Str<'a>>,
     /// Whether the code stood in `fallback`, or in `fallback_lg` and `fallback_lc`.
     pub is_fallback: bool,
+    /// Whether one of those was given beside `language`, which wins.
+    pub has_idle_fallback: bool,
 }
 
 /// One element of `localizable_params`.
@@ -92,7 +96,8 @@ impl<'a> HsmLanguage<'a> {
             if let Some((key, _)) = object.members().first() {
                 return Err(unknown(here.key(&super::printable(key))));
             }
-            return Ok(Self { code, policy, is_fallback: false });
+            let has_idle_fallback = fallback.or(language).or(locale).is_some();
+            return Ok(Self { code, policy, is_fallback: false, has_idle_fallback });
         }
         let code = match (fallback, language, locale) {
             (Some(code), _, _) => code.to_string(),
@@ -100,7 +105,7 @@ impl<'a> HsmLanguage<'a> {
             (None, Some(language), None) => language.to_string(),
             (None, None, _) => return Err(missing(path.key("language"))),
         };
-        Ok(Self { code, policy: None, is_fallback: true })
+        Ok(Self { code, policy: None, is_fallback: true, has_idle_fallback: false })
     }
 }
 
@@ -140,15 +145,20 @@ fn currency_value<'a>(raw: Raw<'a>, path: Path<'_>) -> Result<ParamValue<'a>, In
     let mut object = object(raw, path)?;
     let currency_code = required_string(&mut object, "currency_code", path)?;
     let here = path.key("amount_1000");
-    let amount_1000 = object.take("amount_1000").ok_or_else(|| missing(here))?;
-    let is_number = match wire::kind(amount_1000) {
-        Kind::Number => true,
-        Kind::String => string(amount_1000, here)?.parse::<i64>().is_ok(),
-        Kind::Null | Kind::Bool | Kind::Array | Kind::Object => false,
+    let amount = object.take("amount_1000").ok_or_else(|| missing(here))?;
+    let amount_1000 = match wire::kind(amount) {
+        Kind::Number => Some(amount),
+        // Numbers travel as strings in some clients; Cloud documents a number.
+        Kind::String => match string(amount, here)?.0 {
+            Cow::Borrowed(text) => {
+                serde_json::from_str::<Raw<'a>>(text).ok().filter(|raw| wire::kind(raw) == Kind::Number)
+            }
+            Cow::Owned(_) => None,
+        },
+        Kind::Null | Kind::Bool | Kind::Array | Kind::Object => None,
     };
-    if !is_number {
-        return Err(wrong(here, "must be a number: the amount multiplied by 1000"));
-    }
+    let amount_1000 =
+        amount_1000.ok_or_else(|| wrong(here, "must be a number: the amount multiplied by 1000"))?;
     Ok(ParamValue::Currency { currency_code, amount_1000 })
 }
 

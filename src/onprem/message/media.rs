@@ -169,7 +169,7 @@ fn read_link<'a>(written: Str<'a>, provider: Option<Str<'a>>, path: Path<'_>) ->
         (scheme == "http" || scheme == "https") && !rest.is_empty() && !rest.starts_with(['/', '?', '#', ':'])
     });
     if !has_host || url.chars().any(|c| c.is_control() || c == ' ') {
-        return Err(wrong(path, "must be an http or https URL"));
+        return Err(wrong(path, "must be an http or https URL, without blanks"));
     }
     let provider = provider.or_else(|| prefix.map(|name| Str(name.to_owned().into())));
     Ok(Link { written, provider })

@@ -152,7 +152,7 @@ fn check_status(status: &str) -> Result<(), Invalid> {
 impl<'a> Message<'a> {
     fn parse(mut object: Object<'a>) -> Result<Self, Invalid> {
         let root = Path::Root;
-        let has_product = object.take("messaging_product").is_some();
+        let has_product = messaging_product(&mut object)?;
         let recipient_type = recipient_type(&mut object)?;
         let recipient = Recipient::parse(&mut object)?;
         let named_type = optional_string(&mut object, "type", root)?.filter(|name| !name.is_empty());
@@ -161,7 +161,7 @@ impl<'a> Message<'a> {
         if let Some(context) = object.get("context") {
             self::object(context, root.key("context"))?;
         }
-        let content = content(&mut object, named_type.as_deref())?;
+        let content = content(&mut object, named_type.as_deref(), has_product)?;
         let (other, rest): (Vec<_>, Vec<_>) =
             object.into_members().into_iter().partition(|(name, _)| CONTENT_FIELDS.contains(&&**name));
         Ok(Self {
@@ -179,6 +179,16 @@ impl<'a> Message<'a> {
     /// The type of the message; an omitted one means text.
     pub fn type_name(&self) -> &str {
         self.named_type.as_deref().unwrap_or("text")
+    }
+}
+
+/// Checks `messaging_product` and says whether it was given: on-prem has no such field, so a message
+/// that has it was written for Cloud.
+fn messaging_product(object: &mut Object<'_>) -> Result<bool, Invalid> {
+    match optional_string(object, "messaging_product", Path::Root)?.as_deref() {
+        None => Ok(false),
+        Some("whatsapp") => Ok(true),
+        Some(_) => Err(wrong(Path::Root.key("messaging_product"), "must be \"whatsapp\"; or leave it out")),
     }
 }
 
@@ -202,7 +212,11 @@ fn recipient_type(object: &mut Object<'_>) -> Result<bool, Invalid> {
     }
 }
 
-fn content<'a>(object: &mut Object<'a>, named_type: Option<&str>) -> Result<Content<'a>, Invalid> {
+fn content<'a>(
+    object: &mut Object<'a>,
+    named_type: Option<&str>,
+    is_cloud_shaped: bool,
+) -> Result<Content<'a>, Invalid> {
     let name = named_type.unwrap_or("text");
     let path = Path::Root.key(name);
     let Some(raw) = object.take(name) else {
@@ -214,7 +228,7 @@ fn content<'a>(object: &mut Object<'a>, named_type: Option<&str>) -> Result<Cont
         "contacts" => Content::Contacts(contacts::parse(raw, path)?),
         "hsm" => Content::Hsm(Hsm::parse(raw, path)?),
         "template" => Content::Template(Template::parse(raw, path)?),
-        "interactive" => Content::Interactive(Interactive::parse(raw, path)?),
+        "interactive" => Content::Interactive(Interactive::parse(raw, path, is_cloud_shaped)?),
         "reaction" => Content::Reaction(reaction(raw, path)?),
         _ => match MediaKind::from_name(name) {
             Some(kind) => Content::Media(Media::parse(kind, raw, path)?),

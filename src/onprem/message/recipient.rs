@@ -18,6 +18,8 @@ pub struct Recipient<'a> {
     pub input: Str<'a>,
     /// What it names.
     pub address: Address<'a>,
+    /// Whether `recipient` was given beside `to`, which wins.
+    pub has_idle_user_id: bool,
 }
 
 /// What `to` names.
@@ -34,12 +36,12 @@ impl<'a> Recipient<'a> {
     pub(super) fn parse(object: &mut Object<'a>) -> Result<Self, Invalid> {
         // Cloud's own field for business-scoped ids; "if both are sent, `to` wins".
         let recipient = optional_string(object, "recipient", Path::Root)?;
-        let input = match recipient {
-            Some(user_id) if object.get("to").is_none() => user_id,
-            Some(_) | None => required_string(object, "to", Path::Root)?,
+        let (input, has_idle_user_id) = match recipient {
+            Some(user_id) if object.get("to").is_none() => (user_id, false),
+            given => (required_string(object, "to", Path::Root)?, given.is_some()),
         };
         let address = address(&input)?;
-        Ok(Self { input, address })
+        Ok(Self { input, address, has_idle_user_id })
     }
 
     /// The digits of the number; `None` for a business-scoped id.

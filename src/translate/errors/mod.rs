@@ -151,6 +151,8 @@ fn from_table(code: i64, http: u16) -> Verdict {
 /// Anything else, or no code at all: the class of the HTTP status is all that is known.
 fn from_status(http: u16) -> Verdict {
     let verdict = match http {
+        // Whatever the code: an HTTP 401 of Graph is about the token that the operator gave us.
+        401 => Verdict::new(ErrorCode::InternalError, 500, Class::Operator),
         429 => Verdict::new(ErrorCode::TooManyRequests, 429, Class::Retry),
         500.. => Verdict::new(ErrorCode::InternalError, 500, Class::Retry),
         _ => Verdict::new(ErrorCode::GenericError, 400, Class::Fix),
@@ -202,6 +204,10 @@ fn details(error: &GraphError, code: ErrorCode, options: &Options) -> String {
     let mut line = one_line(error.details.as_deref().unwrap_or(&error.message), DETAILS_LENGTH);
     if line.is_empty() {
         line.push_str(code.title());
+    }
+    // Courier sends a message again on exactly these words; they are its on-prem client's, not Cloud's.
+    if code == ErrorCode::ResourceNotFound && !options.expose_cloud_code {
+        line.push_str(" (from Cloud)");
     }
     if options.expose_cloud_code {
         let trace = error.trace.as_deref().map(|trace| one_line(trace, TRACE_LENGTH));

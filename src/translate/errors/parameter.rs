@@ -36,7 +36,7 @@ pub(super) fn verdict(text: &str, subcode: Option<i64>, endpoint: Endpoint) -> V
 
 /// `to` as a parameter, not the word in a sentence.
 fn is_about_recipient(lower: &str) -> bool {
-    lower.contains("recipient")
+    lower.replace("recipient_type", "").contains("recipient")
         || [
             "param to ",
             "parameter to ",

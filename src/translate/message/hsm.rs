@@ -33,6 +33,9 @@ pub(super) fn to_cloud<'a>(
             format_args!("-> template.language.code \"{}\"", hsm.language.code),
         );
     }
+    if hsm.language.has_idle_fallback {
+        work.notes.add(Rule::HsmFallbackLanguage, "hsm.fallback", "left out: language is given, and wins");
+    }
     if let Some(policy) = &hsm.language.policy {
         work.notes.add(
             Rule::LanguagePolicy,

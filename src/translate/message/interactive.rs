@@ -21,7 +21,8 @@ pub(super) fn to_cloud<'a>(
     let header = match &interactive.header {
         Some(Header::Media { media, rest }) => {
             let kind = media.kind.name();
-            let media = media::to_cloud(media, &format!("interactive.header.{kind}"), work)?;
+            let media =
+                media::to_cloud(media, &format!("interactive.header.{kind}"), media::Place::Message, work)?;
             Some(cloud::Header::Media { kind, media, members: rest })
         }
         Some(Header::Raw(raw)) => Some(cloud::Header::Raw(raw)),

@@ -8,6 +8,15 @@ use crate::onprem::message::{Link, Media, Source, strip_provider};
 use crate::translate::media_refs::Resolved;
 use crate::translate::rules::Rule;
 
+/// Where a media object stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// In a message of its own, or in the header of an interactive one.
+    Message,
+    /// In a template: "captions are not supported when used in a media template".
+    Template,
+}
+
 /// Translates the media object at `path`.
 ///
 /// Rule   media.caption, media.filename, media.empty-field      Status dropped
@@ -17,6 +26,7 @@ use crate::translate::rules::Rule;
 pub(super) fn to_cloud<'a>(
     media: &'a Media<'a>,
     path: &str,
+    place: Place,
     work: &mut Work<'_, 'a>,
 ) -> Result<cloud::Media<'a>, MessageError> {
     let source = match &media.source {
@@ -34,11 +44,13 @@ pub(super) fn to_cloud<'a>(
         work.notes.add(Rule::MediaEmptyField, format_args!("{path}.{name}"), "left out: it is empty");
     }
     let kind = media.kind.name();
-    if media.caption.is_some() && !media.kind.takes_caption() {
+    let takes_caption = media.kind.takes_caption() && place == Place::Message;
+    if media.caption.is_some() && !takes_caption {
+        let owner = if place == Place::Message { kind } else { "a template" };
         work.notes.add(
             Rule::MediaCaption,
             format_args!("{path}.caption"),
-            format_args!("left out: {kind} has no caption"),
+            format_args!("left out: {owner} has no caption"),
         );
     }
     if media.filename.is_some() && !media.kind.takes_filename() {
@@ -50,7 +62,7 @@ pub(super) fn to_cloud<'a>(
     }
     Ok(cloud::Media {
         source,
-        caption: media.caption.as_deref().filter(|_| media.kind.takes_caption()),
+        caption: media.caption.as_deref().filter(|_| takes_caption),
         filename: media.filename.as_deref().filter(|_| media.kind.takes_filename()),
         rest: &media.rest,
     })

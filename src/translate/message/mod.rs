@@ -57,7 +57,12 @@ pub fn message_to_cloud<'a>(
     let mut kind = message.type_name();
     let content = match &message.content {
         Content::Text(text) => text::to_cloud(text, message.preview_url, &mut work),
-        Content::Media(media) => cloud::Content::Media(media::to_cloud(media, media.kind.name(), &mut work)?),
+        Content::Media(media) => cloud::Content::Media(media::to_cloud(
+            media,
+            media.kind.name(),
+            media::Place::Message,
+            &mut work,
+        )?),
         Content::Contacts(cards) => contacts::to_cloud(cards, &mut work),
         Content::Hsm(hsm) => {
             kind = "template";
@@ -126,6 +131,9 @@ fn envelope(message: &Message<'_>, notes: &mut Notes) {
 /// Golden messages/text/minimal, messages/text/to_brackets, messages/text/to_user_id
 fn recipient<'a>(message: &'a Message<'a>, notes: &mut Notes) -> cloud::Recipient<'a> {
     let input = &message.recipient.input;
+    if message.recipient.has_idle_user_id {
+        notes.add(Rule::RecipientUserId, "recipient", "left out: to is given, and wins");
+    }
     match &message.recipient.address {
         Address::Phone(digits) => {
             if !input.starts_with('+') {

@@ -109,7 +109,11 @@ fn parameter<'a>(
         ParameterValue::Media(media) => {
             let kind = media.kind.name();
             let path = format!("template.components[{at}].parameters[{position}].{kind}");
-            cloud::Parameter::Media { kind, media: media::to_cloud(media, &path, work)?, members }
+            cloud::Parameter::Media {
+                kind,
+                media: media::to_cloud(media, &path, media::Place::Template, work)?,
+                members,
+            }
         }
     })
 }

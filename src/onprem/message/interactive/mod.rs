@@ -60,8 +60,9 @@ pub struct Action<'a> {
 }
 
 impl<'a> Interactive<'a> {
-    /// Reads the interactive object in `raw`.
-    pub(super) fn parse(raw: Raw<'a>, path: Path<'_>) -> Result<Self, Invalid> {
+    /// Reads the interactive object in `raw`. In a Cloud-shaped message the limits are Cloud's, some
+    /// of which are wider, and Cloud itself checks them.
+    pub(super) fn parse(raw: Raw<'a>, path: Path<'_>, is_cloud_shaped: bool) -> Result<Self, Invalid> {
         let mut object = object(raw, path)?;
         let kind = required_string(&mut object, "type", path)?;
         let capitalised = object.take("Header");
@@ -78,7 +79,9 @@ impl<'a> Interactive<'a> {
             action,
             rest: object.into_members(),
         };
-        checks::check(&interactive, header, path)?;
+        if !is_cloud_shaped {
+            checks::check(&interactive, header, path)?;
+        }
         Ok(interactive)
     }
 }
