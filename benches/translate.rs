@@ -25,9 +25,7 @@ fn request(text: &str) -> Vec<u8> {
         return Vec::new();
     };
     let cloud = message_to_cloud(&message, &body, &[], None, &mut Notes::brief()).unwrap();
-    let mut out = Vec::with_capacity(text.len() + 128);
-    serde_json::to_writer(&mut out, &cloud).unwrap();
-    out
+    cloud.to_json(text.len() + 128)
 }
 
 fn reply(text: &str) -> Vec<u8> {

@@ -118,10 +118,10 @@ fn translation_is_idempotent_on_cloud_shaped_input() {
         let again = match Request::parse(&body) {
             Ok(Request::Message(message)) => {
                 let again = message_to_cloud(&message, &body, &[], None, &mut Notes::brief()).unwrap();
-                serde_json::to_value(&again).unwrap()
+                value(&again.to_json(0))
             }
             Ok(Request::Receipt(receipt)) => {
-                serde_json::to_value(prembridge::cloud::message::Receipt::from(&receipt)).unwrap()
+                value(&prembridge::cloud::message::Receipt::from(&receipt).to_json())
             }
             Err(invalid) => panic!("{}: its own Cloud form is refused: {invalid:?}", name(folder)),
         };
@@ -182,7 +182,7 @@ fn message(folder: &Path, case: &Case) -> Outcome {
         Ok(Request::Message(message)) => {
             match message_to_cloud(&message, &body, &resolved, case.namespace.as_deref(), &mut notes) {
                 Ok(cloud) => {
-                    let value = serde_json::to_value(&cloud).unwrap();
+                    let value = value(&cloud.to_json(0));
                     Outcome { file: "cloud.json", value, rules: notes.applied() }
                 }
                 Err(MessageError::Invalid(invalid)) => refused(&invalid, RuleSet::default()),
@@ -190,7 +190,7 @@ fn message(folder: &Path, case: &Case) -> Outcome {
             }
         }
         Ok(Request::Receipt(receipt)) => {
-            let value = serde_json::to_value(prembridge::cloud::message::Receipt::from(&receipt)).unwrap();
+            let value = value(&prembridge::cloud::message::Receipt::from(&receipt).to_json());
             Outcome { file: "cloud.json", value, rules: notes.applied() }
         }
         Err(invalid) => {
@@ -209,7 +209,7 @@ fn receipt(folder: &Path, case: &Case) -> Outcome {
     match Body::read(&bytes).and_then(|body| parse_status_update(&body)) {
         Ok(()) => {
             let id = case.id.clone().expect("a receipt names its message in case.toml");
-            let value = serde_json::to_value(receipt_to_cloud(&id, &mut notes)).unwrap();
+            let value = value(&receipt_to_cloud(&id, &mut notes).to_json());
             Outcome { file: "cloud.json", value, rules: notes.applied() }
         }
         Err(invalid) => {
@@ -251,6 +251,10 @@ fn error(folder: &Path, case: &Case) -> Outcome {
     let mut rules = RuleSet::default();
     rules.insert(Rule::ErrorCode);
     Outcome { file: "onprem_error.json", value, rules }
+}
+
+fn value(json: &[u8]) -> Value {
+    serde_json::from_slice(json).unwrap()
 }
 
 fn invalid_body(invalid: &Invalid) -> Value {

@@ -23,7 +23,8 @@ pub fn message(bytes: &[u8]) -> Option<String> {
     let message = match Request::parse(&body) {
         Ok(Request::Message(message)) => message,
         Ok(Request::Receipt(receipt)) => {
-            let cloud = serde_json::to_string(&prembridge::cloud::message::Receipt::from(&receipt)).unwrap();
+            let cloud =
+                String::from_utf8(prembridge::cloud::message::Receipt::from(&receipt).to_json()).unwrap();
             assert!(Object::parse(&cloud).is_ok(), "not an object: {cloud}");
             return None;
         }
@@ -48,8 +49,10 @@ fn translate(message: &Message<'_>, body: &Body<'_>) -> String {
     let resolved: Vec<_> =
         media_refs(message).iter().map(|_| Resolved::Id("1037543291543636".to_owned())).collect();
     let (mut full, mut brief) = (Notes::full(), Notes::brief());
-    let text = serde_json::to_string(&message_to_cloud(message, body, &resolved, None, &mut full).unwrap());
-    let quiet = serde_json::to_string(&message_to_cloud(message, body, &resolved, None, &mut brief).unwrap());
+    let text =
+        String::from_utf8(message_to_cloud(message, body, &resolved, None, &mut full).unwrap().to_json(0));
+    let quiet =
+        String::from_utf8(message_to_cloud(message, body, &resolved, None, &mut brief).unwrap().to_json(0));
     let text = text.unwrap();
     assert_eq!(text, quiet.unwrap());
     assert_eq!(full.applied(), brief.applied());

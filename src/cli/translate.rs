@@ -84,7 +84,7 @@ fn message(bytes: &[u8], notes: &mut Notes) -> Result<String, Invalid> {
     let body = Body::read(bytes)?;
     let message = match Request::parse(&body)? {
         Request::Message(message) => message,
-        Request::Receipt(receipt) => return Ok(text(&cloud::Receipt::from(&receipt))),
+        Request::Receipt(receipt) => return Ok(lossy(cloud::Receipt::from(&receipt).to_json())),
     };
     let resolved: Vec<Resolved> = media_refs(&message)
         .iter()
@@ -94,7 +94,7 @@ fn message(bytes: &[u8], notes: &mut Notes) -> Result<String, Invalid> {
         })
         .collect();
     match message_to_cloud(&message, &body, &resolved, None, notes) {
-        Ok(cloud) => Ok(text(&cloud)),
+        Ok(cloud) => Ok(lossy(cloud.to_json(bytes.len() + 128))),
         Err(MessageError::Invalid(invalid)) => Err(invalid),
         Err(MessageError::Unresolved { path }) => {
             Err(Invalid::new(crate::onprem::ErrorCode::InternalError, format!("{path} was not resolved")))
@@ -104,7 +104,7 @@ fn message(bytes: &[u8], notes: &mut Notes) -> Result<String, Invalid> {
 
 fn reply(bytes: &[u8], notes: &mut Notes) -> Result<String, Invalid> {
     reply_to_onprem(bytes, None, &Options::default(), VERSION, notes)
-        .map(|reply| String::from_utf8_lossy(&reply).into_owned())
+        .map(lossy)
         .map_err(|unusable| Invalid::new(crate::onprem::ErrorCode::InternalError, unusable.to_string()))
 }
 
@@ -121,6 +121,11 @@ fn error(bytes: &[u8], http: u16, notes: &mut Notes) -> String {
     let cloud = error.cloud_code.map_or_else(|| format!("HTTP {http}"), |code| format!("cloud {code}"));
     notes.add(rule, "error.code", format_args!("{cloud} -> {}, HTTP {}", error.code.code(), error.http));
     text(&ErrorBody::new(error.code, &error.details, VERSION))
+}
+
+/// Our own JSON is always UTF-8.
+fn lossy(json: Vec<u8>) -> String {
+    String::from_utf8_lossy(&json).into_owned()
 }
 
 fn text(value: &impl serde::Serialize) -> String {

@@ -1,4 +1,4 @@
-//! `POST /{phone-number-id}/messages`: bodies that serialize without copying what they borrow.
+//! `POST /{phone-number-id}/messages`: bodies that are written without copying what they borrow.
 //!
 //! Source: the Cloud API "Messages" reference.
 
@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 use serde_json::value::RawValue;
 
-use crate::wire::{Member, Raw};
+use crate::wire::{Member, Raw, write_members, write_string};
 
 /// A message.
 #[derive(Debug)]
@@ -202,7 +202,7 @@ pub struct Receipt<'a> {
     pub rest: &'a [Member<'a>],
 }
 
-fn write_members<M: SerializeMap>(map: &mut M, members: &[Member<'_>]) -> Result<(), M::Error> {
+fn serialize_members<M: SerializeMap>(map: &mut M, members: &[Member<'_>]) -> Result<(), M::Error> {
     members.iter().try_for_each(|(key, value)| map.serialize_entry(key, value))
 }
 
@@ -212,67 +212,65 @@ struct Members<'a>(&'a [Member<'a>]);
 impl Serialize for Members<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        write_members(&mut map, self.0)?;
+        serialize_members(&mut map, self.0)?;
         map.end()
     }
 }
 
-/// Digits with a `+` in front, without an allocation: E.164 has at most 15 of them.
-struct International<'a>(&'a str);
-
-impl Serialize for International<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut buffer = [b'+'; 16];
-        let digits = self.0.as_bytes();
-        let number = buffer.get_mut(..=digits.len()).and_then(|number| {
-            number.get_mut(1..)?.copy_from_slice(digits);
-            std::str::from_utf8(number).ok()
-        });
-        match number {
-            Some(number) => serializer.serialize_str(number),
-            None => serializer.collect_str(&format_args!("+{}", self.0)),
-        }
-    }
-}
-
-impl Serialize for Message<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("messaging_product", "whatsapp")?;
-        map.serialize_entry("recipient_type", "individual")?;
+impl Message<'_> {
+    /// The body to post. `capacity` is a guess of its length.
+    pub fn to_json(&self, capacity: usize) -> Vec<u8> {
+        let mut out = Vec::with_capacity(capacity);
+        out.extend_from_slice(br#"{"messaging_product":"whatsapp","recipient_type":"individual","#);
         match self.recipient {
-            Recipient::Phone(digits) => map.serialize_entry("to", &International(digits))?,
-            Recipient::UserId(id) => map.serialize_entry("recipient", id)?,
+            Recipient::Phone(digits) => {
+                out.extend_from_slice(br#""to":"+"#);
+                out.extend_from_slice(digits.as_bytes());
+                out.push(b'"');
+            }
+            Recipient::UserId(id) => {
+                out.extend_from_slice(br#""recipient":"#);
+                write_string(&mut out, id);
+            }
         }
-        map.serialize_entry("type", self.kind)?;
-        map.serialize_entry(self.kind, &self.content)?;
-        write_members(&mut map, self.rest)?;
-        map.end()
+        out.extend_from_slice(br#","type":"#);
+        write_string(&mut out, self.kind);
+        out.push(b',');
+        write_string(&mut out, self.kind);
+        out.push(b':');
+        self.content.write(&mut out);
+        write_members(&mut out, self.rest);
+        out.push(b'}');
+        out
     }
 }
 
-impl Serialize for Content<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Text(text) => text.serialize(serializer),
-            Self::Media(media) => media.serialize(serializer),
-            Self::Contacts(cards) => cards.serialize(serializer),
-            Self::Template(template) => template.serialize(serializer),
-            Self::Interactive(interactive) => interactive.serialize(serializer),
-            Self::Raw(raw) => raw.serialize(serializer),
-        }
+impl Content<'_> {
+    fn write(&self, out: &mut Vec<u8>) {
+        let written = match self {
+            Self::Text(text) => return text.write(out),
+            Self::Raw(raw) => return out.extend_from_slice(raw.get().as_bytes()),
+            Self::Media(media) => serde_json::to_writer(out, media),
+            Self::Contacts(cards) => serde_json::to_writer(out, cards),
+            Self::Template(template) => serde_json::to_writer(out, template),
+            Self::Interactive(interactive) => serde_json::to_writer(out, interactive),
+        };
+        // A `Vec` takes every byte, and keys are strings: there is nothing that could fail.
+        debug_assert!(written.is_ok());
     }
 }
 
-impl Serialize for Text<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("body", self.body)?;
-        if let Some(preview_url) = self.preview_url {
-            map.serialize_entry("preview_url", &preview_url)?;
+impl Text<'_> {
+    fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(br#"{"body":"#);
+        out.extend_from_slice(self.body.get().as_bytes());
+        match self.preview_url {
+            Some(true) => out.extend_from_slice(br#","preview_url":true"#),
+            Some(false) => out.extend_from_slice(br#","preview_url":false"#),
+            None => {}
         }
-        write_members(&mut map, self.rest)?;
-        map.end()
+        write_members(out, self.rest);
+        out.push(b'}');
     }
 }
 
@@ -288,7 +286,7 @@ impl Serialize for Media<'_> {
                 map.serialize_entry(key, value)?;
             }
         }
-        write_members(&mut map, self.rest)?;
+        serialize_members(&mut map, self.rest)?;
         map.end()
     }
 }
@@ -322,7 +320,7 @@ impl Serialize for Template<'_> {
         if let Some(components) = &self.components {
             map.serialize_entry("components", components)?;
         }
-        write_members(&mut map, self.rest)?;
+        serialize_members(&mut map, self.rest)?;
         map.end()
     }
 }
@@ -336,7 +334,7 @@ impl Serialize for Language<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("code", self.code)?;
-        write_members(&mut map, self.rest)?;
+        serialize_members(&mut map, self.rest)?;
         map.end()
     }
 }
@@ -347,7 +345,7 @@ impl Serialize for Component<'_> {
         if let Some(kind) = self.kind {
             map.serialize_entry("type", kind)?;
         }
-        write_members(&mut map, self.members)?;
+        serialize_members(&mut map, self.members)?;
         if let Some(index) = self.index {
             map.serialize_entry("index", index)?;
         }
@@ -388,14 +386,14 @@ impl Serialize for Parameter<'_> {
                 if members.is_empty() {
                     map.serialize_entry("type", "date_time")?;
                 }
-                write_members(&mut map, members)?;
+                serialize_members(&mut map, members)?;
                 map.serialize_entry("date_time", &DateTime { fallback_value })?;
             }
             Self::Media { kind, media, members } => {
-                write_members(&mut map, members)?;
+                serialize_members(&mut map, members)?;
                 map.serialize_entry(kind, media)?;
             }
-            Self::Members(members) => write_members(&mut map, members)?,
+            Self::Members(members) => serialize_members(&mut map, members)?,
         }
         map.end()
     }
@@ -413,7 +411,7 @@ impl Serialize for Interactive<'_> {
                 map.serialize_entry(key, value)?;
             }
         }
-        write_members(&mut map, self.rest)?;
+        serialize_members(&mut map, self.rest)?;
         map.end()
     }
 }
@@ -424,7 +422,7 @@ impl Serialize for Header<'_> {
             Self::Raw(raw) => raw.serialize(serializer),
             Self::Media { kind, media, members } => {
                 let mut map = serializer.serialize_map(None)?;
-                write_members(&mut map, members)?;
+                serialize_members(&mut map, members)?;
                 map.serialize_entry(kind, media)?;
                 map.end()
             }
@@ -432,13 +430,14 @@ impl Serialize for Header<'_> {
     }
 }
 
-impl Serialize for Receipt<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("messaging_product", "whatsapp")?;
-        map.serialize_entry("status", "read")?;
-        map.serialize_entry("message_id", self.message_id)?;
-        write_members(&mut map, self.rest)?;
-        map.end()
+impl Receipt<'_> {
+    /// The body to post.
+    pub fn to_json(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(256);
+        out.extend_from_slice(br#"{"messaging_product":"whatsapp","status":"read","message_id":"#);
+        write_string(&mut out, self.message_id);
+        write_members(&mut out, self.rest);
+        out.push(b'}');
+        out
     }
 }

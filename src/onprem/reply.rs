@@ -3,36 +3,46 @@
 use serde::Serialize;
 
 use super::error::Meta;
+use crate::wire::write_string;
 
 /// The answer to a message. It never has an `errors` key: some clients look at that first.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub struct MessageReply<'a> {
-    /// One element.
-    pub messages: [SentMessage<'a>; 1],
-    /// One element; clients that know only `messages` ignore it.
-    pub contacts: [SentContact<'a>; 1],
+    /// `messages[0].id`, which callbacks will carry.
+    pub id: &'a str,
+    /// `messages[0].message_status`: "This property will only exist if the message is held."
+    pub message_status: Option<&'a str>,
+    /// `contacts[0].input`: the client's own spelling.
+    pub input: &'a str,
+    /// `contacts[0].wa_id`
+    pub wa_id: Option<&'a str>,
     /// `meta`
     pub meta: Meta<'a>,
 }
 
-/// The id that callbacks will carry.
-#[derive(Debug, Serialize)]
-pub struct SentMessage<'a> {
-    /// The id.
-    pub id: &'a str,
-    /// "This property will only exist if the message is held."
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub message_status: Option<&'a str>,
-}
-
-/// Whom the message went to.
-#[derive(Debug, Serialize)]
-pub struct SentContact<'a> {
-    /// The client's own spelling.
-    pub input: &'a str,
-    /// The WhatsApp id.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub wa_id: Option<&'a str>,
+impl MessageReply<'_> {
+    /// The body of the answer.
+    pub fn to_json(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(320);
+        out.extend_from_slice(br#"{"messages":[{"id":"#);
+        write_string(&mut out, self.id);
+        if let Some(status) = self.message_status {
+            out.extend_from_slice(br#","message_status":"#);
+            write_string(&mut out, status);
+        }
+        out.extend_from_slice(br#"}],"contacts":[{"input":"#);
+        write_string(&mut out, self.input);
+        if let Some(wa_id) = self.wa_id {
+            out.extend_from_slice(br#","wa_id":"#);
+            write_string(&mut out, wa_id);
+        }
+        out.extend_from_slice(br#"}],"meta":{"api_status":"#);
+        write_string(&mut out, self.meta.api_status);
+        out.extend_from_slice(br#","version":"#);
+        write_string(&mut out, self.meta.version);
+        out.extend_from_slice(b"}}");
+        out
+    }
 }
 
 /// The answer of an operation that has nothing to return.

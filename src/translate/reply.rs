@@ -7,7 +7,7 @@ use super::options::{Options, WaId};
 use super::rules::Rule;
 use crate::cloud::reply::Reply;
 use crate::onprem::error::Meta;
-use crate::onprem::reply::{MessageReply, SentContact, SentMessage};
+use crate::onprem::reply::MessageReply;
 
 /// "Message has been held because quality assessment is pending": on-prem's words, which exist
 /// only when a message is held.
@@ -40,7 +40,7 @@ pub fn reply_to_onprem(
     version: &str,
     notes: &mut Notes,
 ) -> Result<Vec<u8>, UnusableReply> {
-    let reply: Reply<'_> = serde_json::from_slice(body).map_err(|error| UnusableReply(error.to_string()))?;
+    let reply = parse(body)?;
     let message = reply
         .messages
         .first()
@@ -65,16 +65,8 @@ pub fn reply_to_onprem(
         notes.add(Rule::ReplyWaId, "contacts[0].wa_id", wa_id.unwrap_or_default());
     }
     let message_status = held(message.message_status.as_deref(), notes);
-    let onprem = MessageReply {
-        messages: [SentMessage { id: &message.id, message_status }],
-        contacts: [SentContact { input, wa_id }],
-        meta: Meta::stable(version),
-    };
-    let mut out = Vec::with_capacity(256);
-    match serde_json::to_writer(&mut out, &onprem) {
-        Ok(()) => Ok(out),
-        Err(error) => Err(UnusableReply(error.to_string())),
-    }
+    let onprem = MessageReply { id: &message.id, message_status, input, wa_id, meta: Meta::stable(version) };
+    Ok(onprem.to_json())
 }
 
 /// `accepted` has no on-prem form; held and paused messages are "held".
@@ -96,6 +88,12 @@ fn held(status: Option<&str>, notes: &mut Notes) -> Option<&'static str> {
 
 /// Checks Cloud's answer to a read receipt.
 pub fn receipt_reply_to_onprem(body: &[u8]) -> Result<(), UnusableReply> {
-    let reply: Reply<'_> = serde_json::from_slice(body).map_err(|error| UnusableReply(error.to_string()))?;
+    let reply = parse(body)?;
     if reply.success { Ok(()) } else { Err(UnusableReply("no success".to_owned())) }
+}
+
+fn parse(body: &[u8]) -> Result<Reply<'_>, UnusableReply> {
+    // One check for the whole body is cheaper than one for each string in it.
+    let text = std::str::from_utf8(body).map_err(|error| UnusableReply(error.to_string()))?;
+    serde_json::from_str(text).map_err(|error| UnusableReply(error.to_string()))
 }

@@ -184,7 +184,7 @@ fn translate(step: &Step) -> Option<(String, Notes)> {
     let mut notes = Notes::full();
     if let ("PUT", path) = step.request {
         let id = path.rsplit_once('/')?.1;
-        let receipt = serde_json::to_string(&receipt_to_cloud(id, &mut notes)).ok()?;
+        let receipt = String::from_utf8(receipt_to_cloud(id, &mut notes).to_json()).ok()?;
         return Some((receipt, notes));
     }
     let body = Body::read(step.body.as_bytes()).ok()?;
@@ -192,7 +192,7 @@ fn translate(step: &Step) -> Option<(String, Notes)> {
         return None;
     };
     let cloud = message_to_cloud(&message, &body, &[], None, &mut notes).ok()?;
-    let text = serde_json::to_string(&cloud).ok()?;
+    let text = String::from_utf8(cloud.to_json(256)).ok()?;
     Some((text, notes))
 }
 

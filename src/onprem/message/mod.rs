@@ -8,6 +8,7 @@ mod contacts;
 mod hsm;
 mod interactive;
 mod media;
+mod plain;
 mod recipient;
 mod template;
 
@@ -119,6 +120,9 @@ pub struct Receipt<'a> {
 impl<'a> Request<'a> {
     /// Reads and checks `body`.
     pub fn parse(body: &'a Body<'_>) -> Result<Self, Invalid> {
+        if let Some(message) = plain::parse(body.json()) {
+            return message.map(|message| Self::Message(Box::new(message)));
+        }
         let mut object = Object::parse(body.json()).map_err(|error| object_error(&error, Path::Root))?;
         if let Some(status) = optional_string(&mut object, "status", Path::Root)? {
             return Receipt::parse(&status, object).map(Self::Receipt);

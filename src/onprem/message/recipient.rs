@@ -40,8 +40,16 @@ impl<'a> Recipient<'a> {
             Some(user_id) if object.get("to").is_none() => (user_id, false),
             given => (required_string(object, "to", Path::Root)?, given.is_some()),
         };
+        Ok(Self { has_idle_user_id, ..Self::read(input)? })
+    }
+
+    /// Reads the value of `to`.
+    pub(super) fn read(input: Str<'a>) -> Result<Self, Invalid> {
+        if input.is_empty() {
+            return Err(super::missing(Path::Root.key("to")));
+        }
         let address = address(&input)?;
-        Ok(Self { input, address, has_idle_user_id })
+        Ok(Self { input, address, has_idle_user_id: false })
     }
 
     /// The digits of the number; `None` for a business-scoped id.

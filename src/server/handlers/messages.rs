@@ -28,7 +28,8 @@ pub(super) async fn send(call: &Call<'_>, trail: &mut Trail) -> Result<Reply, Fa
     match Request::parse(&body)? {
         Request::Message(message) => post_message(call, &message, &body, trail).await,
         Request::Receipt(receipt) => {
-            post_receipt(call, json(&cloud::Receipt::from(&receipt), 256)?, trail).await
+            let receipt = cloud::Receipt::from(&receipt).to_json();
+            post_receipt(call, receipt.into(), trail).await
         }
     }
 }
@@ -38,8 +39,8 @@ pub(super) async fn mark_read(call: &Call<'_>, id: &str, trail: &mut Trail) -> R
     auth::user(call)?;
     parse_status_update(&Body::read(&call.body)?)?;
     let mut notes = Notes::brief();
-    let receipt = json(&receipt_to_cloud(id, &mut notes), 256)?;
-    post_receipt(call, receipt, trail).await
+    let receipt = receipt_to_cloud(id, &mut notes).to_json();
+    post_receipt(call, receipt.into(), trail).await
 }
 
 async fn post_message(
@@ -54,7 +55,7 @@ async fn post_message(
     let outgoing = {
         let translated = message_to_cloud(message, body, &[], number.namespace.as_deref(), &mut notes);
         // Translation changes a few dozen bytes at most; one allocation holds the result.
-        json(&translated.map_err(message_failure)?, body.json().len() + 128)?
+        Bytes::from(translated.map_err(message_failure)?.to_json(body.json().len() + 128))
     };
     let answer = call_cloud(call, "messages", outgoing, trail).await?;
     let sent = Sent { input: &message.recipient.input, digits: message.recipient.digits() };
@@ -190,17 +191,6 @@ fn message_failure(error: MessageError) -> Failure {
         MessageError::Invalid(invalid) => invalid.into(),
         MessageError::Unresolved { .. } => {
             Failure::new(Source::Internal, ErrorCode::InternalError, error.to_string())
-        }
-    }
-}
-
-fn json(value: &impl serde::Serialize, capacity: usize) -> Result<Bytes, Failure> {
-    let mut text = Vec::with_capacity(capacity);
-    match serde_json::to_writer(&mut text, value) {
-        Ok(()) => Ok(Bytes::from(text)),
-        Err(error) => {
-            Err(Failure::new(Source::Internal, ErrorCode::InternalError, "the message could not be written")
-                .log(error.to_string()))
         }
     }
 }
