@@ -4,12 +4,20 @@
 #[cfg(test)]
 mod config;
 #[cfg(test)]
+mod errors;
+#[cfg(test)]
 mod golden;
+#[cfg(test)]
+mod login;
+#[cfg(test)]
+mod messages;
 #[cfg(test)]
 mod mock;
 #[cfg(test)]
 mod session;
 #[cfg(test)]
 mod store;
+#[cfg(test)]
+mod support;
 #[cfg(test)]
 mod temp;
