@@ -8,6 +8,8 @@ mod errors;
 #[cfg(test)]
 mod golden;
 #[cfg(test)]
+mod http;
+#[cfg(test)]
 mod login;
 #[cfg(test)]
 mod messages;

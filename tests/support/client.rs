@@ -53,6 +53,15 @@ impl<S: AsyncRead + AsyncWrite> Client<S> {
         let _ = self.write.flush().await;
     }
 
+    /// Sends bytes that the peer has to take whole, as most clients insist. They go in pieces, so that an
+    /// early answer comes in between.
+    pub async fn write_all(&mut self, bytes: impl AsRef<[u8]>) {
+        for piece in bytes.as_ref().chunks(16 * 1024) {
+            timeout(HANG, self.write.write_all(piece)).await.expect("sent in time").unwrap();
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// Sends bytes one by one, each in a segment of its own.
     pub async fn write_slowly(&mut self, bytes: &[u8]) {
         for byte in bytes {
@@ -78,7 +87,7 @@ impl<S: AsyncRead + AsyncWrite> Client<S> {
     /// Reads an answer that has no body whatever its length says.
     pub async fn head(&mut self) -> Reply {
         let start = self.line().await;
-        let status = start.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)?.parse().ok());
+        let status = start.strip_prefix("HTTP/1.").and_then(|rest| rest.get(2..5)?.parse().ok());
         let mut reply = Reply {
             status: status.unwrap_or_else(|| panic!("no status line: {start:?}")),
             headers: Vec::new(),
@@ -94,6 +103,11 @@ impl<S: AsyncRead + AsyncWrite> Client<S> {
     /// Whether the peer has closed and nothing more comes.
     pub async fn is_closed(&mut self) -> bool {
         matches!(timeout(HANG, self.read.read(&mut [0])).await.expect("an end in time"), Ok(0) | Err(_))
+    }
+
+    /// Whether the peer ends the connection without a reset, which can destroy answers on their way.
+    pub async fn ends_well(&mut self) -> bool {
+        matches!(timeout(HANG, self.read.read(&mut [0])).await.expect("an end in time"), Ok(0))
     }
 
     async fn line(&mut self) -> String {
