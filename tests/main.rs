@@ -2,6 +2,8 @@
 
 // `cfg(test)` tells clippy that helpers in these modules may unwrap, as tests may.
 #[cfg(test)]
+mod admin;
+#[cfg(test)]
 mod config;
 #[cfg(test)]
 mod errors;
