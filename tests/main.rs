@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod admin;
 #[cfg(test)]
+mod cli;
+#[cfg(test)]
 mod config;
 #[cfg(test)]
 mod errors;
@@ -17,6 +19,8 @@ mod login;
 mod messages;
 #[cfg(test)]
 mod mock;
+#[cfg(test)]
+mod serve;
 #[cfg(test)]
 mod session;
 #[cfg(test)]

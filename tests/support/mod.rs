@@ -1,6 +1,8 @@
 //! The whole proxy in process, in front of the mock Cloud API, on ports of the system's choice.
 
 mod client;
+pub mod process;
+pub mod tls;
 
 use std::net::{Ipv4Addr, SocketAddr};
 
