@@ -2,11 +2,25 @@
 
 // `cfg(test)` tells clippy that helpers in these modules may unwrap, as tests may.
 #[cfg(test)]
+mod admin;
+#[cfg(test)]
+mod architecture;
+#[cfg(test)]
+mod cli;
+#[cfg(test)]
 mod config;
+#[cfg(test)]
+mod errors;
 #[cfg(test)]
 mod golden;
 #[cfg(test)]
+mod http;
+#[cfg(test)]
 mod invariants;
+#[cfg(test)]
+mod login;
+#[cfg(test)]
+mod messages;
 #[cfg(test)]
 mod mock;
 #[cfg(test)]
@@ -14,8 +28,12 @@ mod properties;
 #[cfg(test)]
 mod readme;
 #[cfg(test)]
+mod serve;
+#[cfg(test)]
 mod session;
 #[cfg(test)]
 mod store;
+#[cfg(test)]
+mod support;
 #[cfg(test)]
 mod temp;

@@ -121,7 +121,11 @@ async fn handle(
     trail: &mut Trail,
 ) -> Result<Reply, Failure> {
     let (parts, incoming) = request.into_parts();
-    check_framing(parts.version, &parts.headers, state.limits.headers)?;
+    if let Err(failure) = check_framing(parts.version, &parts.headers, state.limits.headers) {
+        // Closing on a client that is still sending would destroy the answer on its way.
+        body::discard(incoming).await;
+        return Err(failure);
+    }
     let route = match route {
         Ok(route) => route,
         Err(no_route) => {

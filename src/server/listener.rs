@@ -6,6 +6,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http::Request;
@@ -26,6 +27,9 @@ use super::state::State;
 
 /// How long to wait when the process has no file descriptor left.
 const EXHAUSTED: Duration = Duration::from_millis(100);
+
+/// How long a connection that has asked nothing yet may hold up the end.
+const SILENT: Duration = Duration::from_millis(500);
 
 /// What connections may cost.
 #[derive(Clone, Copy, Debug)]
@@ -106,7 +110,11 @@ impl Listener {
                 let _slot = slot;
                 state.metrics.connections.inc();
                 let metrics = Arc::clone(&state);
-                if let Some(stream) = open(stream, tls, version, limits.tls_handshake).await {
+                let opened = tokio::select! {
+                    opened = open(stream, tls, version, limits.tls_handshake) => opened,
+                    () = silence(&closing) => None,
+                };
+                if let Some(stream) = opened {
                     connection(stream, peer, state, handler, closing, limits).await;
                 }
                 metrics.metrics.connections.dec();
@@ -146,6 +154,12 @@ async fn open(
     }
 }
 
+/// Until connections that have asked nothing are let go.
+async fn silence(closing: &CancellationToken) {
+    closing.cancelled().await;
+    tokio::time::sleep(SILENT).await;
+}
+
 async fn connection<H, F>(
     stream: ClientStream,
     peer: SocketAddr,
@@ -157,7 +171,9 @@ async fn connection<H, F>(
     H: Fn(Arc<State>, SocketAddr, Request<Incoming>) -> F + Copy + Sync,
     F: Future<Output = Reply>,
 {
+    let asked = AtomicBool::new(false);
     let service = service_fn(|request| {
+        asked.store(true, Ordering::Relaxed);
         let reply = handler(Arc::clone(&state), peer, request);
         async move { Ok::<_, Infallible>(reply.await) }
     });
@@ -175,7 +191,16 @@ async fn connection<H, F>(
         ended = connection.as_mut() => ended,
         () = closing.cancelled() => {
             connection.as_mut().graceful_shutdown();
-            connection.await
+            tokio::select! {
+                ended = connection.as_mut() => ended,
+                // hyper itself would wait for the first request as long as a head may take.
+                () = silence(&closing), if !asked.load(Ordering::Relaxed) => {
+                    if !asked.load(Ordering::Relaxed) {
+                        return;
+                    }
+                    connection.await
+                }
+            }
         }
     };
     if let Err(error) = ended {

@@ -1,5 +1,7 @@
 //! `/v1/users`: logins and the accounts behind them.
 
+use std::time::Duration;
+
 use base64::Engine;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
@@ -115,11 +117,7 @@ fn login_failure(error: LoginError) -> Failure {
         }
         LoginError::Forbidden(reason) => Failure::client(ErrorCode::AccessDenied, reason),
         LoginError::Throttled { retry_after } => {
-            let mut failure =
-                Failure::client(ErrorCode::TooManyRequests, "too many failed logins; wait before the next");
-            let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
-            failure.retry_after = Some(u32::try_from(seconds.max(1)).unwrap_or(u32::MAX));
-            failure
+            throttled("too many failed logins; wait before the next", retry_after)
         }
         LoginError::Store(error) => store_failure(&error),
         LoginError::Internal(reason) => internal_failure(reason),
@@ -140,12 +138,18 @@ fn user_failure(error: UserError) -> Failure {
             Failure::client(ErrorCode::ParameterInvalid, format!("password: {reason}"))
         }
         UserError::Forbidden(reason) => Failure::client(ErrorCode::AccessDenied, reason),
-        UserError::Throttled { .. } => {
-            Failure::client(ErrorCode::TooManyRequests, "too many logins at once; try again")
-        }
+        UserError::Throttled { retry_after } => throttled("too many logins at once; try again", retry_after),
         UserError::Store(error) => store_failure(&error),
         UserError::Internal(reason) => internal_failure(reason),
     }
+}
+
+/// 429, with the wait in whole seconds, a part of one counting as a whole.
+fn throttled(details: &str, retry_after: Duration) -> Failure {
+    let mut failure = Failure::client(ErrorCode::TooManyRequests, details);
+    let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
+    failure.retry_after = Some(u32::try_from(seconds.max(1)).unwrap_or(u32::MAX));
+    failure
 }
 
 fn internal_failure(reason: impl Into<String>) -> Failure {
@@ -159,4 +163,24 @@ fn store_failure(error: &crate::store::Error) -> Failure {
         "the change could not be stored; nothing was changed",
     )
     .log(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Clients pause for as long as they are told.
+    #[test]
+    fn every_throttling_says_for_how_long() {
+        for (wait, seconds) in [(0, 1), (1, 1), (1_000, 1), (1_001, 2), (60_000, 60)] {
+            let retry_after = Duration::from_millis(wait);
+            let failures = [
+                login_failure(LoginError::Throttled { retry_after }),
+                user_failure(UserError::Throttled { retry_after }),
+            ];
+            for failure in failures {
+                assert_eq!((failure.http, failure.retry_after), (429, Some(seconds)), "{failure:?}");
+            }
+        }
+    }
 }
