@@ -194,7 +194,7 @@ async fn links_pass_and_providers_are_refused() {
     ] {
         let reply = proxy.send(&json!({"to": TO, "type": "image", "image": image})).await;
         let (code, _, details) = reply.error();
-        assert_eq!((reply.status, code), (500, 1014));
+        assert_eq!((reply.status, code), (400, 1009));
         assert!(details.contains("provider"), "{details}");
     }
     assert_eq!(proxy.mock.seen(), 0);

@@ -33,14 +33,20 @@ pub(super) fn admin(call: &Call<'_>) -> Result<Principal, Failure> {
 }
 
 fn credential(headers: &HeaderMap) -> Option<Credential<'_>> {
-    if let Some(value) = headers.get(AUTHORIZATION) {
-        let (scheme, rest) = value.to_str().ok()?.trim().split_once(' ')?;
-        let rest = rest.trim();
-        return match scheme {
-            _ if scheme.eq_ignore_ascii_case("bearer") => Some(Credential::Bearer(rest)),
-            _ if scheme.eq_ignore_ascii_case("apikey") => Some(Credential::ApiKey(rest)),
-            _ => None,
-        };
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    match (values.next(), values.next()) {
+        // Two readers of two headers could see two users.
+        (Some(_), Some(_)) => return None,
+        (Some(value), None) => {
+            let (scheme, rest) = value.to_str().ok()?.trim().split_once(' ')?;
+            if scheme.eq_ignore_ascii_case("bearer") {
+                return Some(Credential::Bearer(rest.trim()));
+            }
+            if scheme.eq_ignore_ascii_case("apikey") {
+                return Some(Credential::ApiKey(rest.trim()));
+            }
+        }
+        (None, _) => {}
     }
     headers.get(D360_API_KEY)?.to_str().ok().map(|key| Credential::ApiKey(key.trim()))
 }

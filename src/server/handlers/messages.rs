@@ -85,9 +85,9 @@ fn refuse_providers(message: &Message<'_>) -> Result<(), Failure> {
     else {
         return Ok(());
     };
-    Err(Failure::new(
-        Source::Internal,
-        ErrorCode::InternalError,
+    // 400 rather than the 1014 of a failed fetch: nothing was tried, and trying again cannot help.
+    Err(Failure::client(
+        ErrorCode::ParameterInvalid,
         format!(
             "{}.provider: this version does not fetch from media providers; \
              send a public link without provider, or the id of an uploaded file",

@@ -117,7 +117,7 @@ fn login_failure(error: LoginError) -> Failure {
         }
         LoginError::Forbidden(reason) => Failure::client(ErrorCode::AccessDenied, reason),
         LoginError::Throttled { retry_after } => {
-            throttled("too many failed logins; wait before the next", retry_after)
+            throttled("too many logins; wait before the next", retry_after)
         }
         LoginError::Store(error) => store_failure(&error),
         LoginError::Internal(reason) => internal_failure(reason),

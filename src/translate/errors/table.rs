@@ -110,7 +110,7 @@ pub fn row_of(code: i64) -> Option<&'static Row> {
 #[rustfmt::skip]
 pub const CLOUD_TO_ONPREM: &[Row] = &[
     row(131_049..=131_049, "This message was not delivered to maintain healthy ecosystem engagement", ReceiverIncapable, 400, Retry, Published, true, None, "a published pair; on-prem showed 1026 for per-user marketing limits, wait a day at least"),
-    row(131_026..=131_026, "Message undeliverable", ReceiverIncapable, 400, Recipient, Published, true, None, "the seed sample of on-prem's own failed status; see compat.undeliverable_as"),
+    row(131_026..=131_026, "Message undeliverable", ReceiverIncapable, 400, Recipient, Published, true, None, "from Meta's sample of a failed on-prem status; see compat.undeliverable_as"),
     row(131_050..=131_050, "User stopped marketing messages", ReceiverIncapable, 400, Recipient, Meaning, true, None, "never retry; kept with 1026 so that clients skip this user"),
     row(130_403..=130_403, "The business has blocked this user", RecipientBlocked, 400, Recipient, Meaning, true, None, "exact meaning, though on-prem marks 1007 as deprecated"),
     row(131_030..=131_030, "Recipient phone number not in allowed list", UserNotValid, 400, Recipient, Meaning, false, None, "test numbers only: add the recipient to the allowed list"),
