@@ -8,8 +8,12 @@ mod golden;
 #[cfg(test)]
 mod mock;
 #[cfg(test)]
+mod never_twice;
+#[cfg(test)]
 mod session;
 #[cfg(test)]
 mod store;
+#[cfg(test)]
+mod stub;
 #[cfg(test)]
 mod temp;
