@@ -207,6 +207,10 @@ async fn a_black_hole_sends_nothing() {
     let proxy = Proxy::start(&format!("http://{addr}"), "connect_timeout = \"100ms\"").await;
     proxy.send("first").await.assert_unsent();
     assert_eq!((proxy.calls("unsent").await, proxy.in_doubt().await), (1, 0));
+    // The deadline of the whole call ends the connection attempt too, and nothing was sent then either.
+    let proxy = Proxy::start(&format!("http://{addr}"), "total_timeout = \"100ms\"").await;
+    proxy.send("second").await.assert_unsent();
+    assert_eq!((proxy.calls("unsent").await, proxy.in_doubt().await), (1, 0));
 }
 
 async fn connect(addr: SocketAddr) -> std::io::Result<tokio::net::TcpStream> {

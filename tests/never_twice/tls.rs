@@ -8,6 +8,7 @@ use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject as _;
 
+use super::SHORT;
 use crate::stub::{Act, Proxy, Stub};
 use crate::temp::TempDir;
 
@@ -79,4 +80,15 @@ async fn a_handshake_that_fails_twice_is_tried_a_third_time() {
     let seen = stub.seen();
     assert_eq!((seen.connections, seen.whole.len()), (3, 1));
     assert_eq!((proxy.calls("ok").await, proxy.calls("unsent").await), (1, 0));
+}
+
+/// The deadline of the first byte may pass before there is a connection.
+#[tokio::test]
+async fn a_handshake_without_end_sends_nothing() {
+    let root = Root::new();
+    let stub = Stub::tls(root.server("127.0.0.1", false), [Act::Ignore, Act::Ignore, Act::Ignore]).await;
+    let proxy = root.proxy(&stub, SHORT).await;
+    proxy.send("first").await.assert_unsent();
+    assert_eq!((proxy.calls("unsent").await, proxy.in_doubt().await), (1, 0));
+    assert_eq!(stub.seen().whole, [""; 0]);
 }
