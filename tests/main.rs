@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod config;
 #[cfg(test)]
+mod faults;
+#[cfg(test)]
 mod golden;
 #[cfg(test)]
 mod mock;
