@@ -14,6 +14,8 @@ mod config;
 #[cfg(test)]
 mod errors;
 #[cfg(test)]
+mod faults;
+#[cfg(test)]
 mod golden;
 #[cfg(test)]
 mod http;
@@ -26,6 +28,8 @@ mod messages;
 #[cfg(test)]
 mod mock;
 #[cfg(test)]
+mod never_twice;
+#[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod readme;
@@ -35,6 +39,8 @@ mod serve;
 mod session;
 #[cfg(test)]
 mod store;
+#[cfg(test)]
+mod stub;
 #[cfg(test)]
 mod support;
 #[cfg(test)]

@@ -57,6 +57,8 @@ async fn serve(config: Config) -> ExitCode {
     complain(format_args!("on-prem API on {}://{}", addresses.scheme, addresses.api));
     complain(format_args!("admin on http://{}", addresses.admin));
     stop.wait().await;
+    // From here on everything goes to the log's own thread: when nobody reads standard error, a
+    // direct write would wait for ever, and the process could not be stopped.
     tracing::info!("draining");
     tokio::select! {
         drained = app.drain() => {
@@ -64,12 +66,12 @@ async fn serve(config: Config) -> ExitCode {
                 tracing::info!("drained");
                 ExitCode::SUCCESS
             } else {
-                complain("requests were still running when the drain timeout ended; they were cut off");
+                tracing::error!("requests were still running when the drain timeout ended; they were cut off");
                 ExitCode::from(FINDINGS)
             }
         }
         () = stop.wait() => {
-            complain("a second signal: stopped without finishing the running requests");
+            tracing::error!("a second signal: stopped without finishing the running requests");
             ExitCode::from(FINDINGS)
         }
     }

@@ -3,18 +3,21 @@
 //! The rule of this floor: no message is sent twice. A call is repeated only when it failed before
 //! anything was sent ([`Sent::No`]); in doubt it is reported and left alone.
 
+mod body;
+
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
 use http::{HeaderValue, Method, Request, StatusCode, Uri};
-use http_body_util::{BodyExt, Full};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use thiserror::Error;
 use tokio::time::{Instant, timeout_at};
 
+use self::body::{Grip, Outgoing};
 use crate::net::Connector;
 
 /// Graph's answers to messages are a few hundred bytes; more than this is not Graph.
@@ -38,7 +41,7 @@ pub struct Deadlines {
 /// The pooled client.
 #[derive(Clone, Debug)]
 pub struct Upstream {
-    client: Client<Connector, Full<Bytes>>,
+    client: Client<Connector, Outgoing>,
     deadlines: Deadlines,
 }
 
@@ -127,12 +130,19 @@ impl Upstream {
         body: Bytes,
         end: Instant,
     ) -> Result<Answer, CallError> {
+        let (body, grip) = Outgoing::new(body);
         let request = request(method, target, body);
         let head_end = end.min(Instant::now() + self.deadlines.first_byte);
         let response = match timeout_at(head_end, self.client.request(request)).await {
             Ok(Ok(response)) => response,
-            Ok(Err(error)) => return Err(call_error(&error)),
-            Err(_) => return Err(timed_out("no answer in time")),
+            Ok(Err(error)) => return Err(call_error(&error, grip)),
+            Err(_) => {
+                return Err(CallError {
+                    sent: sent(grip),
+                    is_timeout: true,
+                    reason: "no answer in time".to_owned(),
+                });
+            }
         };
         let (parts, body) = response.into_parts();
         let retry_after =
@@ -141,8 +151,8 @@ impl Upstream {
     }
 }
 
-fn request(method: &Method, target: &Target, body: Bytes) -> Request<Full<Bytes>> {
-    let mut request = Request::new(Full::new(body));
+fn request(method: &Method, target: &Target, body: Outgoing) -> Request<Outgoing> {
+    let mut request = Request::new(body);
     *request.method_mut() = method.clone();
     *request.uri_mut() = target.uri.clone();
     let headers = request.headers_mut();
@@ -155,9 +165,10 @@ fn request(method: &Method, target: &Target, body: Bytes) -> Request<Full<Bytes>
 }
 
 /// hyper-util replays a request by itself when a pooled connection turned out to be dead before
-/// the first byte; what reaches us is either a failure to connect, or in doubt.
-fn call_error(error: &hyper_util::client::legacy::Error) -> CallError {
-    let sent = if error.is_connect() { Sent::No } else { Sent::Maybe };
+/// the first byte; what reaches us is a failure to connect, a connection that ended before it took
+/// the request, or in doubt.
+fn call_error(error: &hyper_util::client::legacy::Error, grip: Grip) -> CallError {
+    let sent = if error.is_connect() { Sent::No } else { sent(grip) };
     let mut reason = error.to_string();
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
@@ -165,6 +176,11 @@ fn call_error(error: &hyper_util::client::legacy::Error) -> CallError {
         source = cause.source();
     }
     CallError { sent, is_timeout: false, reason }
+}
+
+/// Whether the request's body has left; if not, it never will.
+fn sent(grip: Grip) -> Sent {
+    if grip.take_back() { Sent::No } else { Sent::Maybe }
 }
 
 fn timed_out(reason: &str) -> CallError {
