@@ -9,7 +9,7 @@ use super::{BAD_CONFIG, FINDINGS, Stop, runtime};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::telemetry::init_log;
+use crate::telemetry::{init_log, log_panics};
 
 /// Arguments of `serve`.
 #[derive(Debug, clap::Args)]
@@ -25,6 +25,7 @@ pub fn run(args: &Args) -> ExitCode {
         return ExitCode::from(BAD_CONFIG);
     };
     let _log = init_log(config.log.level, config.log.format);
+    log_panics();
     let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(error) => {

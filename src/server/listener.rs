@@ -97,6 +97,8 @@ impl Listener {
             };
             let (stream, peer, slot) = match accepted {
                 Ok(accepted) => accepted,
+                // The client was gone before it was accepted, which is no reason to pause.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => continue,
                 Err(error) => {
                     tracing::warn!(%error, "accept failed");
                     tokio::time::sleep(EXHAUSTED).await;
@@ -108,8 +110,7 @@ impl Listener {
                 (Arc::clone(&state), Arc::clone(&version), closing.clone(), self.limits);
             tracker.spawn(async move {
                 let _slot = slot;
-                state.metrics.connections.inc();
-                let metrics = Arc::clone(&state);
+                let _counted = Counted::new(Arc::clone(&state));
                 let opened = tokio::select! {
                     opened = open(stream, tls, version, limits.tls_handshake) => opened,
                     () = silence(&closing) => None,
@@ -117,9 +118,24 @@ impl Listener {
                 if let Some(stream) = opened {
                     connection(stream, peer, state, handler, closing, limits).await;
                 }
-                metrics.metrics.connections.dec();
             });
         }
+    }
+}
+
+/// One in the gauge of connections, for as long as it lives: a panic ends it too.
+struct Counted(Arc<State>);
+
+impl Counted {
+    fn new(state: Arc<State>) -> Self {
+        state.metrics.connections.inc();
+        Self(state)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.metrics.connections.dec();
     }
 }
 

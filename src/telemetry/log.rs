@@ -20,6 +20,15 @@ pub enum LogFormat {
     Text,
 }
 
+/// Sends panics to the log, with their place and without their message, which may quote a client.
+/// The default hook writes to standard error itself, and would wait for ever on a reader that stopped.
+pub fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(place, "panic");
+    }));
+}
+
 /// Starts logging to standard error. Keep the guard until the end: dropping it flushes.
 ///
 /// The writer is lossy on purpose: when nobody reads the log, lines are lost and not requests.

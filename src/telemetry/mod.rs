@@ -2,7 +2,7 @@
 
 mod log;
 
-pub use log::{LogFormat, init_log};
+pub use log::{LogFormat, init_log, log_panics};
 
 use std::sync::atomic::AtomicU64;
 

@@ -57,24 +57,20 @@ async fn post_message(
         // Translation changes a few dozen bytes at most; one allocation holds the result.
         Bytes::from(translated.map_err(message_failure)?.to_json(body.json().len() + 128))
     };
-    let answer = call_cloud(call, "messages", outgoing, trail).await?;
+    let answer = call_cloud(call, Op::Message, outgoing, trail).await?;
     let sent = Sent { input: &message.recipient.input, digits: message.recipient.digits() };
     let reply =
         reply_to_onprem(&answer.body, Some(sent), &state.compat.options, &state.compat.version, &mut notes)
-            .map_err(|unusable| {
-            state.metrics.in_doubt.inc();
-            in_doubt(500, &unusable.to_string())
-        })?;
+            .map_err(|unusable| in_doubt(state, Op::Message, 500, &unusable.to_string()))?;
     count_rules(state, &notes);
     let status = StatusCode::from_u16(state.compat.created_status).unwrap_or(StatusCode::CREATED);
     Ok(respond::bytes(status, reply))
 }
 
 async fn post_receipt(call: &Call<'_>, body: Bytes, trail: &mut Trail) -> Result<Reply, Failure> {
-    let answer = call_cloud(call, "read", body, trail).await?;
-    // A receipt is no message: whoever is in doubt may repeat it.
+    let answer = call_cloud(call, Op::Receipt, body, trail).await?;
     receipt_reply_to_onprem(&answer.body)
-        .map_err(|unusable| Failure::new(Source::Upstream, ErrorCode::InternalError, unusable.to_string()))?;
+        .map_err(|unusable| in_doubt(call.state, Op::Receipt, 500, &unusable.to_string()))?;
     Ok(respond::empty(&call.state.compat.version))
 }
 
@@ -96,21 +92,41 @@ fn refuse_providers(message: &Message<'_>) -> Result<(), Failure> {
     ))
 }
 
-async fn call_cloud(
-    call: &Call<'_>,
-    op: &'static str,
-    body: Bytes,
-    trail: &mut Trail,
-) -> Result<Answer, Failure> {
+/// What is posted to the messages edge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Op {
+    /// A message, which must not be sent twice.
+    Message,
+    /// A read receipt, which may be repeated at will.
+    Receipt,
+}
+
+impl Op {
+    /// Its name in metrics.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Message => "messages",
+            Self::Receipt => "read",
+        }
+    }
+}
+
+async fn call_cloud(call: &Call<'_>, op: Op, body: Bytes, trail: &mut Trail) -> Result<Answer, Failure> {
     let (state, number) = (call.state, call.number);
     let started = Instant::now();
     let outcome = state.upstream.post(&number.messages, body).await;
     state.metrics.upstream_duration.observe(started.elapsed().as_secs_f64());
-    let count = |outcome| state.metrics.upstream.get_or_create(&UpstreamLabels { op, outcome }).inc();
+    let count =
+        |outcome| state.metrics.upstream.get_or_create(&UpstreamLabels { op: op.name(), outcome }).inc();
     match outcome {
         Ok(answer) if answer.status.is_success() && !is_graph_error(&answer) => {
             count("ok");
             Ok(answer)
+        }
+        // A redirect or the like says nothing about the message; 303 even means that it was taken.
+        Ok(answer) if answer.status.as_u16() < 400 && !is_graph_error(&answer) => {
+            count("in_doubt");
+            Err(in_doubt(state, op, 500, &format!("cloud answered http {}", answer.status.as_u16())))
         }
         Ok(answer) => {
             count("refused");
@@ -118,7 +134,7 @@ async fn call_cloud(
         }
         Err(error) => {
             count(if error.sent == SentUpstream::No { "unsent" } else { "in_doubt" });
-            Err(no_answer(state, &error))
+            Err(no_answer(state, op, &error))
         }
     }
 }
@@ -155,7 +171,7 @@ fn refused(state: &State, number: &Number, answer: &Answer, trail: &mut Trail) -
     failure.log(format!("cloud answered http {}", answer.status.as_u16()))
 }
 
-fn no_answer(state: &State, error: &CallError) -> Failure {
+fn no_answer(state: &State, op: Op, error: &CallError) -> Failure {
     match error.sent {
         SentUpstream::No => {
             let mut failure = Failure::new(
@@ -167,23 +183,21 @@ fn no_answer(state: &State, error: &CallError) -> Failure {
             failure.retry_after = Some(1);
             failure
         }
-        SentUpstream::Maybe => {
-            state.metrics.in_doubt.inc();
-            in_doubt(if error.is_timeout { 504 } else { 500 }, &error.reason)
-        }
+        SentUpstream::Maybe => in_doubt(state, op, if error.is_timeout { 504 } else { 500 }, &error.reason),
     }
 }
 
 /// Bytes went out and no usable answer came back.
-fn in_doubt(http: u16, reason: &str) -> Failure {
-    Failure::new(
-        Source::Upstream,
-        ErrorCode::InternalError,
-        "the Cloud API gave no usable answer; the message may have been sent: \
-         check its status before sending it again",
-    )
-    .http(http)
-    .log(reason)
+fn in_doubt(state: &State, op: Op, http: u16, reason: &str) -> Failure {
+    let details = match op {
+        Op::Message => {
+            state.metrics.in_doubt.inc();
+            "the Cloud API gave no usable answer; the message may have been sent: \
+             check its status before sending it again"
+        }
+        Op::Receipt => "the Cloud API gave no usable answer; the receipt may be sent again",
+    };
+    Failure::new(Source::Upstream, ErrorCode::InternalError, details).http(http).log(reason)
 }
 
 fn message_failure(error: MessageError) -> Failure {
