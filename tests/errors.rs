@@ -271,7 +271,7 @@ async fn the_cloud_code_can_be_hidden() {
     assert!(!details.contains("(cloud"), "{details}");
 }
 
-/// 5xx without a Graph error: nobody knows whether the message was taken, and the client is told so.
+/// Redirects, and 5xx without a Graph error: nobody knows whether the message was taken, and the client is told so.
 #[tokio::test]
 async fn answers_that_are_not_graphs() {
     let proxy = Proxy::start().await;
@@ -284,6 +284,8 @@ async fn answers_that_are_not_graphs() {
         "http 200 empty",
         "http 200 no-messages",
         "http 200 html",
+        "http 302 html",
+        "http 303 empty",
         "truncate",
         "reset-after-read",
     ] {
@@ -292,13 +294,13 @@ async fn answers_that_are_not_graphs() {
         assert_eq!((reply.status, code), (500, 1014), "{line}: {reply:?}");
         assert!(details.contains("may have been sent"), "{line}: {details}");
     }
-    for line in ["http 302 html", "http 404 html"] {
+    for line in ["http 404 html", "http 405 html"] {
         let (code, _, details) = refused(&proxy, line.parse().unwrap()).await.error();
         assert_eq!(code, 1014, "{line}");
         assert!(details.contains("base_url"), "{line}: {details}");
     }
     let seen = proxy.mock.seen();
-    assert_eq!(seen, 12, "each was tried once");
+    assert_eq!(seen, 14, "each was tried once");
 }
 
 #[tokio::test]
