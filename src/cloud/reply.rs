@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::wire::Str;
+use crate::wire::{self, Object, Raw, Str};
 
 /// A success body, with what we read of it.
 #[derive(Debug, Deserialize)]
@@ -16,6 +16,51 @@ pub struct Reply<'a> {
     /// Answer to a read receipt.
     #[serde(default)]
     pub success: bool,
+}
+
+/// What keeps an answer from being read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotAnObject;
+
+impl<'a> Reply<'a> {
+    /// Reads `body`. Only what cannot be read at all is refused: a field of an unexpected type counts
+    /// as absent, because a message whose id is in the answer was sent, whatever else is odd.
+    pub fn read(body: &'a [u8]) -> Result<Self, NotAnObject> {
+        // One check for the whole body is cheaper than one for each string in it.
+        let text = std::str::from_utf8(body).map_err(|_| NotAnObject)?;
+        match serde_json::from_str(text) {
+            Ok(reply) => Ok(reply),
+            Err(_) => Self::read_leniently(text),
+        }
+    }
+
+    fn read_leniently(text: &'a str) -> Result<Self, NotAnObject> {
+        let object = Object::parse(text).map_err(|_| NotAnObject)?;
+        let message = first(&object, "messages").and_then(|message| {
+            let id = text_of(&message, "id")?;
+            Some(SentMessage { id, message_status: text_of(&message, "message_status") })
+        });
+        let contact = first(&object, "contacts").map(|contact| Contact {
+            input: text_of(&contact, "input"),
+            wa_id: text_of(&contact, "wa_id"),
+            user_id: text_of(&contact, "user_id"),
+        });
+        Ok(Self {
+            contacts: contact.into_iter().collect(),
+            messages: message.into_iter().collect(),
+            success: object.get("success").is_some_and(|raw| matches!(raw.get(), "true" | "\"true\"")),
+        })
+    }
+}
+
+/// The first element of the array `key`, if it is an object.
+fn first<'a>(object: &Object<'a>, key: &str) -> Option<Object<'a>> {
+    let first: Raw<'a> = wire::array(object.get(key)?)?.into_iter().next()?;
+    Object::parse(first.get()).ok()
+}
+
+fn text_of<'a>(object: &Object<'a>, key: &str) -> Option<Str<'a>> {
+    wire::string(object.get(key)?)
 }
 
 /// One element of `contacts`.
@@ -41,4 +86,27 @@ pub struct SentMessage<'a> {
     /// `accepted`, `held_for_quality_assessment` or `paused`; templates only.
     #[serde(borrow, default)]
     pub message_status: Option<Str<'a>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Reply;
+
+    #[test]
+    fn an_id_is_found_whatever_else_is_odd() {
+        for rest in [
+            r#""contacts":null"#,
+            r#""contacts":[{"wa_id":16505551234}]"#,
+            r#""contacts":"none""#,
+            r#""success":"true""#,
+            r#""contacts":[5]"#,
+        ] {
+            let body = format!(r#"{{"messages":[{{"id":"wamid.X","message_status":{{}}}}],{rest}}}"#);
+            let reply = Reply::read(body.as_bytes()).unwrap();
+            assert_eq!(reply.messages.first().map(|message| &*message.id), Some("wamid.X"), "{body}");
+        }
+        for body in ["", "[]", "{", "\"x\"", "{\"messages\":[{\"id\":5}]}"] {
+            assert!(Reply::read(body.as_bytes()).map_or(true, |reply| reply.messages.is_empty()), "{body}");
+        }
+    }
 }

@@ -10,7 +10,7 @@ pub enum WaId {
     AsCloud,
 }
 
-/// What Cloud's 131026 "Message undeliverable" becomes (`Cloud error codes, 131026).
+/// What Cloud's 131026 "Message undeliverable" becomes (Cloud "Error Codes", 131026).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum UndeliverableAs {
     /// On-prem 1026, the published pair.
@@ -27,7 +27,7 @@ pub struct Options {
     pub wa_id: WaId,
     /// `compat.undeliverable_as`
     pub undeliverable_as: UndeliverableAs,
-    /// `errors.expose_cloud_code`: whether `details` ends with the Cloud code and trace id.
+    /// `compat.expose_cloud_code`: whether `details` ends with the Cloud code and trace id.
     pub expose_cloud_code: bool,
 }
 

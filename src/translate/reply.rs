@@ -5,7 +5,7 @@ use thiserror::Error;
 use super::notes::Notes;
 use super::options::{Options, WaId};
 use super::rules::Rule;
-use crate::cloud::reply::Reply;
+use crate::cloud::reply::{NotAnObject, Reply};
 use crate::onprem::error::Meta;
 use crate::onprem::reply::MessageReply;
 
@@ -23,9 +23,24 @@ pub struct Sent<'a> {
 }
 
 /// A 2xx answer that names no message: it may have been sent all the same.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[error("Cloud answered without a message id: {0}")]
-pub struct UnusableReply(pub String);
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+pub enum UnusableReply {
+    /// Not a JSON object.
+    #[error("Cloud's answer is no JSON object")]
+    NotAnObject,
+    /// No `messages[0].id`.
+    #[error("Cloud's answer has no messages[0].id")]
+    NoId,
+    /// No `success` in the answer to a receipt.
+    #[error("Cloud's answer to a receipt has no success")]
+    NoSuccess,
+}
+
+impl From<NotAnObject> for UnusableReply {
+    fn from(_: NotAnObject) -> Self {
+        Self::NotAnObject
+    }
+}
 
 /// Writes the on-prem answer for Cloud's `body` into `out`.
 ///
@@ -40,12 +55,9 @@ pub fn reply_to_onprem(
     version: &str,
     notes: &mut Notes,
 ) -> Result<Vec<u8>, UnusableReply> {
-    let reply = parse(body)?;
-    let message = reply
-        .messages
-        .first()
-        .filter(|message| !message.id.is_empty())
-        .ok_or_else(|| UnusableReply("no messages[0].id".to_owned()))?;
+    let reply = Reply::read(body)?;
+    let message =
+        reply.messages.first().filter(|message| !message.id.is_empty()).ok_or(UnusableReply::NoId)?;
     let contact = reply.contacts.first();
     notes.add(Rule::ReplyEnvelope, "messaging_product", "left out, and meta added");
     let cloud_input = contact.and_then(|contact| contact.input.as_deref());
@@ -88,12 +100,5 @@ fn held(status: Option<&str>, notes: &mut Notes) -> Option<&'static str> {
 
 /// Checks Cloud's answer to a read receipt.
 pub fn receipt_reply_to_onprem(body: &[u8]) -> Result<(), UnusableReply> {
-    let reply = parse(body)?;
-    if reply.success { Ok(()) } else { Err(UnusableReply("no success".to_owned())) }
-}
-
-fn parse(body: &[u8]) -> Result<Reply<'_>, UnusableReply> {
-    // One check for the whole body is cheaper than one for each string in it.
-    let text = std::str::from_utf8(body).map_err(|error| UnusableReply(error.to_string()))?;
-    serde_json::from_str(text).map_err(|error| UnusableReply(error.to_string()))
+    if Reply::read(body)?.success { Ok(()) } else { Err(UnusableReply::NoSuccess) }
 }

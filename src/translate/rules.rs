@@ -119,6 +119,9 @@ rules! {
     ContactEmptyList: "contacts.empty-list", Dropped,
         "Leaves empty lists out of a card.",
         "Messages, contacts object", "Messages, \"contacts\" object";
+    ContactIms: "contacts.ims", Dropped,
+        "Leaves the instant-messaging addresses of a card out.",
+        "Messages, contacts object, `ims`", "Messages, \"contacts\" object; other fields are refused as unexpected keys";
     HsmTemplate: "hsm.template", Translated,
         "Sends an hsm as a template with one body component.",
         "Messages, hsm object (deprecated with v2.39)", "Messages, \"template\" object";

@@ -9,7 +9,7 @@ mod object;
 mod path;
 mod write;
 
-pub use nulls::without_nulls;
+pub use nulls::{Removed, without_nulls};
 pub use object::{Member, Object, ObjectError};
 pub use path::Path;
 pub use write::{write_members, write_string};

@@ -1,98 +1,227 @@
-//! Takes `null` members out of a body.
+//! Takes `null` members out of a body, in one pass over its bytes.
 
-use serde_json::value::RawValue;
+use std::ops::Range;
 
-use super::{Kind, Object, Path, Raw, array, kind};
+use super::Raw;
 
 /// Subtrees whose content belongs to the sender: a `null` in there may mean something.
 const OPAQUE: [&str; 3] = ["flow_action_payload", "flow_action_data", "biz_opaque_callback_data"];
+/// As many paths are remembered, each at most so long: a hostile body must not cost more memory than
+/// it has bytes.
+const MOST_PATHS: usize = 20;
+const PATH_LENGTH: usize = 200;
 
-/// Removes each `null` member of each object in `text` and appends its path to `removed`.
+/// What [`without_nulls`] took out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Removed {
+    /// How many members.
+    pub count: usize,
+    /// Where the first of them stood.
+    pub paths: Vec<String>,
+}
+
+/// Removes each `null` member of each object in `text`.
 ///
 /// On-prem clients serialise unset options as `null`; Cloud documents no `null` anywhere. Returns
-/// `None` when there is nothing to remove, or when `text` is not an object that can be read (the
-/// parser then says what is wrong).
-pub fn without_nulls(text: &str, removed: &mut Vec<String>) -> Option<String> {
+/// `None` when there is nothing to remove, or when `text` is not JSON (the parser then says what is
+/// wrong).
+pub fn without_nulls(text: &str, removed: &mut Removed) -> Option<String> {
     if !text.contains("null") {
         return None;
     }
-    let raw: &RawValue = serde_json::from_str(text).ok()?;
-    let mut out = String::with_capacity(text.len());
-    write(raw, Path::Root, &mut out, removed);
-    (!removed.is_empty()).then_some(out)
+    // The pass below relies on well-formed JSON; this check is linear, too, and does not recurse.
+    let _: Raw<'_> = serde_json::from_str(text).ok()?;
+    let mut pass = Pass { text, at: 0, out: String::with_capacity(text.len()), open: Vec::new(), removed };
+    pass.run();
+    let out = pass.out;
+    (removed.count > 0).then_some(out)
 }
 
-/// The depth is bounded by the caller (`wire::too_deep`).
-fn write(raw: Raw<'_>, path: Path<'_>, out: &mut String, removed: &mut Vec<String>) {
-    if raw.get().contains("null") {
-        match kind(raw) {
-            Kind::Object => {
-                if let Ok(object) = Object::parse(raw.get()) {
-                    return write_object(&object, path, out, removed);
+/// An object or array that is open.
+struct Open {
+    is_object: bool,
+    /// Whether a value is awaited, rather than a key.
+    wants_value: bool,
+    /// Whether something of it was written already, so that a comma has to come first.
+    has_content: bool,
+    /// Length of the output before the member at hand.
+    member_start: usize,
+    /// The member's key, with its quotes.
+    key: Range<usize>,
+    /// Elements so far.
+    index: usize,
+    /// Whether `null` stays.
+    is_opaque: bool,
+}
+
+struct Pass<'t, 'r> {
+    text: &'t str,
+    at: usize,
+    out: String,
+    open: Vec<Open>,
+    removed: &'r mut Removed,
+}
+
+impl Pass<'_, '_> {
+    fn run(&mut self) {
+        while let Some(byte) = self.text.as_bytes().get(self.at) {
+            match byte {
+                b'{' | b'[' => self.begin(*byte == b'{'),
+                b'}' | b']' => {
+                    self.open.pop();
+                    self.out.push(char::from(*byte));
+                    self.at += 1;
+                    self.value_ended();
                 }
+                // Separators are written when what they separate is.
+                b',' | b':' | b' ' | b'\t' | b'\n' | b'\r' => self.at += 1,
+                b'"' => self.string(),
+                _ => self.literal(),
             }
-            Kind::Array => {
-                if let Some(elements) = array(raw) {
-                    return write_array(&elements, path, out, removed);
+        }
+    }
+
+    fn begin(&mut self, is_object: bool) {
+        self.comma_of_element();
+        let is_opaque = self
+            .open
+            .last()
+            .is_some_and(|open| open.is_opaque || (open.is_object && OPAQUE.contains(&self.key(&open.key))));
+        self.out.push(if is_object { '{' } else { '[' });
+        self.at += 1;
+        self.open.push(Open {
+            is_object,
+            wants_value: !is_object,
+            has_content: false,
+            member_start: 0,
+            key: 0..0,
+            index: 0,
+            is_opaque,
+        });
+    }
+
+    fn string(&mut self) {
+        let token = self.string_token();
+        match self.open.last_mut() {
+            Some(open) if open.is_object && !open.wants_value => {
+                open.member_start = self.out.len();
+                open.wants_value = true;
+                open.key = token.clone();
+                if open.has_content {
+                    self.out.push(',');
                 }
+                self.copy(token);
+                self.out.push(':');
             }
-            Kind::Null | Kind::Bool | Kind::Number | Kind::String => {}
+            Some(_) | None => {
+                self.comma_of_element();
+                self.copy(token);
+                self.value_ended();
+            }
         }
     }
-    out.push_str(raw.get());
-}
 
-fn write_object(object: &Object<'_>, path: Path<'_>, out: &mut String, removed: &mut Vec<String>) {
-    out.push('{');
-    let mut first = true;
-    for (key, value) in object.members() {
-        let here = path.key(key);
-        if kind(value) == Kind::Null {
-            removed.push(here.to_string());
-            continue;
+    fn string_token(&mut self) -> Range<usize> {
+        let start = self.at;
+        self.at += 1;
+        while let Some(byte) = self.text.as_bytes().get(self.at) {
+            self.at += if *byte == b'\\' { 2 } else { 1 };
+            if *byte == b'"' {
+                break;
+            }
         }
-        if !first {
-            out.push(',');
-        }
-        first = false;
-        // A string always serialises.
-        out.push_str(&serde_json::to_string(key).unwrap_or_default());
-        out.push(':');
-        if OPAQUE.contains(&&**key) {
-            out.push_str(value.get());
-        } else {
-            write(value, here, out, removed);
-        }
+        start..self.at
     }
-    out.push('}');
-}
 
-fn write_array(elements: &[Raw<'_>], path: Path<'_>, out: &mut String, removed: &mut Vec<String>) {
-    out.push('[');
-    for (index, element) in elements.iter().enumerate() {
-        if index > 0 {
-            out.push(',');
+    /// A number, `true`, `false` or `null`.
+    fn literal(&mut self) {
+        let start = self.at;
+        let ends = |byte: &u8| matches!(byte, b',' | b'}' | b']' | b' ' | b'\t' | b'\n' | b'\r');
+        while self.text.as_bytes().get(self.at).is_some_and(|byte| !ends(byte)) {
+            self.at += 1;
         }
-        write(element, path.index(index), out, removed);
+        let token = start..self.at;
+        let is_null = self.text.get(token.clone()) == Some("null");
+        match self.open.last_mut() {
+            Some(open) if is_null && open.is_object && !open.is_opaque => {
+                open.wants_value = false;
+                let start = open.member_start;
+                self.note();
+                self.out.truncate(start);
+            }
+            Some(_) | None => {
+                self.comma_of_element();
+                self.copy(token);
+                self.value_ended();
+            }
+        }
     }
-    out.push(']');
+
+    fn comma_of_element(&mut self) {
+        if self.open.last().is_some_and(|open| !open.is_object && open.has_content) {
+            self.out.push(',');
+        }
+    }
+
+    fn value_ended(&mut self) {
+        if let Some(open) = self.open.last_mut() {
+            open.has_content = true;
+            if open.is_object {
+                open.wants_value = false;
+            } else {
+                open.index += 1;
+            }
+        }
+    }
+
+    fn copy(&mut self, token: Range<usize>) {
+        self.out.push_str(self.text.get(token).unwrap_or_default());
+    }
+
+    fn key(&self, token: &Range<usize>) -> &str {
+        self.text.get(token.start + 1..token.end.saturating_sub(1)).unwrap_or_default()
+    }
+
+    fn note(&mut self) {
+        self.removed.count += 1;
+        if self.removed.paths.len() == MOST_PATHS {
+            return;
+        }
+        let mut path = String::new();
+        for open in &self.open {
+            if open.is_object {
+                path.push_str(if path.is_empty() { "" } else { "." });
+                path.extend(self.key(&open.key).chars().take(PATH_LENGTH));
+            } else {
+                path.push_str(&format!("[{}]", open.index));
+            }
+            if path.len() > PATH_LENGTH {
+                path = path.chars().take(PATH_LENGTH).chain(['…']).collect();
+                break;
+            }
+        }
+        self.removed.paths.push(path);
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::without_nulls;
+    use super::{Removed, without_nulls};
 
     fn strip(text: &str) -> (Option<String>, Vec<String>) {
-        let mut removed = Vec::new();
+        let mut removed = Removed::default();
         let out = without_nulls(text, &mut removed);
-        (out, removed)
+        (out, removed.paths)
     }
 
     #[test]
     fn removes_members_at_every_depth() {
-        let (out, removed) = strip(r#"{"a":null,"b":{"c":null,"d":1},"e":[{"f":null}]}"#);
-        assert_eq!(out.unwrap(), r#"{"b":{"d":1},"e":[{}]}"#);
-        assert_eq!(removed, ["a", "b.c", "e[0].f"]);
+        let (out, removed) =
+            strip(r#"{"a":null,"b":{"c":null,"d":1},"e":[{"f":null}, 2 , "x"], "g" : null }"#);
+        assert_eq!(out.unwrap(), r#"{"b":{"d":1},"e":[{},2,"x"]}"#);
+        assert_eq!(removed, ["a", "b.c", "e[0].f", "g"]);
+        assert_eq!(strip(r#"{"a":1,"b":null,"c":{"x":[]}}"#).0.unwrap(), r#"{"a":1,"c":{"x":[]}}"#);
+        assert_eq!(strip(r#"{"a\"b":"\\","b":null}"#).0.unwrap(), r#"{"a\"b":"\\"}"#);
     }
 
     #[test]
@@ -100,5 +229,18 @@ mod tests {
         assert_eq!(strip(r#"{"text":{"body":"null and void"}}"#).0, None);
         assert_eq!(strip(r#"{"a":[null]}"#).0, None);
         assert_eq!(strip(r#"{"flow_action_payload":{"data":{"x":null}}}"#).0, None);
+        assert_eq!(strip("null").0, None);
+        assert_eq!(strip(r#"{"a":1,,"b":null}"#).0, None, "what is no JSON is not mended");
+    }
+
+    #[test]
+    fn costs_no_more_than_the_body_has_bytes() {
+        let long = "k".repeat(100_000);
+        let text = format!("{{\"{long}\":[{}]}}", vec!["{\"n\":null}"; 5_000].join(","));
+        let mut removed = Removed::default();
+        let out = without_nulls(&text, &mut removed).unwrap();
+        assert!(out.len() < text.len());
+        assert_eq!(removed.count, 5_000);
+        assert!(removed.paths.iter().map(String::len).sum::<usize>() < 20_000);
     }
 }

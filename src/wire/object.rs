@@ -73,8 +73,17 @@ impl<'a> Object<'a> {
     }
 
     fn duplicate(&self) -> Option<&str> {
-        self.members.iter().enumerate().find_map(|(at, (name, _))| {
-            self.members.iter().take(at).any(|(earlier, _)| earlier == name).then_some(&**name)
+        // Comparing each with each is quickest for the few members that an object usually has.
+        if self.members.len() <= 16 {
+            return self.members.iter().enumerate().find_map(|(at, (name, _))| {
+                self.members.iter().take(at).any(|(earlier, _)| earlier == name).then_some(&**name)
+            });
+        }
+        let mut names: Vec<&str> = self.members.iter().map(|(name, _)| &**name).collect();
+        names.sort_unstable();
+        names.windows(2).find_map(|pair| match pair {
+            [one, other] if one == other => Some(*one),
+            _ => None,
         })
     }
 }

@@ -51,7 +51,7 @@ fn corpus() -> Vec<(&'static str, Vec<u8>, u64)> {
         ("NUL", b"{\"to\":\"1\",\"text\":{\"body\":\"x\"}}\0".to_vec(), 1025),
         ("no text", message("\"type\":\"text\""), 1008),
         ("no recipient", b"{\"text\":{\"body\":\"x\"}}".to_vec(), 1008),
-        ("number as recipient", b"{\"to\":16315551234,\"text\":{\"body\":\"x\"}}".to_vec(), 1009),
+        ("fraction as recipient", b"{\"to\":16315551234.5,\"text\":{\"body\":\"x\"}}".to_vec(), 1009),
         ("object as text", message("\"text\":\"x\""), 1009),
         ("long text", message(&format!("\"text\":{{\"body\":\"{}\"}}", "x".repeat(4097))), 1001),
         ("many keys", many_keys(1000), 1025),

@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 
 use crate::onprem::{ErrorCode, Invalid};
-use crate::wire::{too_deep, without_nulls};
+use crate::wire::{Removed, too_deep, without_nulls};
 
 /// The JSON text of a request, without `null` members.
 #[derive(Debug)]
 pub struct Body<'a> {
     json: Cow<'a, str>,
-    nulls: Vec<String>,
+    nulls: Removed,
 }
 
 impl<'a> Body<'a> {
@@ -31,7 +31,7 @@ impl<'a> Body<'a> {
         if too_deep(text) {
             return Err(Invalid::new(ErrorCode::InvalidRequest, "the body nests deeper than 128 levels"));
         }
-        let mut nulls = Vec::new();
+        let mut nulls = Removed::default();
         let json = without_nulls(text, &mut nulls).map_or(Cow::Borrowed(text), Cow::Owned);
         Ok(Self { json, nulls })
     }
@@ -41,8 +41,8 @@ impl<'a> Body<'a> {
         &self.json
     }
 
-    /// Paths of the `null` members that were taken out.
-    pub fn nulls(&self) -> &[String] {
+    /// The `null` members that were taken out.
+    pub fn nulls(&self) -> &Removed {
         &self.nulls
     }
 }

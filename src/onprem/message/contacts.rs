@@ -25,6 +25,8 @@ pub enum ContactValue<'a> {
     Phones(Vec<Phone<'a>>),
     /// A list without elements, which says nothing.
     EmptyList,
+    /// `ims`, instant-messaging addresses: on-prem only.
+    Ims,
 }
 
 /// One phone of a card.
@@ -83,10 +85,11 @@ fn value_of<'a>(key: &str, raw: Raw<'a>, path: Path<'_>) -> Result<ContactValue<
             let phones = each(raw, path, Phone::parse)?;
             Ok(if phones.is_empty() { ContactValue::EmptyList } else { ContactValue::Phones(phones) })
         }
-        "addresses" | "emails" | "urls" | "ims" => {
-            let empty = array(raw, path)?.is_empty();
-            Ok(if empty { ContactValue::EmptyList } else { ContactValue::Raw(raw) })
-        }
+        "addresses" | "emails" | "urls" | "ims" => Ok(match (array(raw, path)?.is_empty(), key) {
+            (true, _) => ContactValue::EmptyList,
+            (false, "ims") => ContactValue::Ims,
+            (false, _) => ContactValue::Raw(raw),
+        }),
         "birthday" => {
             string(raw, path)?;
             Ok(ContactValue::Raw(raw))

@@ -112,24 +112,21 @@ impl<'a> HsmLanguage<'a> {
 impl<'a> LocalizableParam<'a> {
     fn parse(raw: Raw<'a>, path: Path<'_>) -> Result<Self, Invalid> {
         if wire::kind(raw) == Kind::String {
-            return Ok(Self { default: string(raw, path)?, value: ParamValue::Text { bare: true } });
+            let default = Some(string(raw, path)?).filter(|text| !text.is_empty());
+            return Ok(Self {
+                default: default.ok_or_else(|| missing(path))?,
+                value: ParamValue::Text { bare: true },
+            });
         }
         let mut param = object(raw, path)?;
-        let default =
-            optional_string(&mut param, "default", path)?.ok_or_else(|| missing(path.key("default")))?;
+        // Cloud takes no empty text in a template.
+        let default = required_string(&mut param, "default", path)?;
         let currency = param.take("currency");
         let date_time = param.take("date_time");
         let value = match (currency, date_time) {
             (None, None) => ParamValue::Text { bare: false },
             (Some(raw), None) => currency_value(raw, path.key("currency"))?,
-            (None, Some(raw)) => {
-                let value = date_time_value(raw, path.key("date_time"))?;
-                if default.is_empty() {
-                    // It is all that Cloud shows of a date.
-                    return Err(missing(path.key("default")));
-                }
-                value
-            }
+            (None, Some(raw)) => date_time_value(raw, path.key("date_time"))?,
             (Some(_), Some(_)) => {
                 return Err(wrong(path, "has both currency and date_time; send one of them"));
             }

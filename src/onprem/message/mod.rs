@@ -15,7 +15,7 @@ mod template;
 pub use body::Body;
 pub use contacts::{Contact, ContactValue, Phone};
 pub use hsm::{Hsm, LocalizableParam, ParamValue};
-pub use interactive::{Action, Header, Interactive};
+pub use interactive::{Action, Capitalised, Header, Interactive};
 pub use media::{Link, Media, MediaKind, Source, strip_provider};
 pub use recipient::{Address, Recipient};
 pub use template::{Component, Language, Parameter, ParameterValue, Template};
@@ -66,6 +66,8 @@ pub struct Message<'a> {
     pub preview_url: Option<bool>,
     /// Whether the on-prem-only `ttl` was given.
     pub has_ttl: bool,
+    /// Whether a `status` was given, which belongs to receipts.
+    pub has_idle_status: bool,
     /// The content.
     pub content: Content<'a>,
     /// Names of content fields of another type than the message's.
@@ -123,8 +125,11 @@ impl<'a> Request<'a> {
         if let Some(message) = plain::parse(body.json()) {
             return message.map(|message| Self::Message(Box::new(message)));
         }
-        let mut object = Object::parse(body.json()).map_err(|error| object_error(&error, Path::Root))?;
-        if let Some(status) = optional_string(&mut object, "status", Path::Root)? {
+        let object = Object::parse(body.json()).map_err(|error| object_error(&error, Path::Root))?;
+        // With a recipient it is a message, whatever else is in it.
+        let is_receipt = object.get("to").is_none() && object.get("recipient").is_none();
+        if let Some(status) = object.get("status").filter(|_| is_receipt) {
+            let status = string(status, Path::Root.key("status"))?;
             return Receipt::parse(&status, object).map(Self::Receipt);
         }
         Message::parse(object).map(|message| Self::Message(Box::new(message)))
@@ -134,6 +139,7 @@ impl<'a> Request<'a> {
 impl<'a> Receipt<'a> {
     fn parse(status: &str, mut object: Object<'a>) -> Result<Self, Invalid> {
         check_status(status)?;
+        object.take("status");
         let message_id = required_string(&mut object, "message_id", Path::Root)?;
         object.take("messaging_product");
         Ok(Self { message_id, rest: object.into_members() })
@@ -162,6 +168,7 @@ impl<'a> Message<'a> {
         let named_type = optional_string(&mut object, "type", root)?.filter(|name| !name.is_empty());
         let preview_url = optional_bool(&mut object, "preview_url", root)?;
         let has_ttl = object.take("ttl").is_some();
+        let has_idle_status = object.take("status").is_some();
         if let Some(context) = object.get("context") {
             self::object(context, root.key("context"))?;
         }
@@ -174,6 +181,7 @@ impl<'a> Message<'a> {
             named_type,
             preview_url,
             has_ttl,
+            has_idle_status,
             content,
             other_content: other.into_iter().map(|(name, _)| name).collect(),
             rest,

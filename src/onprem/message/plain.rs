@@ -48,6 +48,7 @@ fn message(plain: Plain<'_>) -> Result<Message<'_>, Invalid> {
         is_cloud_envelope: false,
         preview_url: plain.preview_url,
         has_ttl: false,
+        has_idle_status: false,
         content: Content::Text(Text { body, preview_url, rest: Vec::new() }),
         other_content: Vec::new(),
         rest: Vec::new(),

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{optional_string, printable, required_string, wrong};
+use super::{optional_string, printable, wrong};
 use crate::onprem::{ErrorCode, Invalid};
 use crate::wire::{Object, Path, Str};
 
@@ -38,7 +38,7 @@ impl<'a> Recipient<'a> {
         let recipient = optional_string(object, "recipient", Path::Root)?;
         let (input, has_idle_user_id) = match recipient {
             Some(user_id) if object.get("to").is_none() => (user_id, false),
-            given => (required_string(object, "to", Path::Root)?, given.is_some()),
+            given => (to(object)?, given.is_some()),
         };
         Ok(Self { has_idle_user_id, ..Self::read(input)? })
     }
@@ -67,6 +67,16 @@ impl<'a> Recipient<'a> {
             Address::UserId => true,
         }
     }
+}
+
+/// `to`, also when a client wrote the number as a number.
+fn to<'a>(object: &mut Object<'a>) -> Result<Str<'a>, Invalid> {
+    let path = Path::Root.key("to");
+    let raw = object.take("to").ok_or_else(|| super::missing(path))?;
+    if !raw.get().is_empty() && raw.get().bytes().all(|byte| byte.is_ascii_digit()) {
+        return Ok(Str::from(raw.get()));
+    }
+    super::string(raw, path)
 }
 
 fn address<'a>(input: &Str<'a>) -> Result<Address<'a>, Invalid> {

@@ -110,6 +110,9 @@ impl<'a> Component<'a> {
             Some(kind) => string(kind, path.key("type"))?,
             None => return Err(missing(path.key("type"))),
         };
+        if let Some(cards) = object.get("cards") {
+            check_cards(cards, path.key("cards"))?;
+        }
         let index = object.take("index").map(|raw| index(raw, path.key("index"))).transpose()?;
         let parameters = object
             .take("parameters")
@@ -117,6 +120,38 @@ impl<'a> Component<'a> {
             .transpose()?;
         Ok(Self { rest: object.into_members(), index, parameters })
     }
+}
+
+/// Carousels are Cloud's own and travel untouched; but a provider in one is on-prem's, and only its
+/// credentials open the file.
+fn check_cards(cards: Raw<'_>, path: Path<'_>) -> Result<(), Invalid> {
+    each(cards, path, |card, path| {
+        let Some(components) = object(card, path)?.get("components") else {
+            return Ok(());
+        };
+        each(components, path.key("components"), |raw, path| {
+            if object(raw, path)?.get("cards").is_some() {
+                return Err(wrong(path, "is a carousel in a carousel"));
+            }
+            let component = Component::parse(raw, path)?;
+            let files =
+                component.parameters.iter().flatten().filter_map(|parameter| match &parameter.value {
+                    ParameterValue::Media(media) => Some(media),
+                    ParameterValue::Same | ParameterValue::DateTime { .. } => None,
+                });
+            for media in files {
+                if matches!(&media.source, super::Source::Link(link) if link.provider.is_some()) {
+                    return Err(wrong(
+                        path,
+                        "names a media provider; in a carousel send a public link or an id",
+                    ));
+                }
+            }
+            Ok(())
+        })
+        .map(drop)
+    })
+    .map(drop)
 }
 
 fn index<'a>(raw: Raw<'a>, path: Path<'_>) -> Result<(Str<'a>, Kind), Invalid> {

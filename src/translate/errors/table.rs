@@ -133,6 +133,7 @@ pub const CLOUD_TO_ONPREM: &[Row] = &[
     row(131_057..=131_057, "Account in maintenance mode", ServiceNotReady, 503, Retry, Meaning, false, Some(60), "a throughput upgrade takes up to a minute"),
     row(2_494_100..=2_494_100, "Account in maintenance mode", ServiceNotReady, 503, Retry, Meaning, false, Some(60), ""),
     row(133_010..=133_010, "Phone number not registered", ServiceNotReady, 503, Operator, Meaning, false, None, "register the number with Cloud"),
+    row(2_500..=2_500, "Unknown path components", ServiceNotReady, 503, Operator, Decision, false, None, "cloud.version or cloud.base_url in the configuration"),
     row(33..=33, "Number deleted", ServiceNotReady, 503, Operator, Meaning, false, None, "phone_number_id in the configuration; 1006 outside of messages"),
     row(133_000..=133_000, "Incomplete deregistration", ServiceNotReady, 503, Retry, Meaning, false, None, ""),
     row(133_015..=133_015, "Wait before registering", ServiceNotReady, 503, Retry, Meaning, false, Some(300), ""),

@@ -7,7 +7,7 @@ use crate::translate::rules::Rule;
 
 /// Mends the slip of Meta's own sample and leaves empty lists out.
 ///
-/// Rule   contacts.wa-id (translated), contacts.empty-list (dropped)
+/// Rule   contacts.wa-id (translated), contacts.empty-list, contacts.ims (dropped)
 /// Onprem messages reference, "contacts" object and its example
 /// Cloud  messages reference, "contacts" object
 /// Golden messages/contacts/reference_example, messages/contacts/empty_lists
@@ -25,6 +25,13 @@ fn to_card<'a>(card: &'a Contact<'a>, at: usize, work: &mut Work<'_, '_>) -> clo
                     Rule::ContactEmptyList,
                     format_args!("contacts[{at}].{key}"),
                     "left out: it is empty",
+                );
+            }
+            ContactValue::Ims => {
+                work.notes.add(
+                    Rule::ContactIms,
+                    format_args!("contacts[{at}].ims"),
+                    "left out: Cloud's cards have no instant-messaging addresses",
                 );
             }
             ContactValue::Phones(phones) => {

@@ -2,7 +2,7 @@
 
 use super::{MessageError, Work, media};
 use crate::cloud::message as cloud;
-use crate::onprem::message::{Header, Interactive};
+use crate::onprem::message::{Capitalised, Header, Interactive};
 use crate::translate::rules::Rule;
 
 /// Unpacks an action that came as a string, and mends the spelling of the header's key.
@@ -15,14 +15,18 @@ pub(super) fn to_cloud<'a>(
     interactive: &'a Interactive<'a>,
     work: &mut Work<'_, 'a>,
 ) -> Result<cloud::Interactive<'a>, MessageError> {
-    if interactive.header_was_capitalised {
-        work.notes.add(Rule::HeaderCase, "interactive.Header", "-> header");
+    match interactive.capitalised {
+        Some(Capitalised::Taken) => work.notes.add(Rule::HeaderCase, "interactive.Header", "-> header"),
+        Some(Capitalised::Idle) => {
+            work.notes.add(Rule::HeaderCase, "interactive.Header", "left out: header is given, and wins");
+        }
+        None => {}
     }
     let header = match &interactive.header {
         Some(Header::Media { media, rest }) => {
             let kind = media.kind.name();
             let media =
-                media::to_cloud(media, &format!("interactive.header.{kind}"), media::Place::Message, work)?;
+                media::to_cloud(media, &format!("interactive.header.{kind}"), media::Place::Header, work)?;
             Some(cloud::Header::Media { kind, media, members: rest })
         }
         Some(Header::Raw(raw)) => Some(cloud::Header::Raw(raw)),
@@ -30,9 +34,7 @@ pub(super) fn to_cloud<'a>(
     };
     if let Some(action) = interactive.action.as_ref().filter(|action| action.was_string) {
         work.notes.add(Rule::ActionString, "interactive.action", "unpacked: it was a string with JSON in it");
-        for path in &action.nulls {
-            work.notes.add(Rule::NullField, format_args!("interactive.action.{path}"), super::NULL_LEFT_OUT);
-        }
+        super::note_nulls(&action.nulls, "interactive.action.", work.notes);
     }
     Ok(cloud::Interactive {
         kind: &interactive.kind,

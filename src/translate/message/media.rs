@@ -11,8 +11,10 @@ use crate::translate::rules::Rule;
 /// Where a media object stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
-    /// In a message of its own, or in the header of an interactive one.
+    /// In a message of its own.
     Message,
+    /// In the header of an interactive message, whose text is its body.
+    Header,
     /// In a template: "captions are not supported when used in a media template".
     Template,
 }
@@ -46,7 +48,11 @@ pub(super) fn to_cloud<'a>(
     let kind = media.kind.name();
     let takes_caption = media.kind.takes_caption() && place == Place::Message;
     if media.caption.is_some() && !takes_caption {
-        let owner = if place == Place::Message { kind } else { "a template" };
+        let owner = match place {
+            Place::Message => kind,
+            Place::Header => "a header",
+            Place::Template => "a template",
+        };
         work.notes.add(
             Rule::MediaCaption,
             format_args!("{path}.caption"),

@@ -15,6 +15,7 @@ use super::rules::Rule;
 use crate::cloud::message as cloud;
 use crate::onprem::message::{Address, Body, Content, Message, Receipt};
 use crate::onprem::{ErrorCode, Invalid};
+use crate::wire::Removed;
 
 const NULL_LEFT_OUT: &str = "null left out: on-prem clients write unset options that way";
 
@@ -48,9 +49,7 @@ pub fn message_to_cloud<'a>(
     namespace: Option<&str>,
     notes: &mut Notes,
 ) -> Result<cloud::Message<'a>, MessageError> {
-    for path in body.nulls() {
-        notes.add(Rule::NullField, path, NULL_LEFT_OUT);
-    }
+    note_nulls(body.nulls(), "", notes);
     envelope(message, notes);
     let recipient = recipient(message, notes);
     let mut work = Work { notes, resolved: resolved.iter(), namespace };
@@ -75,6 +74,22 @@ pub fn message_to_cloud<'a>(
         Content::Location(raw) | Content::Reaction(raw) | Content::Other(raw) => cloud::Content::Raw(raw),
     };
     Ok(cloud::Message { recipient, kind, content, rest: &message.rest })
+}
+
+/// Notes the `null` members that reading took out of the body, or of the object at `path`.
+///
+/// Rule   message.null-field        Status dropped
+/// Onprem client libraries serialise unset options as null
+/// Cloud  no field is documented to take null
+/// Golden messages/document/null_caption
+fn note_nulls(removed: &Removed, path: &str, notes: &mut Notes) {
+    for null in &removed.paths {
+        notes.add(Rule::NullField, format_args!("{path}{null}"), NULL_LEFT_OUT);
+    }
+    let more = removed.count - removed.paths.len();
+    if more > 0 {
+        notes.add(Rule::NullField, path, format_args!("{more} more null members left out"));
+    }
 }
 
 /// Turns a read receipt into Cloud's form, which has the same endpoint as messages.
@@ -109,6 +124,9 @@ fn envelope(message: &Message<'_>, notes: &mut Notes) {
     }
     if message.has_ttl {
         notes.add(Rule::Ttl, "ttl", "left out: Cloud's time to live cannot be set per message");
+    }
+    if message.has_idle_status {
+        notes.add(Rule::OtherContent, "status", "left out: the body is a message, not a receipt");
     }
     for name in &message.other_content {
         notes.add(

@@ -13,7 +13,7 @@ use super::{
     ErrorCode, Invalid, Media, MediaKind, at_most, missing, object, optional_string, required_string, string,
     wrong,
 };
-use crate::wire::{self, Kind, Member, Path, Raw, Str};
+use crate::wire::{self, Kind, Member, Path, Raw, Removed, Str};
 
 /// An interactive message.
 #[derive(Debug)]
@@ -22,8 +22,8 @@ pub struct Interactive<'a> {
     pub kind: Str<'a>,
     /// The header.
     pub header: Option<Header<'a>>,
-    /// Whether the header was spelt `Header`, as in Meta's own sample.
-    pub header_was_capitalised: bool,
+    /// What became of a `Header` spelt as in Meta's own sample, if there was one.
+    pub capitalised: Option<Capitalised>,
     /// The body, equal on both sides.
     pub body: Option<Raw<'a>>,
     /// The footer, equal on both sides.
@@ -32,6 +32,15 @@ pub struct Interactive<'a> {
     pub action: Option<Action<'a>>,
     /// Members that nobody here knows.
     pub rest: Vec<Member<'a>>,
+}
+
+/// What became of a `Header`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Capitalised {
+    /// It is the header.
+    Taken,
+    /// There was a `header` beside it, which wins.
+    Idle,
 }
 
 /// The header.
@@ -56,7 +65,7 @@ pub struct Action<'a> {
     /// Whether it was sent as a string that holds JSON.
     pub was_string: bool,
     /// Paths of the `null` members that were taken out of such a string.
-    pub nulls: Vec<String>,
+    pub nulls: Removed,
 }
 
 impl<'a> Interactive<'a> {
@@ -65,14 +74,14 @@ impl<'a> Interactive<'a> {
     pub(super) fn parse(raw: Raw<'a>, path: Path<'_>, is_cloud_shaped: bool) -> Result<Self, Invalid> {
         let mut object = object(raw, path)?;
         let kind = required_string(&mut object, "type", path)?;
-        let capitalised = object.take("Header");
-        let header = object.take("header").or(capitalised);
+        let (small, large) = (object.take("header"), object.take("Header"));
+        let header = small.or(large);
         let body = object.take("body");
         let footer = object.take("footer");
         let action = object.take("action").map(|raw| Action::parse(raw, path.key("action"))).transpose()?;
         let interactive = Self {
             header: header.map(|raw| Header::parse(raw, path.key("header"))).transpose()?,
-            header_was_capitalised: capitalised.is_some(),
+            capitalised: large.map(|_| if small.is_some() { Capitalised::Idle } else { Capitalised::Taken }),
             kind,
             body,
             footer,
@@ -109,11 +118,13 @@ impl<'a> Action<'a> {
     /// it does elsewhere.
     fn parse(raw: Raw<'a>, path: Path<'_>) -> Result<Self, Invalid> {
         match wire::kind(raw) {
-            Kind::Object => Ok(Self { object: Cow::Borrowed(raw), was_string: false, nulls: Vec::new() }),
+            Kind::Object => {
+                Ok(Self { object: Cow::Borrowed(raw), was_string: false, nulls: Removed::default() })
+            }
             Kind::String => {
                 let text = string(raw, path)?;
                 let text = text.trim();
-                let mut nulls = Vec::new();
+                let mut nulls = Removed::default();
                 let object = if wire::too_deep(text) {
                     None
                 } else {
