@@ -126,7 +126,9 @@ fn access(config: &Config) -> session::Settings {
 
 fn number_access(number: &config::Number) -> session::NumberAccess {
     session::NumberAccess {
-        name: number.name.clone(),
+        // The id and not the name, which is a label: renaming a number must not bring its default
+        // administrator back.
+        name: number.phone_number_id.clone(),
         users: number
             .users
             .iter()

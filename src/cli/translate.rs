@@ -11,15 +11,12 @@ use super::FINDINGS;
 use super::output::{complain, line, pretty};
 use crate::cloud::message as cloud;
 use crate::onprem::Invalid;
-use crate::onprem::error::ErrorBody;
+use crate::onprem::error::{DEFAULT_VERSION, ErrorBody};
 use crate::onprem::message::{Body, Request};
 use crate::translate::errors::{CloudFailure, Endpoint};
 use crate::translate::{
     MessageError, Notes, Options, Resolved, error_to_onprem, media_refs, message_to_cloud, reply_to_onprem,
 };
-
-/// What `meta.version` says in translated answers.
-const VERSION: &str = "v2.45.1";
 
 /// Arguments of `translate`.
 #[derive(Debug, clap::Args)]
@@ -103,7 +100,7 @@ fn message(bytes: &[u8], notes: &mut Notes) -> Result<String, Invalid> {
 }
 
 fn reply(bytes: &[u8], notes: &mut Notes) -> Result<String, Invalid> {
-    reply_to_onprem(bytes, None, &Options::default(), VERSION, notes)
+    reply_to_onprem(bytes, None, &Options::default(), DEFAULT_VERSION, notes)
         .map(lossy)
         .map_err(|unusable| Invalid::new(crate::onprem::ErrorCode::InternalError, unusable.to_string()))
 }
@@ -120,7 +117,7 @@ fn error(bytes: &[u8], http: u16, notes: &mut Notes) -> String {
     let rule = crate::translate::rules::Rule::ErrorCode;
     let cloud = error.cloud_code.map_or_else(|| format!("HTTP {http}"), |code| format!("cloud {code}"));
     notes.add(rule, "error.code", format_args!("{cloud} -> {}, HTTP {}", error.code.code(), error.http));
-    text(&ErrorBody::new(error.code, &error.details, VERSION))
+    text(&ErrorBody::new(error.code, &error.details, DEFAULT_VERSION))
 }
 
 /// Our own JSON is always UTF-8.
@@ -156,7 +153,7 @@ fn print(args: &Args, text: &str, notes: &Notes) {
 
 /// The answer that the client would get, and the reason as a sentence.
 fn refuse(args: &Args, invalid: &Invalid) {
-    let body = text(&ErrorBody::new(invalid.code, &invalid.details, VERSION));
+    let body = text(&ErrorBody::new(invalid.code, &invalid.details, DEFAULT_VERSION));
     line(if args.json { body } else { pretty(&body) });
     complain(format_args!("refused: {} [{} {}]", invalid.details, invalid.code.code(), invalid.code.title()));
 }

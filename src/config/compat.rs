@@ -2,6 +2,7 @@
 
 use http::StatusCode;
 
+use crate::onprem::error::DEFAULT_VERSION;
 use crate::translate::{Options, UndeliverableAs, WaId};
 
 use super::check::Check;
@@ -40,7 +41,12 @@ pub(super) fn compat(raw: raw::Compat, check: &mut Check<'_>) -> Compat {
             StatusCode::CREATED,
             |status| one_of(status, &statuses),
         ),
-        api_version: check.parsed("compat.api_version", raw.api_version, "v2.45.1".to_owned(), api_version),
+        api_version: check.parsed(
+            "compat.api_version",
+            raw.api_version,
+            DEFAULT_VERSION.to_owned(),
+            api_version,
+        ),
         options: Options {
             wa_id: check.word("compat.wa_id", raw.wa_id, WaId::AsSent, &wa_ids),
             undeliverable_as: check.parsed(

@@ -146,6 +146,10 @@ impl Invalid {
     }
 }
 
+/// The on-prem client version that we claim to be unless the configuration says another: the last one
+/// of which Meta published samples.
+pub const DEFAULT_VERSION: &str = "v2.45.1";
+
 /// `meta`, present in every answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Meta<'a> {

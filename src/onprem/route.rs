@@ -30,8 +30,13 @@ pub enum Route<'p> {
 pub enum NoRoute {
     /// No endpoint has this path.
     UnknownPath,
-    /// The path exists, with these verbs.
-    WrongVerb(&'static str),
+    /// The endpoint exists, with these verbs.
+    WrongVerb {
+        /// The endpoint as a template.
+        endpoint: &'static str,
+        /// Its verbs.
+        verbs: &'static str,
+    },
 }
 
 impl<'p> Route<'p> {
@@ -41,12 +46,16 @@ impl<'p> Route<'p> {
         if path == "/" {
             return match verb {
                 "GET" | "HEAD" => Ok(Self::Root),
-                _ => Err(NoRoute::WrongVerb("GET, HEAD")),
+                _ => Err(NoRoute::WrongVerb { endpoint: "/", verbs: "GET, HEAD" }),
             };
         }
         let path = path.trim_end_matches('/').strip_prefix("/v1/").ok_or(NoRoute::UnknownPath)?;
-        let only = |expected: &'static str, route: Self| {
-            if verb == expected { Ok(route) } else { Err(NoRoute::WrongVerb(expected)) }
+        let only = |verbs: &'static str, route: Self| {
+            if verb == verbs {
+                Ok(route)
+            } else {
+                Err(NoRoute::WrongVerb { endpoint: route.endpoint(), verbs })
+            }
         };
         match path {
             "messages" => only("POST", Self::SendMessage),
@@ -63,7 +72,10 @@ impl<'p> Route<'p> {
                     "GET" => Ok(Self::GetUser(name)),
                     "PUT" => Ok(Self::UpdateUser(name)),
                     "DELETE" => Ok(Self::DeleteUser(name)),
-                    _ => Err(NoRoute::WrongVerb("GET, PUT, DELETE")),
+                    _ => Err(NoRoute::WrongVerb {
+                        endpoint: Self::GetUser(name).endpoint(),
+                        verbs: "GET, PUT, DELETE",
+                    }),
                 }
             }
         }
@@ -126,7 +138,10 @@ mod tests {
             Route::parse("PUT", "/v1/messages/wamid.HBgL%2FQ%3D%3D"),
             Ok(Route::UpdateMessage("wamid.HBgL/Q==".into()))
         );
-        assert_eq!(Route::parse("GET", "/v1/messages"), Err(NoRoute::WrongVerb("POST")));
+        assert_eq!(
+            Route::parse("GET", "/v1/messages"),
+            Err(NoRoute::WrongVerb { endpoint: "/v1/messages", verbs: "POST" })
+        );
         assert_eq!(Route::parse("GET", "/"), Ok(Route::Root));
     }
 

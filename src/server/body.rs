@@ -57,8 +57,9 @@ pub async fn read(headers: &HeaderMap, mut body: Incoming, limits: &Limits) -> R
 }
 
 /// Reads and forgets a body that nobody wants, so that the connection stays usable.
-pub async fn discard(mut body: Incoming) {
-    if !body.is_end_stream() {
+pub async fn discard(headers: &HeaderMap, mut body: Incoming) {
+    // A client that waits for permission to send is told no instead.
+    if !body.is_end_stream() && !headers.contains_key(EXPECT) {
         drain(&mut body).await;
     }
 }

@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Version};
 use hyper::body::Incoming;
 
 use super::respond::{Failure, Reply, Source};
-use super::state::State;
+use super::state::{Limits, State};
 use super::{body, handlers};
 use crate::onprem::ErrorCode;
 use crate::onprem::route::{NoRoute, Route};
@@ -20,6 +20,9 @@ use crate::telemetry::{EndpointLabel, ErrorLabels, RequestLabels, request_id};
 const REQUEST_ID: &str = "x-request-id";
 /// Of a client's own request id: longer or stranger ones are replaced.
 const REQUEST_ID_LENGTH: usize = 128;
+
+/// Bytes of a login's body, which anybody may send: a new password has at most 64 characters.
+const LOGIN_BODY: usize = 4096;
 
 /// What is known of a request beyond its route.
 #[derive(Debug)]
@@ -48,7 +51,11 @@ pub async fn dispatch(state: Arc<State>, peer: SocketAddr, request: Request<Inco
     let verb = verb_label(request.method());
     let path = request.uri().path().to_owned();
     let route = Route::parse(request.method().as_str(), &path);
-    let endpoint = route.as_ref().map_or("unknown", Route::endpoint);
+    let endpoint = match &route {
+        Ok(route) => route.endpoint(),
+        Err(NoRoute::WrongVerb { endpoint, .. }) => endpoint,
+        Err(NoRoute::UnknownPath) => "unknown",
+    };
     let context = Context { request_id: id, peer };
     let mut trail = Trail::default();
     let work = handle(&state, &context, route, request, &mut trail);
@@ -123,30 +130,40 @@ async fn handle(
     let (parts, incoming) = request.into_parts();
     if let Err(failure) = check_framing(parts.version, &parts.headers, state.limits.headers) {
         // Closing on a client that is still sending would destroy the answer on its way.
-        body::discard(incoming).await;
+        body::discard(&parts.headers, incoming).await;
         return Err(failure);
     }
     let route = match route {
         Ok(route) => route,
         Err(no_route) => {
-            body::discard(incoming).await;
+            body::discard(&parts.headers, incoming).await;
             return Err(unrouted(no_route, &parts.method));
         }
     };
     if route == Route::Root {
-        body::discard(incoming).await;
+        body::discard(&parts.headers, incoming).await;
         return Ok(handlers::root());
     }
     let Some(number) = state.numbers.select(&parts.headers) else {
-        body::discard(incoming).await;
+        body::discard(&parts.headers, incoming).await;
         return Err(Failure::client(
             ErrorCode::ResourceNotFound,
             "no number has this Host name; add it to the hosts of a [[number]]",
         ));
     };
     trail.number = Some(number.name.clone());
-    let bytes = body::read(&parts.headers, incoming, &state.limits).await?;
-    let call = handlers::Call { state, number, headers: &parts.headers, context, body: bytes };
+    // Who is asking comes before what: nobody makes us hold a body without a login.
+    let principal = match handlers::admit(state, number, &parts.headers, &route) {
+        Ok(principal) => principal,
+        Err(failure) => {
+            body::discard(&parts.headers, incoming).await;
+            return Err(failure);
+        }
+    };
+    let limit = if route == Route::Login { LOGIN_BODY.min(state.limits.body) } else { state.limits.body };
+    let limits = Limits { body: limit, ..state.limits };
+    let bytes = body::read(&parts.headers, incoming, &limits).await?;
+    let call = handlers::Call { state, number, headers: &parts.headers, context, principal, body: bytes };
     handlers::handle(call, route, trail).await
 }
 
@@ -187,7 +204,7 @@ fn check_framing(version: Version, headers: &HeaderMap, most_headers: usize) -> 
 fn unrouted(no_route: NoRoute, method: &Method) -> Failure {
     match no_route {
         NoRoute::UnknownPath => Failure::client(ErrorCode::ResourceNotFound, "this path has no endpoint"),
-        NoRoute::WrongVerb(verbs) => {
+        NoRoute::WrongVerb { verbs, .. } => {
             let mut failure = Failure::client(
                 ErrorCode::InvalidRequest,
                 format!("this path takes {verbs}, not {}", verb_label(method)),

@@ -61,7 +61,7 @@ pub struct OutcomeLabel {
 pub struct ErrorLabels {
     /// The on-prem code.
     pub code: u16,
-    /// `client`, `upstream`, `provider` or `internal`.
+    /// `client`, `upstream` or `internal`.
     pub source: &'static str,
 }
 

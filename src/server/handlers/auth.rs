@@ -3,33 +3,36 @@
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
-use super::Call;
 use crate::onprem::ErrorCode;
 use crate::server::respond::Failure;
+use crate::server::state::{Number, State};
 use crate::session::{Credential, Principal, Role};
 
 /// 360dialog's header for API keys.
 const D360_API_KEY: &str = "d360-api-key";
 
 /// Any user of the number.
-pub(super) fn user(call: &Call<'_>) -> Result<Principal, Failure> {
-    let credential = credential(call.headers)
+pub(super) fn user(state: &State, number: &Number, headers: &HeaderMap) -> Result<Principal, Failure> {
+    let credential = credential(headers)
         .ok_or_else(|| Failure::unauthenticated("no Authorization: Bearer, Apikey or D360-API-KEY header"))?;
-    call.state
+    state
         .sessions
-        .authenticate(&call.number.name, credential)
+        .authenticate(&number.phone_number_id, credential)
         .map_err(|denied| Failure::unauthenticated(denied.to_string()))
 }
 
 /// An administrator of the number.
-pub(super) fn admin(call: &Call<'_>) -> Result<Principal, Failure> {
-    let principal = user(call)?;
+pub(super) fn admin(state: &State, number: &Number, headers: &HeaderMap) -> Result<Principal, Failure> {
+    let principal = user(state, number, headers)?;
     match principal.role {
         Role::Admin => Ok(principal),
-        Role::User => {
-            Err(Failure::client(ErrorCode::AccessDenied, "this call needs an administrator: log in as admin"))
-        }
+        Role::User => Err(not_admin()),
     }
+}
+
+/// What a user is told on an administrator's call.
+pub(super) fn not_admin() -> Failure {
+    Failure::client(ErrorCode::AccessDenied, "this call needs an administrator: log in as admin")
 }
 
 fn credential(headers: &HeaderMap) -> Option<Credential<'_>> {

@@ -13,6 +13,7 @@ use super::dispatch::{Context, Trail};
 use super::respond::{self, Failure, Reply};
 use super::state::{Number, State};
 use crate::onprem::route::Route;
+use crate::session::Principal;
 
 /// A request to one number, with its whole body.
 #[derive(Debug)]
@@ -23,13 +24,33 @@ pub struct Call<'a> {
     pub number: &'a Arc<Number>,
     /// The headers.
     pub headers: &'a HeaderMap,
-    /// Who is asking, and the request's id.
+    /// Where the request comes from, and its id.
     pub context: &'a Context,
+    /// Who is asking; nobody yet in a login.
+    pub principal: Option<Principal>,
     /// The body.
     pub body: Bytes,
 }
 
-/// Answers a routed request.
+/// Says who is asking, and whether the route is for them. This is the whole matrix of rights.
+pub fn admit(
+    state: &State,
+    number: &Number,
+    headers: &HeaderMap,
+    route: &Route<'_>,
+) -> Result<Option<Principal>, Failure> {
+    match route {
+        Route::Root | Route::Login => Ok(None),
+        Route::Logout | Route::GetUser(_) | Route::SendMessage | Route::UpdateMessage(_) => {
+            auth::user(state, number, headers).map(Some)
+        }
+        Route::CreateUser | Route::UpdateUser(_) | Route::DeleteUser(_) => {
+            auth::admin(state, number, headers).map(Some)
+        }
+    }
+}
+
+/// Answers a routed and admitted request.
 pub async fn handle(call: Call<'_>, route: Route<'_>, trail: &mut Trail) -> Result<Reply, Failure> {
     match route {
         Route::Root => Ok(root()),
