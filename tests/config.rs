@@ -16,6 +16,8 @@ mod bad;
 mod example;
 #[path = "config/overrides.rs"]
 mod overrides;
+#[path = "config/pem.rs"]
+mod pem;
 
 /// The variables that the files in `tests/config` name.
 pub fn env() -> Env {

@@ -60,6 +60,19 @@ pub enum StartError {
     Random(getrandom::Error),
 }
 
+impl StartError {
+    /// Whether the configuration, or a file that it names, has to be changed. Validation finds such
+    /// things first, unless a file changed after it.
+    pub fn is_bad_config(&self) -> bool {
+        match self {
+            Self::Tls(_) | Self::Number { .. } => true,
+            Self::Store(_) | Self::Sessions(_) | Self::Bind { .. } | Self::Listener(_) | Self::Random(_) => {
+                false
+            }
+        }
+    }
+}
+
 /// The parts, not yet running.
 pub(super) struct Built {
     pub(super) state: State,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::check::{Check, any_secret};
+use super::pem;
 use super::raw;
 use super::secret::Secret;
 use super::values::{self, Allowed};
@@ -170,7 +171,7 @@ pub(super) fn cloud(raw: raw::Cloud, check: &mut Check<'_>) -> Cloud {
                 None => Err(format!("{text:?} is not a Graph version; write one such as \"v26.0\"")),
             },
         ),
-        ca_file: check.file("cloud.ca_file", raw.ca_file),
+        ca_file: check.file("cloud.ca_file", raw.ca_file, pem::roots).map(|(file, ())| file),
         connect_timeout: check.timeout("cloud.connect_timeout", raw.connect_timeout, seconds(3)),
         tls_timeout: check.timeout("cloud.tls_timeout", raw.tls_timeout, seconds(5)),
         first_byte_timeout: check.timeout("cloud.first_byte_timeout", raw.first_byte_timeout, seconds(20)),
