@@ -12,7 +12,7 @@ use super::raw;
 pub struct Listen {
     /// Where on-prem clients connect.
     pub api: SocketAddr,
-    /// Health, metrics and dashboard.
+    /// Health and metrics.
     pub admin: SocketAddr,
     /// Where Cloud webhooks arrive; may equal `api`.
     pub webhook: SocketAddr,
