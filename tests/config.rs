@@ -16,6 +16,8 @@ mod bad;
 mod example;
 #[path = "config/overrides.rs"]
 mod overrides;
+#[path = "config/pem.rs"]
+mod pem;
 
 /// The variables that the files in `tests/config` name.
 pub fn env() -> Env {
@@ -175,6 +177,22 @@ fn tokens_in_clear_are_warned_of_except_on_loopback() {
     {
         assert!(!warned(url), "{url}");
     }
+}
+
+#[test]
+fn deadlines_that_cannot_be_reached_are_warned_of() {
+    let warned = |cloud: &str| {
+        let text =
+            format!("{cloud}\n[[number]]\nphone_number_id = \"1\"\naccess_token = {{ env = \"TOKEN\" }}");
+        let warnings = Config::parse(&text, &env()).unwrap().warnings;
+        warnings.into_iter().map(|warning| warning.path).collect::<Vec<_>>()
+    };
+    let (first_byte, total) = ("cloud.first_byte_timeout", "cloud.total_timeout");
+    assert_eq!(warned("cloud.first_byte_timeout = \"31s\""), [first_byte]);
+    assert_eq!(warned("cloud.first_byte_timeout = \"30s\""), [""; 0]);
+    assert_eq!(warned("cloud.total_timeout = \"19999ms\""), [first_byte]);
+    assert_eq!(warned("cloud = { first_byte_timeout = \"1s\", total_timeout = \"7999ms\" }"), [total]);
+    assert_eq!(warned("cloud = { first_byte_timeout = \"1s\", total_timeout = \"8s\" }"), [""; 0]);
 }
 
 #[test]

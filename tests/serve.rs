@@ -11,6 +11,9 @@ use crate::support::process::{Server, run};
 use crate::support::{Client, PASSWORD, Reply, TO, basic, request, text, tls};
 use crate::temp::TempDir;
 
+#[path = "serve/certificates.rs"]
+mod certificates;
+
 /// Secrets that must never show, and what people write.
 const ACCESS_TOKEN: &str = "canary-access-token";
 const API_KEY: &str = "canary-api-key-0123";

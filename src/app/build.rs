@@ -60,6 +60,19 @@ pub enum StartError {
     Random(getrandom::Error),
 }
 
+impl StartError {
+    /// Whether the configuration, or a file that it names, has to be changed. Validation finds such
+    /// things first, unless a file changed after it.
+    pub fn is_bad_config(&self) -> bool {
+        match self {
+            Self::Tls(_) | Self::Number { .. } => true,
+            Self::Store(_) | Self::Sessions(_) | Self::Bind { .. } | Self::Listener(_) | Self::Random(_) => {
+                false
+            }
+        }
+    }
+}
+
 /// The parts, not yet running.
 pub(super) struct Built {
     pub(super) state: State,
@@ -74,7 +87,7 @@ pub(super) struct Built {
 pub(super) async fn build(config: Config, clock: Clock) -> Result<Built, StartError> {
     let store = open_store(&config.store)?;
     let sessions = Sessions::open(Arc::clone(&store), clock, access(&config)).await?;
-    let tls = server_tls(&config.listen.tls, store.as_ref()).await?;
+    let tls = server_tls(&config, store.as_ref()).await?;
     let limits = serve_limits(&config.limits);
     let scheme = if tls.is_some() { "https" } else { "http" };
     let api = bind("listen.api", config.listen.api, tls, limits).await?;
@@ -147,14 +160,17 @@ fn number_access(number: &config::Number) -> session::NumberAccess {
 }
 
 /// The self-signed certificate is made once and kept in the store, so that clients which pin it
-/// meet the same one after a restart, and on every replica.
-async fn server_tls(tls: &Tls, store: &dyn Store) -> Result<Option<Arc<rustls::ServerConfig>>, StartError> {
-    Ok(match tls {
+/// meet the same one after a restart, and on every replica. For their sake it also stays as it is
+/// when a host is configured later: clients that verify will not accept it under that name.
+async fn server_tls(
+    config: &Config,
+    store: &dyn Store,
+) -> Result<Option<Arc<rustls::ServerConfig>>, StartError> {
+    Ok(match &config.listen.tls {
         Tls::Off => None,
         Tls::Files { cert, key } => Some(net::server_config_from_files(cert, key)?),
         Tls::SelfSigned => {
-            let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
-            let candidate = net::self_signed(names)?.into_bytes();
+            let candidate = net::self_signed(own_names(config))?.into_bytes();
             let pem = store.secret("tls-self-signed", candidate).await?;
             let broken = |error: rustls::pki_types::pem::Error| TlsError::Pem {
                 path: "the store".into(),
@@ -165,6 +181,22 @@ async fn server_tls(tls: &Tls, store: &dyn Store) -> Result<Option<Arc<rustls::S
             Some(net::server_config(vec![certificate], key)?)
         }
     })
+}
+
+/// Every name under which clients may call us.
+fn own_names(config: &Config) -> Vec<String> {
+    let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
+    let api = config.listen.api.ip();
+    let address = (!api.is_unspecified()).then(|| api.to_string());
+    // A certificate has IPv6 addresses without the brackets that a Host header has around them.
+    let hosts = config.numbers.iter().flat_map(|number| &number.hosts);
+    let hosts = hosts.map(|host| host.trim_matches(['[', ']']).to_owned());
+    for name in address.into_iter().chain(hosts) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
 }
 
 fn serve_limits(limits: &config::Limits) -> ServeLimits {

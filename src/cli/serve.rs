@@ -51,7 +51,7 @@ async fn serve(config: Config) -> ExitCode {
         Ok(app) => app,
         Err(error) => {
             complain(&error);
-            return ExitCode::from(FINDINGS);
+            return ExitCode::from(if error.is_bad_config() { BAD_CONFIG } else { FINDINGS });
         }
     };
     let addresses = app.addresses();

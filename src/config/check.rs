@@ -5,7 +5,7 @@
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::env::Env;
@@ -93,13 +93,22 @@ impl Check<'_> {
         })
     }
 
-    /// A file that has to be there.
-    pub(super) fn file(&mut self, path: &str, raw: Option<String>) -> Option<PathBuf> {
+    /// A file that has to be there, and what `read` makes of it.
+    pub(super) fn file<T>(
+        &mut self,
+        path: &str,
+        raw: Option<String>,
+        read: impl FnOnce(&Path) -> Result<T, String>,
+    ) -> Option<(PathBuf, T)> {
         self.parsed(path, raw, None, |text| {
             let file = PathBuf::from(&text);
             let found =
                 std::fs::metadata(&file).map_err(|error| format!("cannot use the file {text:?}: {error}"))?;
-            if found.is_file() { Ok(Some(file)) } else { Err(format!("{text:?} is not a file")) }
+            if !found.is_file() {
+                return Err(format!("{text:?} is not a file"));
+            }
+            let content = read(&file)?;
+            Ok(Some((file, content)))
         })
     }
 

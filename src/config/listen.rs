@@ -1,9 +1,10 @@
 //! `[listen]`: the addresses, which must not collide, and TLS.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::check::Check;
+use super::pem;
 use super::raw;
 
 /// `[listen]`
@@ -11,7 +12,7 @@ use super::raw;
 pub struct Listen {
     /// Where on-prem clients connect.
     pub api: SocketAddr,
-    /// Health, metrics and dashboard.
+    /// Health and metrics.
     pub admin: SocketAddr,
     /// Where Cloud webhooks arrive; may equal `api`.
     pub webhook: SocketAddr,
@@ -82,14 +83,30 @@ fn tls(raw: Option<raw::Tls>, check: &mut Check<'_>) -> Tls {
             });
             if self_signed { Tls::SelfSigned } else { Tls::Off }
         }
-        Some(raw::Tls::Files(files)) => {
-            let mut file = |path, raw: Option<String>| {
-                if raw.is_none() {
-                    check.report.problem(path, "is missing; name a PEM file");
-                }
-                check.file(path, raw).unwrap_or_default()
-            };
-            Tls::Files { cert: file("listen.tls.cert", files.cert), key: file("listen.tls.key", files.key) }
-        }
+        Some(raw::Tls::Files(files)) => tls_files(files, check),
     }
+}
+
+fn tls_files(raw: raw::CertFiles, check: &mut Check<'_>) -> Tls {
+    let cert = pem_file("listen.tls.cert", raw.cert, pem::chain, check);
+    let key = pem_file("listen.tls.key", raw.key, pem::key, check);
+    let (Some((cert, chain)), Some((key, private))) = (cert, key) else {
+        return Tls::Off;
+    };
+    if let Err(message) = pem::belong_together(chain, private) {
+        check.report.problem("listen.tls.key", message);
+    }
+    Tls::Files { cert, key }
+}
+
+fn pem_file<T>(
+    path: &str,
+    raw: Option<String>,
+    read: fn(&Path) -> Result<T, String>,
+    check: &mut Check<'_>,
+) -> Option<(PathBuf, T)> {
+    if raw.is_none() {
+        check.report.problem(path, "is missing; name a PEM file");
+    }
+    check.file(path, raw, read)
 }

@@ -18,6 +18,7 @@ mod env;
 mod listen;
 mod not_yet;
 mod number;
+mod pem;
 mod raw;
 mod report;
 mod secret;

@@ -10,7 +10,7 @@ use super::values;
 /// One business phone number, which behaves like one on-prem deployment.
 #[derive(Clone, Debug)]
 pub struct Number {
-    /// What logs, metrics and the dashboard call it; the phone number id unless the file says more.
+    /// What logs and metrics call it, and nothing else; the phone number id unless the file says more.
     pub name: String,
     /// Its id in the Cloud API.
     pub phone_number_id: String,

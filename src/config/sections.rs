@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::check::{Check, any_secret};
+use super::pem;
 use super::raw;
 use super::secret::Secret;
 use super::values::{self, Allowed};
@@ -154,7 +155,7 @@ pub(super) fn limits(raw: raw::Limits, check: &mut Check<'_>) -> Limits {
 
 pub(super) fn cloud(raw: raw::Cloud, check: &mut Check<'_>) -> Cloud {
     let seconds = Duration::from_secs;
-    Cloud {
+    let cloud = Cloud {
         base_url: check.parsed(
             "cloud.base_url",
             raw.base_url,
@@ -170,12 +171,32 @@ pub(super) fn cloud(raw: raw::Cloud, check: &mut Check<'_>) -> Cloud {
                 None => Err(format!("{text:?} is not a Graph version; write one such as \"v26.0\"")),
             },
         ),
-        ca_file: check.file("cloud.ca_file", raw.ca_file),
+        ca_file: check.file("cloud.ca_file", raw.ca_file, pem::roots).map(|(file, ())| file),
         connect_timeout: check.timeout("cloud.connect_timeout", raw.connect_timeout, seconds(3)),
         tls_timeout: check.timeout("cloud.tls_timeout", raw.tls_timeout, seconds(5)),
         first_byte_timeout: check.timeout("cloud.first_byte_timeout", raw.first_byte_timeout, seconds(20)),
         total_timeout: check.timeout("cloud.total_timeout", raw.total_timeout, seconds(30)),
         pool_idle_timeout: check.timeout("cloud.pool_idle_timeout", raw.pool_idle_timeout, seconds(30)),
+    };
+    warn_of_deadlines(&cloud, check);
+    cloud
+}
+
+/// Deadlines that overlap work, but not as their names say: `total_timeout` ends a call first.
+fn warn_of_deadlines(cloud: &Cloud, check: &mut Check<'_>) {
+    let Cloud { connect_timeout: connect, tls_timeout: tls, total_timeout: total, .. } = *cloud;
+    let first_byte = cloud.first_byte_timeout;
+    if first_byte > total {
+        let message = format!(
+            "{first_byte:?} is longer than cloud.total_timeout ({total:?}), which ends the call first"
+        );
+        check.report.warn("cloud.first_byte_timeout", message);
+    }
+    if total < connect + tls {
+        let message = format!(
+            "{total:?} is shorter than cloud.connect_timeout ({connect:?}) and cloud.tls_timeout ({tls:?}) together, so a slow connection leaves no time for an answer"
+        );
+        check.report.warn("cloud.total_timeout", message);
     }
 }
 

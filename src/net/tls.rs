@@ -72,9 +72,13 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     if list.is_empty() { Err(error("holds no certificate".to_owned())) } else { Ok(list) }
 }
 
-/// A self-signed certificate and its key as one PEM text, as the on-prem client made one for
-/// itself. Clients of such a host do not verify it, so the names matter little.
+/// A self-signed certificate for these host names and IP addresses, and its key, as one PEM text, as
+/// the on-prem client made one for itself.
 pub fn self_signed(names: Vec<String>) -> Result<String, TlsError> {
-    let made = rcgen::generate_simple_self_signed(names)?;
-    Ok(made.cert.pem() + &made.signing_key.serialize_pem())
+    let mut params = rcgen::CertificateParams::new(names)?;
+    // What a person sees who looks at the certificate; clients compare the names only.
+    params.distinguished_name = rcgen::DistinguishedName::new();
+    params.distinguished_name.push(rcgen::DnType::CommonName, "prembridge");
+    let key = rcgen::KeyPair::generate()?;
+    Ok(params.self_signed(&key)?.pem() + &key.serialize_pem())
 }

@@ -82,6 +82,14 @@ const BAD: &[(&str, &[(&str, &str)])] = &[
         ],
     ),
     (
+        "pem",
+        &[
+            ("listen.tls.cert: ", "\"tests/config/key.pem\" holds no certificate"),
+            ("listen.tls.key: ", "\"tests/config/cert.pem\" holds no private key"),
+            ("cloud.ca_file: ", "\"tests/config/token.txt\" holds no certificate"),
+        ],
+    ),
+    (
         "limits",
         &[
             ("limits.max_body: ", "\"1MB\" is not a size"),
