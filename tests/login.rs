@@ -1,11 +1,15 @@
 //! Logins, tokens, users and who may do what.
 
+use prembridge::app::App;
+use prembridge::clock::Clock;
+use prembridge::config::{Config, Env};
 use prembridge::session::Role;
 use serde_json::json;
 
 use crate::support::{
-    ADMIN_KEY, Client, KEY, NOW, PASSWORD, PHONE_NUMBER_ID, Proxy, Reply, TO, basic, number, text,
+    ADMIN_KEY, Client, KEY, NOW, PASSWORD, PHONE_NUMBER_ID, Proxy, Reply, TO, basic, config, number, text,
 };
+use crate::temp::TempDir;
 
 /// A second password that the rule accepts.
 const OTHER: &str = "Ghijkl2?";
@@ -334,4 +338,44 @@ async fn a_connection_carries_no_identity() {
     let headers = [("Authorization", authorization.as_str())];
     assert_eq!(client.call("POST", "/v1/messages", &headers, body.as_bytes()).await.status, 201);
     assert_unauthenticated(&client.call("POST", "/v1/messages", &[], body.as_bytes()).await, "no header");
+}
+
+/// Nobody makes the proxy hold a body without a login.
+#[tokio::test]
+async fn a_body_is_asked_for_only_after_the_login() {
+    let proxy = Proxy::start().await;
+    let mut client = proxy.connect().await;
+    client
+        .write("POST /v1/messages HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 1000000\r\n\r\n")
+        .await;
+    assert_unauthenticated(&client.reply().await, "no header, and no 100 Continue");
+    let large = format!("{{\"new_password\":\"{}\"}}", "x".repeat(5000));
+    let reply = proxy.login("nobody", "x", &large).await;
+    assert_eq!((reply.status, reply.code()), (413, 1025), "a login's body is small");
+}
+
+/// A name is a label: whoever changes it must not bring `admin` with `secret` back.
+#[tokio::test]
+async fn a_number_may_be_renamed() {
+    let folder = TempDir::new();
+    let store = format!("[store]\nurl = \"sqlite:{}\"\n", folder.join("users.db").display());
+    let start = async |name: &str| {
+        let text = config("http://127.0.0.1:9", "", &number(name, PHONE_NUMBER_ID, ""));
+        let text = text.replace("[store]\nurl = \"memory:\"\n", &store);
+        let parsed = Config::parse(&text, &Env::default()).unwrap().config;
+        App::start(parsed, Clock::fixed(NOW)).await.unwrap()
+    };
+    let log_in = async |app: &App, password: &str, body: &str| {
+        let authorization = basic("admin", password);
+        let headers = [("Authorization", authorization.as_str())];
+        let mut client = Client::connect(app.addresses().api).await;
+        client.call("POST", "/v1/users/login", &headers, body.as_bytes()).await.status
+    };
+    let new_password = format!("{{\"new_password\":\"{PASSWORD}\"}}");
+    let app = start("support").await;
+    assert_eq!(log_in(&app, "secret", &new_password).await, 200);
+    drop(app);
+    let app = start("renamed").await;
+    assert_eq!(log_in(&app, "secret", &new_password).await, 401);
+    assert_eq!(log_in(&app, PASSWORD, "").await, 200);
 }
