@@ -5,16 +5,13 @@ use serde::Deserialize;
 use crate::wire::{self, Object, Raw, Str};
 
 /// A success body, with what we read of it.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default)]
 pub struct Reply<'a> {
-    /// Whom the message went to.
-    #[serde(borrow, default)]
-    pub contacts: Vec<Contact<'a>>,
-    /// The message.
-    #[serde(borrow, default)]
-    pub messages: Vec<SentMessage<'a>>,
-    /// Answer to a read receipt.
-    #[serde(default)]
+    /// `contacts[0]`: whom the message went to.
+    pub contact: Option<Contact<'a>>,
+    /// `messages[0]`
+    pub message: Option<SentMessage<'a>>,
+    /// The answer to a read receipt.
     pub success: bool,
 }
 
@@ -28,8 +25,10 @@ impl<'a> Reply<'a> {
     pub fn read(body: &'a [u8]) -> Result<Self, NotAnObject> {
         // One check for the whole body is cheaper than one for each string in it.
         let text = std::str::from_utf8(body).map_err(|_| NotAnObject)?;
-        match serde_json::from_str(text) {
-            Ok(reply) => Ok(reply),
+        match serde_json::from_str::<Usual<'_>>(text) {
+            Ok(Usual { contacts: [contact], messages: [message] }) => {
+                Ok(Self { contact: Some(contact), message: Some(message), success: false })
+            }
             Err(_) => Self::read_leniently(text),
         }
     }
@@ -46,11 +45,21 @@ impl<'a> Reply<'a> {
             user_id: text_of(&contact, "user_id"),
         });
         Ok(Self {
-            contacts: contact.into_iter().collect(),
-            messages: message.into_iter().collect(),
+            contact,
+            message,
             success: object.get("success").is_some_and(|raw| matches!(raw.get(), "true" | "\"true\"")),
         })
     }
+}
+
+/// The answer to a message as it nearly always is: one contact and one message, read without an
+/// allocation.
+#[derive(Deserialize)]
+struct Usual<'a> {
+    #[serde(borrow)]
+    contacts: [Contact<'a>; 1],
+    #[serde(borrow)]
+    messages: [SentMessage<'a>; 1],
 }
 
 /// The first element of the array `key`, if it is an object.
@@ -103,10 +112,14 @@ mod tests {
         ] {
             let body = format!(r#"{{"messages":[{{"id":"wamid.X","message_status":{{}}}}],{rest}}}"#);
             let reply = Reply::read(body.as_bytes()).unwrap();
-            assert_eq!(reply.messages.first().map(|message| &*message.id), Some("wamid.X"), "{body}");
+            assert_eq!(
+                reply.message.map(|message| message.id.to_string()).as_deref(),
+                Some("wamid.X"),
+                "{body}"
+            );
         }
         for body in ["", "[]", "{", "\"x\"", "{\"messages\":[{\"id\":5}]}"] {
-            assert!(Reply::read(body.as_bytes()).map_or(true, |reply| reply.messages.is_empty()), "{body}");
+            assert!(Reply::read(body.as_bytes()).map_or(true, |reply| reply.message.is_none()), "{body}");
         }
     }
 }

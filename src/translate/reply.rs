@@ -57,8 +57,8 @@ pub fn reply_to_onprem(
 ) -> Result<Vec<u8>, UnusableReply> {
     let reply = Reply::read(body)?;
     let message =
-        reply.messages.first().filter(|message| !message.id.is_empty()).ok_or(UnusableReply::NoId)?;
-    let contact = reply.contacts.first();
+        reply.message.as_ref().filter(|message| !message.id.is_empty()).ok_or(UnusableReply::NoId)?;
+    let contact = reply.contact.as_ref();
     notes.add(Rule::ReplyEnvelope, "messaging_product", "left out, and meta added");
     let cloud_input = contact.and_then(|contact| contact.input.as_deref());
     let input = sent.map(|sent| sent.input).or(cloud_input).unwrap_or_default();
