@@ -4,12 +4,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use prembridge::clock::Clock;
 use prembridge::session::{
     ApiKey, ConfiguredUser, Credential, Denied, HashCost, Login, LoginError, NumberAccess, Principal, Role,
     Sessions, Settings, UserError, UserInfo,
 };
-use prembridge::store::{self, Store};
+use prembridge::store::{Sqlite, Store};
 use secrecy::SecretString;
 
 mod failing_store;
@@ -31,7 +32,7 @@ struct Fixture {
 
 impl Fixture {
     async fn new() -> Self {
-        Self::with(store::open("memory:").unwrap(), settings()).await
+        Self::with(Arc::new(Sqlite::memory().unwrap()), settings()).await
     }
 
     async fn with(store: Arc<dyn Store>, settings: Settings) -> Self {
@@ -147,7 +148,7 @@ async fn of_two_first_logins_at_once_one_wins() {
 #[tokio::test]
 async fn a_configured_admin_password_is_authoritative_everywhere() {
     let settings = Settings { admin_password: Some(SecretString::from("simple")), ..settings() };
-    let fixture = Fixture::with(store::open("memory:").unwrap(), settings).await;
+    let fixture = Fixture::with(Arc::new(Sqlite::memory().unwrap()), settings).await;
     for number in ["support", "sales"] {
         let login = |password, new| fixture.sessions.login(number, "admin", password, new, peer(1));
         assert!(login("simple", None).await.is_ok());
@@ -212,7 +213,7 @@ async fn contradicting_settings_are_refused() {
     for case in cases {
         let mut settings = settings();
         settings.numbers.push(case);
-        let opened = Sessions::open(store::open("memory:").unwrap(), Clock::fixed(NOW), settings).await;
+        let opened = Sessions::open(Arc::new(Sqlite::memory().unwrap()), Clock::fixed(NOW), settings).await;
         let sentence = opened.err().expect("should have been refused").to_string();
         assert!(sentence.contains("number"), "{sentence}");
     }
@@ -241,6 +242,28 @@ async fn five_failures_lock_the_pair_and_time_unlocks_it() {
     assert!(fixture.login("alice", GOOD).await.is_ok());
     assert!(matches!(fixture.login("alice", "wrong").await, Err(LoginError::InvalidCredentials)));
     assert!(fixture.login("alice", GOOD).await.is_ok(), "success starts anew");
+}
+
+/// A fleet behind a load balancer has one address, and starts all at once after an outage.
+#[tokio::test]
+async fn fifty_right_logins_at_once_from_one_address_are_fine() {
+    let fixture = Fixture::with_alice().await;
+    for _ in 0..2 {
+        let logins = join_all((0..50).map(|_| fixture.login("alice", GOOD))).await;
+        assert!(logins.iter().all(Result::is_ok), "{logins:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_address_that_failed_often_logs_in_one_after_the_other() {
+    let fixture = Fixture::with_alice().await;
+    for n in 0..30 {
+        let answer = fixture.login(&format!("user{n}"), "wrong").await;
+        assert!(matches!(answer, Err(LoginError::InvalidCredentials)), "{answer:?}");
+    }
+    for _ in 0..10 {
+        assert!(fixture.login("alice", GOOD).await.is_ok());
+    }
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use super::{HashCost, Trouble, random};
 
 /// How many attempts may wait for a hash. At 2 x 20 ms this is well under a second, the time after which
 /// a client had better hear "too many requests".
-const QUEUE: usize = 64;
+pub(super) const QUEUE: usize = 64;
 
 /// Why a new password is refused, if it is. On-prem "Login and Authentication": 8 to 64 characters with a
 /// digit, an upper-case letter, a lower-case letter and a special character of ASCII.
@@ -70,13 +70,23 @@ impl Hasher {
         Ok(hasher)
     }
 
-    /// Whether `hash` is the password's. Without a hash it takes as long and the answer is no.
-    pub(super) async fn verify(&self, password: &str, hash: Option<Arc<str>>) -> Result<bool, Trouble> {
+    /// Whether `hash` is the password's. Without a hash it takes as long and the answer is no. `held` is
+    /// dropped when the hash is done, which may be after the caller has gone away.
+    pub(super) async fn verify(
+        &self,
+        password: &str,
+        hash: Option<Arc<str>>,
+        held: impl Send + 'static,
+    ) -> Result<bool, Trouble> {
         let known = hash.is_some();
         let hash = hash.unwrap_or_else(|| Arc::clone(&self.dummy));
         let password = SecretString::from(password);
         let verdict = self
-            .run(move |argon2| argon2.verify_password(password.expose_secret().as_bytes(), &*hash))
+            .run(move |argon2| {
+                let verdict = argon2.verify_password(password.expose_secret().as_bytes(), &*hash);
+                drop(held);
+                verdict
+            })
             .await?;
         match verdict {
             Ok(()) => Ok(known),
@@ -102,6 +112,13 @@ impl Hasher {
     pub(super) fn take_all_places(&self) -> OwnedSemaphorePermit {
         let places = u32::try_from(self.waiting.available_permits()).unwrap();
         Arc::clone(&self.waiting).try_acquire_many_owned(places).unwrap()
+    }
+
+    /// Lets hashes wait, and none begin, until the permit is dropped.
+    #[cfg(test)]
+    pub(super) fn take_all_turns(&self) -> OwnedSemaphorePermit {
+        let turns = u32::try_from(self.running.available_permits()).unwrap();
+        Arc::clone(&self.running).try_acquire_many_owned(turns).unwrap()
     }
 
     /// The permits travel with the work: a caller who goes away does not make room for one more hash.
@@ -160,10 +177,10 @@ mod tests {
         let hasher = Hasher::new(CHEAP, 2).await.unwrap();
         let hash: Arc<str> = hasher.hash("Abcdef1!").await.unwrap().into();
         assert!(hash.starts_with("$argon2id$v=19$m=8,t=1,p=1$"), "{hash}");
-        assert!(hasher.verify("Abcdef1!", Some(Arc::clone(&hash))).await.unwrap());
-        assert!(!hasher.verify("Abcdef1?", Some(hash)).await.unwrap());
-        assert!(!hasher.verify("", None).await.unwrap(), "nobody has the dummy's password");
-        assert!(matches!(hasher.verify("x", Some("junk".into())).await, Err(Trouble::Failed(_))));
+        assert!(hasher.verify("Abcdef1!", Some(Arc::clone(&hash)), ()).await.unwrap());
+        assert!(!hasher.verify("Abcdef1?", Some(hash), ()).await.unwrap());
+        assert!(!hasher.verify("", None, ()).await.unwrap(), "nobody has the dummy's password");
+        assert!(matches!(hasher.verify("x", Some("junk".into()), ()).await, Err(Trouble::Failed(_))));
     }
 
     #[tokio::test]

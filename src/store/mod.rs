@@ -4,9 +4,7 @@
 //! name and user name, and nothing here lets one number see another's.
 
 use std::fmt;
-use std::path::Path;
 use std::pin::Pin;
-use std::sync::Arc;
 
 mod sqlite;
 
@@ -92,9 +90,6 @@ pub enum Error {
         #[source]
         problem: Box<Error>,
     },
-    /// The URL names no engine that this program has. The URL itself may hold a password and is not repeated.
-    #[error("store.url must be \"memory:\" or \"sqlite:\" and a path: {0}")]
-    Url(&'static str),
     /// The content is not what was written.
     #[error("it is damaged ({0}): restore it from a backup, or move it away to start anew")]
     Damaged(String),
@@ -126,16 +121,6 @@ pub enum Error {
     /// Anything else, in the engine's words.
     #[error("{0}")]
     Engine(String),
-}
-
-/// Opens the store that `store.url` names. Blocks on the disk: meant for the start of the program.
-pub fn open(url: &str) -> Result<Arc<dyn Store>, Error> {
-    match url.split_once(':') {
-        Some(("memory", "")) => Ok(Arc::new(Sqlite::memory()?)),
-        Some(("sqlite", path)) if !path.is_empty() => Ok(Arc::new(Sqlite::open(Path::new(path))?)),
-        Some(("postgres" | "postgresql", _)) => Err(Error::Url("PostgreSQL is not built in")),
-        _ => Err(Error::Url("it is neither")),
-    }
 }
 
 /// Leaves the password hash out: it can be attacked offline, so no log should hold it.

@@ -52,7 +52,7 @@ async fn a_change_is_finished_although_the_client_hangs_up() {
 
 async fn faulty() -> (Fixture, Arc<Faulty>) {
     let store = Arc::new(Faulty {
-        inner: store::open("memory:").unwrap(),
+        inner: Arc::new(Sqlite::memory().unwrap()),
         broken: AtomicBool::new(false),
         gate: Semaphore::new(1_000),
         entered: Semaphore::new(0),

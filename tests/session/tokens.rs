@@ -47,15 +47,15 @@ async fn a_token_of_another_number_or_installation_is_refused() {
 #[tokio::test]
 async fn users_tokens_and_revocations_survive_a_restart() {
     let dir = TempDir::new();
-    let url = format!("sqlite:{}", dir.join("store.db").display());
+    let path = dir.join("store.db");
     let (kept, ended) = {
-        let fixture = Fixture::with(store::open(&url).unwrap(), settings()).await;
+        let fixture = Fixture::with(Arc::new(Sqlite::open(&path).unwrap()), settings()).await;
         fixture.sessions.create_user("support", "alice", GOOD).await.unwrap();
         let (kept, ended) = (fixture.token("alice", GOOD).await, fixture.token("alice", GOOD).await);
         fixture.sessions.logout(&fixture.bearer(&ended).unwrap()).await.unwrap();
         (kept, ended)
     };
-    let fixture = Fixture::with(store::open(&url).unwrap(), settings()).await;
+    let fixture = Fixture::with(Arc::new(Sqlite::open(&path).unwrap()), settings()).await;
     assert!(fixture.bearer(&kept).is_ok());
     assert_eq!(fixture.bearer(&ended), Err(Denied::Revoked));
     assert!(fixture.login("alice", GOOD).await.is_ok());
@@ -100,7 +100,7 @@ async fn api_keys_work_in_both_schemes_and_cannot_be_logged_out() {
     let mut settings = settings();
     settings.numbers[0].api_keys =
         vec![api_key(API_KEY, Role::User), api_key("admin-key-admin-key", Role::Admin)];
-    let fixture = Fixture::with(store::open("memory:").unwrap(), settings).await;
+    let fixture = Fixture::with(Arc::new(Sqlite::memory().unwrap()), settings).await;
     let with = |number, credential| fixture.sessions.authenticate(number, credential);
     let principal = with("support", Credential::ApiKey(API_KEY)).unwrap();
     assert_eq!(principal, Principal { user: "api-key:1".into(), role: Role::User, token: None });

@@ -14,6 +14,9 @@ use super::users::Expected;
 use super::{BUSY_WAIT, Inner, Sessions, Trouble, random};
 use crate::store;
 
+#[cfg(test)]
+mod tests;
+
 /// A new token.
 #[derive(Clone)]
 pub struct Login {
@@ -85,15 +88,7 @@ impl Sessions {
             return Err(LoginError::InvalidCredentials);
         }
         let inner = &self.0;
-        let attempt = inner
-            .throttle
-            .begin(number, user, peer, inner.clock.now())
-            .map_err(|retry_after| LoginError::Throttled { retry_after })?;
-        let Some(proven) = inner.prove(number, user, password).await? else {
-            attempt.failed(inner.clock.now());
-            return Err(LoginError::InvalidCredentials);
-        };
-        attempt.succeeded();
+        let proven = inner.attempt(number, user, password, peer).await?;
         let change = new_password.filter(|new| *new != password);
         let epoch = match (proven, change) {
             (Proven::Default, None) => return Err(LoginError::PasswordChangeRequired),
@@ -137,14 +132,49 @@ enum Proven {
 }
 
 impl Inner {
-    /// Verifies exactly one hash whatever the account is, so that the time tells nothing.
-    async fn prove(&self, number: &str, user: &str, password: &str) -> Result<Option<Proven>, Trouble> {
+    /// Checks the credentials if it is the client's turn, and counts the result.
+    async fn attempt(
+        &self,
+        number: &str,
+        user: &str,
+        password: &str,
+        peer: IpAddr,
+    ) -> Result<Proven, LoginError> {
+        let attempt = self
+            .throttle
+            .begin(number, user, peer, self.clock.now())
+            .map_err(|retry_after| LoginError::Throttled { retry_after })?;
+        match self.prove(number, user, password, attempt.place()).await {
+            Ok(Some(proven)) => {
+                attempt.succeeded();
+                Ok(proven)
+            }
+            Ok(None) => {
+                attempt.failed(self.clock.now());
+                Err(LoginError::InvalidCredentials)
+            }
+            Err(trouble) => {
+                attempt.turned_away();
+                Err(trouble.into())
+            }
+        }
+    }
+
+    /// Verifies exactly one hash whatever the account is, so that the time tells nothing. `held` is dropped
+    /// when the hash is done.
+    async fn prove(
+        &self,
+        number: &str,
+        user: &str,
+        password: &str,
+        held: impl Send + 'static,
+    ) -> Result<Option<Proven>, Trouble> {
         let account = self.numbers.get(number).map_or(Account::Unknown, |accounts| accounts.account(user));
         let hash = match &account {
             Account::Stored(stored) => Some(Arc::clone(&stored.hash)),
             Account::Unknown | Account::Default | Account::Configured(_) => None,
         };
-        let verified = self.hasher.verify(password, hash).await?;
+        let verified = self.hasher.verify(password, hash, held).await?;
         let given = password_digest(&self.digests, password);
         let equals = |wanted: [u8; 32]| bool::from(given.ct_eq(&wanted));
         Ok(match account {
@@ -171,65 +201,5 @@ impl From<Trouble> for LoginError {
             Trouble::Busy => Self::Throttled { retry_after: BUSY_WAIT },
             Trouble::Failed(what) => Self::Internal(what),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use secrecy::SecretString;
-
-    use super::*;
-    use crate::clock::Clock;
-    use crate::session::{ConfiguredUser, HashCost, NumberAccess, Role, Settings};
-
-    /// With no room in the queue for hashes, whoever needs a hash is told to wait. So this shows who does.
-    #[tokio::test]
-    async fn every_login_hashes_whoever_it_is_for() {
-        let sessions = open().await;
-        sessions.create_user("support", "stored", "Abcdef1!").await.unwrap();
-        let places = sessions.0.hasher.take_all_places();
-        let users = ["stored", "configured", "admin", "nobody", ""];
-        for (number, user) in users.map(|user| ("support", user)).into_iter().chain([("nowhere", "stored")]) {
-            for password in ["Abcdef1!", "secret", "wrong", ""] {
-                let answer = sessions.login(number, user, password, None, peer()).await;
-                assert!(matches!(answer, Err(LoginError::Throttled { .. })), "{user}: {answer:?}");
-            }
-        }
-        let long = "x".repeat(MAX_CREDENTIAL + 1);
-        for (user, password) in [("stored", long.as_str()), (long.as_str(), "wrong")] {
-            let answer = sessions.login("support", user, password, None, peer()).await;
-            assert!(matches!(answer, Err(LoginError::InvalidCredentials)), "{answer:?}");
-        }
-        drop(places);
-        assert!(sessions.login("support", "stored", "Abcdef1!", None, peer()).await.is_ok());
-    }
-
-    #[test]
-    fn the_expiry_is_written_as_on_prem_did() {
-        let login = Login { token: String::new(), expires_at: 1_519_918_166 };
-        assert_eq!(login.expires_after(), "2018-03-01 15:29:26+00:00");
-    }
-
-    #[test]
-    fn a_login_prints_without_its_token() {
-        let login = Login { token: "eyJ".to_owned(), expires_at: 1 };
-        assert!(!format!("{login:?}").contains("eyJ"));
-    }
-
-    async fn open() -> Sessions {
-        let configured = ConfiguredUser {
-            name: "configured".to_owned(),
-            password: SecretString::from("simple"),
-            role: Role::User,
-        };
-        let access =
-            NumberAccess { name: "support".to_owned(), users: vec![configured], api_keys: Vec::new() };
-        let hash_cost = HashCost { memory_kib: 8, passes: 1, lanes: 1 };
-        let settings = Settings { hash_cost, numbers: vec![access], ..Settings::default() };
-        Sessions::open(store::open("memory:").unwrap(), Clock::fixed(1_000), settings).await.unwrap()
-    }
-
-    fn peer() -> IpAddr {
-        IpAddr::from([192, 0, 2, 1])
     }
 }
