@@ -26,7 +26,8 @@ pub enum ObjectError {
     Syntax(String),
     /// JSON, but not an object.
     NotAnObject,
-    /// The same key twice: two readers could see two messages, so neither is sent.
+    /// The same key twice in an object that we look into: two readers could see two messages, so
+    /// neither is sent. Subtrees that nobody here looks into are Cloud's to judge.
     Duplicate(String),
     /// More members than any documented object has.
     TooManyMembers,
