@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::HeaderMap;
 use http::header::EXPECT;
 use http_body_util::BodyExt;
@@ -11,6 +11,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::respond::Failure;
 use super::state::Limits;
+use crate::net::Collected;
 use crate::onprem::ErrorCode;
 
 /// How much of a body that is too large is read before the answer: a client that is still sending
@@ -30,8 +31,7 @@ pub async fn read(headers: &HeaderMap, mut body: Incoming, limits: &Limits) -> R
         return Err(too_large(limits.body));
     }
     let end = Instant::now() + limits.body_timeout;
-    let mut first: Option<Bytes> = None;
-    let mut whole = BytesMut::new();
+    let mut whole = Collected::default();
     loop {
         let frame = timeout_at(end, body.frame()).await.map_err(|_| too_slow(limits.body_timeout))?;
         let Some(frame) = frame else {
@@ -40,20 +40,13 @@ pub async fn read(headers: &HeaderMap, mut body: Incoming, limits: &Limits) -> R
         let Ok(data) = frame.map_err(|error| broken(&error))?.into_data() else {
             continue;
         };
-        if first.as_ref().map_or(0, Bytes::len) + whole.len() + data.len() > limits.body {
+        if whole.len() + data.len() > limits.body {
             drain(&mut body).await;
             return Err(too_large(limits.body));
         }
-        // A small body is one frame, which needs no copy.
-        match (first.take(), whole.is_empty()) {
-            (None, true) => first = Some(data),
-            (earlier, _) => {
-                whole.extend_from_slice(&earlier.unwrap_or_default());
-                whole.extend_from_slice(&data);
-            }
-        }
+        whole.push(data);
     }
-    Ok(first.unwrap_or_else(|| whole.freeze()))
+    Ok(whole.finish())
 }
 
 /// Reads and forgets a body that nobody wants, so that the connection stays usable.

@@ -7,7 +7,7 @@ mod body;
 
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
 use http::{HeaderValue, Method, Request, StatusCode, Uri};
 use http_body_util::BodyExt;
@@ -18,7 +18,7 @@ use thiserror::Error;
 use tokio::time::{Instant, timeout_at};
 
 use self::body::{Grip, Outgoing};
-use crate::net::Connector;
+use crate::net::{Collected, Connector};
 
 /// Graph's answers to messages are a few hundred bytes; more than this is not Graph.
 const MOST_ANSWER: usize = 1024 * 1024;
@@ -189,8 +189,7 @@ fn timed_out(reason: &str) -> CallError {
 
 /// Reads the whole answer; a broken or endless one leaves the call in doubt.
 async fn read(mut body: Incoming, end: Instant) -> Result<Bytes, CallError> {
-    let mut whole = BytesMut::new();
-    let mut first = None;
+    let mut whole = Collected::default();
     loop {
         let frame = timeout_at(end.min(Instant::now() + BODY_IDLE), body.frame())
             .await
@@ -206,14 +205,7 @@ async fn read(mut body: Incoming, end: Instant) -> Result<Bytes, CallError> {
         if whole.len() + data.len() > MOST_ANSWER {
             return Err(broken("the answer is larger than 1 MiB".to_owned()));
         }
-        // The usual answer is one frame, which needs no copy.
-        match (first.take(), whole.is_empty()) {
-            (None, true) => first = Some(data),
-            (earlier, _) => {
-                whole.extend_from_slice(&earlier.unwrap_or_default());
-                whole.extend_from_slice(&data);
-            }
-        }
+        whole.push(data);
     }
-    Ok(first.unwrap_or_else(|| whole.freeze()))
+    Ok(whole.finish())
 }
