@@ -23,6 +23,7 @@
 //! | 7 | [`cli`] | one file per subcommand |
 //! | 6 | [`app`] | wiring: configuration -> listeners, drain |
 //! | 5 | [`server`] | accept, TLS, route, handlers, respond |
+//! | 4 | [`media`] | files: fetched, cached, uploaded, kept |
 //! | 3 | [`upstream`], [`session`], [`store`] | Graph client; logins and tokens; SQLite |
 //! | 2 | [`config`], [`net`] | validated configuration; connections that we open |
 //! | 1 | [`translate`] | pure: onprem <-> cloud |
@@ -51,6 +52,7 @@ pub mod cli;
 pub mod clock;
 pub mod cloud;
 pub mod config;
+pub mod media;
 pub mod mock;
 pub mod net;
 pub mod onprem;

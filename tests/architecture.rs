@@ -16,6 +16,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("upstream", 3),
     ("session", 3),
     ("store", 3),
+    ("media", 4),
     ("server", 5),
     ("app", 6),
     ("cli", 7),
