@@ -14,21 +14,16 @@ use super::state::Limits;
 use crate::net::Collected;
 use crate::onprem::ErrorCode;
 
-/// How much of a body that is too large is read before the answer: a client that is still sending
-/// when the connection closes would never see why.
-const DRAIN: usize = 4 * 1024 * 1024;
+/// How much of a body that nobody wants is read before the answer, so that the connection stays usable.
+const DRAIN: usize = 256 * 1024;
 /// And for how long.
-const DRAIN_TIME: Duration = Duration::from_millis(500);
+const DRAIN_TIME: Duration = Duration::from_millis(100);
 
 /// Reads the whole body.
 pub async fn read(headers: &HeaderMap, mut body: Incoming, limits: &Limits) -> Result<Bytes, Failure> {
     let declared = body.size_hint().exact().and_then(|size| usize::try_from(size).ok());
     if declared.is_some_and(|size| size > limits.body) {
-        // A client that waits for permission to send needs no draining.
-        if !headers.contains_key(EXPECT) {
-            drain(&mut body).await;
-        }
-        return Err(too_large(limits.body));
+        return Err(refuse(headers, body, too_large(limits.body)).await);
     }
     let end = Instant::now() + limits.body_timeout;
     let mut whole = Collected::default();
@@ -41,7 +36,6 @@ pub async fn read(headers: &HeaderMap, mut body: Incoming, limits: &Limits) -> R
             continue;
         };
         if whole.len() + data.len() > limits.body {
-            drain(&mut body).await;
             return Err(too_large(limits.body));
         }
         whole.push(data);
@@ -49,23 +43,37 @@ pub async fn read(headers: &HeaderMap, mut body: Incoming, limits: &Limits) -> R
     Ok(whole.finish())
 }
 
-/// Reads and forgets a body that nobody wants, so that the connection stays usable.
-pub async fn discard(headers: &HeaderMap, mut body: Incoming) {
-    // A client that waits for permission to send is told no instead.
-    if !body.is_end_stream() && !headers.contains_key(EXPECT) {
-        drain(&mut body).await;
-    }
+/// The answer to a request whose body nobody wants. A short one is read and forgotten, and the connection
+/// goes on; a long one ends it.
+pub async fn refuse(headers: &HeaderMap, body: Incoming, failure: Failure) -> Failure {
+    if discard(headers, body).await { failure } else { failure.closing() }
 }
 
-async fn drain(body: &mut Incoming) {
+/// Reads and forgets a short body, and says whether that was all of it.
+pub async fn discard(headers: &HeaderMap, mut body: Incoming) -> bool {
+    // A client that waits for permission to send is told no instead.
+    body.is_end_stream() || (!headers.contains_key(EXPECT) && is_drained(&mut body).await)
+}
+
+/// Reads a short body to its end.
+async fn is_drained(body: &mut Incoming) -> bool {
+    if body.size_hint().exact().is_some_and(|size| size > DRAIN as u64) {
+        return false;
+    }
     let end = Instant::now() + DRAIN_TIME;
     let mut left = DRAIN;
-    while let Ok(Some(Ok(frame))) = timeout_at(end, body.frame()).await {
-        let size = frame.data_ref().map_or(0, Bytes::len);
-        let Some(rest) = left.checked_sub(size) else {
-            return;
-        };
-        left = rest;
+    loop {
+        match timeout_at(end, body.frame()).await {
+            Ok(None) => return true,
+            Ok(Some(Ok(frame))) => {
+                let size = frame.data_ref().map_or(0, Bytes::len);
+                match left.checked_sub(size) {
+                    Some(rest) => left = rest,
+                    None => return false,
+                }
+            }
+            Ok(Some(Err(_))) | Err(_) => return false,
+        }
     }
 }
 

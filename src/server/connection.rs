@@ -2,19 +2,31 @@
 //!
 //! hyper answers a head that it cannot parse by itself, with an empty body; clients of the on-prem
 //! API parse the body of every error. [`ClientStream`] puts the dialect's body into those answers.
+//!
+//! It also lingers where an answer came before the end of a request's body, as nginx and Apache do
+//! (RFC 9112 section 9.6): the sending side is closed, and what still arrives is read and forgotten,
+//! because closing at once would make the system reset the connection and destroy the answer.
 
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
-use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper::rt::{Read, ReadBuf, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
+use tokio::time::{Sleep, sleep};
 use tokio_rustls::server::TlsStream;
 
 use crate::onprem::ErrorCode;
 use crate::onprem::error::ErrorBody;
+
+/// How long a connection lingers at most; its client has the answer by then, or never will.
+const LINGER: Duration = Duration::from_secs(5);
+/// What is read at a time while it lingers.
+const LINGER_READ: usize = 16 * 1024;
 
 /// A client's connection, plain or with TLS.
 #[derive(Debug)]
@@ -22,6 +34,19 @@ pub struct ClientStream {
     stream: Stream,
     version: Arc<str>,
     substitute: Option<Substitute>,
+    linger: Linger,
+    lingering: Option<Pin<Box<Sleep>>>,
+}
+
+/// The wish that a connection linger at its end.
+#[derive(Clone, Debug, Default)]
+pub struct Linger(Arc<AtomicBool>);
+
+impl Linger {
+    /// Wishes it.
+    pub fn ask(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 #[derive(Debug)]
@@ -40,12 +65,40 @@ struct Substitute {
 impl ClientStream {
     /// A plain connection; `version` is what `meta.version` says.
     pub fn plain(stream: TcpStream, version: Arc<str>) -> Self {
-        Self { stream: Stream::Plain(TokioIo::new(stream)), version, substitute: None }
+        Self::new(Stream::Plain(TokioIo::new(stream)), version)
     }
 
     /// A connection with TLS.
     pub fn tls(stream: TlsStream<TcpStream>, version: Arc<str>) -> Self {
-        Self { stream: Stream::Tls(Box::new(TokioIo::new(stream))), version, substitute: None }
+        Self::new(Stream::Tls(Box::new(TokioIo::new(stream))), version)
+    }
+
+    fn new(stream: Stream, version: Arc<str>) -> Self {
+        Self { stream, version, substitute: None, linger: Linger::default(), lingering: None }
+    }
+
+    /// By which this connection can be asked to linger.
+    pub fn linger(&self) -> Linger {
+        self.linger.clone()
+    }
+
+    /// Reads and forgets until the client closes, or for [`LINGER`].
+    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let end = self.lingering.get_or_insert_with(|| Box::pin(sleep(LINGER)));
+        if end.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        let mut bytes = [0; LINGER_READ];
+        loop {
+            let mut buffer = ReadBuf::new(&mut bytes);
+            let read = match &mut self.stream {
+                Stream::Plain(stream) => ready!(Pin::new(stream).poll_read(cx, buffer.unfilled())),
+                Stream::Tls(stream) => ready!(Pin::new(&mut **stream).poll_read(cx, buffer.unfilled())),
+            };
+            if read.is_err() || buffer.filled().is_empty() {
+                return Poll::Ready(());
+            }
+        }
     }
 
     /// Writes the substitute out; `length` is how much of hyper's bytes it stands for.
@@ -130,10 +183,17 @@ impl Write for ClientStream {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.get_mut().stream {
-            Stream::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
-            Stream::Tls(stream) => Pin::new(&mut **stream).poll_shutdown(cx),
+        let this = self.get_mut();
+        if this.lingering.is_none() {
+            match &mut this.stream {
+                Stream::Plain(stream) => ready!(Pin::new(stream).poll_shutdown(cx))?,
+                Stream::Tls(stream) => ready!(Pin::new(&mut **stream).poll_shutdown(cx))?,
+            }
         }
+        if this.linger.0.load(Ordering::Relaxed) {
+            ready!(this.poll_linger(cx));
+        }
+        Poll::Ready(Ok(()))
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -5,16 +5,19 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
 
+use bytes::Bytes;
 use futures_util::FutureExt;
 use http::header::{CONNECTION, CONTENT_ENCODING, HOST, TRANSFER_ENCODING};
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Version};
 use hyper::body::Incoming;
 
 use super::respond::{Failure, Reply, Source};
-use super::state::{Limits, State};
+use super::state::{Limits, Number, State};
 use super::{body, handlers};
 use crate::onprem::ErrorCode;
 use crate::onprem::route::{NoRoute, Route};
+use crate::session::Principal;
 use crate::telemetry::{EndpointLabel, ErrorLabels, RequestLabels, request_id};
 
 const REQUEST_ID: &str = "x-request-id";
@@ -128,43 +131,50 @@ async fn handle(
     trail: &mut Trail,
 ) -> Result<Reply, Failure> {
     let (parts, incoming) = request.into_parts();
-    if let Err(failure) = check_framing(parts.version, &parts.headers, state.limits.headers) {
-        // Closing on a client that is still sending would destroy the answer on its way.
-        body::discard(&parts.headers, incoming).await;
-        return Err(failure);
-    }
-    let route = match route {
-        Ok(route) => route,
-        Err(no_route) => {
-            body::discard(&parts.headers, incoming).await;
-            return Err(unrouted(no_route, &parts.method));
-        }
+    let admitted = match admit(state, &parts, route, trail) {
+        Ok(admitted) => admitted,
+        Err(failure) => return Err(body::refuse(&parts.headers, incoming, failure).await),
     };
-    if route == Route::Root {
+    let Some(Admitted { route, number, principal }) = admitted else {
         body::discard(&parts.headers, incoming).await;
         return Ok(handlers::root());
+    };
+    let mut call =
+        handlers::Call { state, number, headers: &parts.headers, context, principal, body: Bytes::new() };
+    let limit = if route == Route::Login { LOGIN_BODY.min(state.limits.body) } else { state.limits.body };
+    call.body = body::read(&parts.headers, incoming, &Limits { body: limit, ..state.limits }).await?;
+    handlers::handle(call, route, trail).await
+}
+
+/// A request that may be read.
+struct Admitted<'s, 'p> {
+    route: Route<'p>,
+    number: &'s Arc<Number>,
+    principal: Option<Principal>,
+}
+
+/// Everything that a request's head decides, so that nobody makes us hold a body without a login.
+/// `None` is `GET /`, which belongs to no number.
+fn admit<'s, 'p>(
+    state: &'s State,
+    parts: &Parts,
+    route: Result<Route<'p>, NoRoute>,
+    trail: &mut Trail,
+) -> Result<Option<Admitted<'s, 'p>>, Failure> {
+    check_framing(parts.version, &parts.headers, state.limits.headers)?;
+    let route = route.map_err(|no_route| unrouted(no_route, &parts.method))?;
+    if route == Route::Root {
+        return Ok(None);
     }
-    let Some(number) = state.numbers.select(&parts.headers) else {
-        body::discard(&parts.headers, incoming).await;
-        return Err(Failure::client(
+    let number = state.numbers.select(&parts.headers).ok_or_else(|| {
+        Failure::client(
             ErrorCode::ResourceNotFound,
             "no number has this Host name; add it to the hosts of a [[number]]",
-        ));
-    };
+        )
+    })?;
     trail.number = Some(number.name.clone());
-    // Who is asking comes before what: nobody makes us hold a body without a login.
-    let principal = match handlers::admit(state, number, &parts.headers, &route) {
-        Ok(principal) => principal,
-        Err(failure) => {
-            body::discard(&parts.headers, incoming).await;
-            return Err(failure);
-        }
-    };
-    let limit = if route == Route::Login { LOGIN_BODY.min(state.limits.body) } else { state.limits.body };
-    let limits = Limits { body: limit, ..state.limits };
-    let bytes = body::read(&parts.headers, incoming, &limits).await?;
-    let call = handlers::Call { state, number, headers: &parts.headers, context, principal, body: bytes };
-    handlers::handle(call, route, trail).await
+    let principal = handlers::admit(state, number, &parts.headers, &route)?;
+    Ok(Some(Admitted { route, number, principal }))
 }
 
 /// What hyper lets through and a proxy must not (RFC 9112 sections 3.2 and 6.1).

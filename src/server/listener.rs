@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::connection::ClientStream;
-use super::respond::Reply;
+use super::respond::{Reply, Unread};
 use super::state::State;
 
 /// How long to wait when the process has no file descriptor left.
@@ -188,10 +188,18 @@ async fn connection<H, F>(
     F: Future<Output = Reply>,
 {
     let asked = AtomicBool::new(false);
+    let linger = stream.linger();
     let service = service_fn(|request| {
         asked.store(true, Ordering::Relaxed);
         let reply = handler(Arc::clone(&state), peer, request);
-        async move { Ok::<_, Infallible>(reply.await) }
+        let linger = linger.clone();
+        async move {
+            let reply = reply.await;
+            if reply.extensions().get::<Unread>().is_some() {
+                linger.ask();
+            }
+            Ok::<_, Infallible>(reply)
+        }
     });
     let mut connection = pin!(
         http1::Builder::new()

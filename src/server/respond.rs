@@ -1,17 +1,82 @@
 //! Answers. Every one that is not a success has the on-prem error body, written by one function.
 
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
 use bytes::Bytes;
 use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Response, StatusCode};
 use http_body_util::Full;
+use hyper::body::{Frame, SizeHint};
 use serde::Serialize;
 
 use crate::onprem::error::{ErrorBody, Meta};
 use crate::onprem::reply::EmptyReply;
 use crate::onprem::{ErrorCode, Invalid};
 
-/// The body of every answer.
-pub type Reply = Response<Full<Bytes>>;
+/// An answer.
+pub type Reply = Response<Body>;
+
+/// A file on its way to the client.
+pub type Stream = Pin<Box<dyn hyper::body::Body<Data = Bytes, Error = io::Error> + Send>>;
+
+/// The body of an answer.
+pub enum Body {
+    /// Written in one go.
+    Whole(Full<Bytes>),
+    /// A file, passed on as it arrives.
+    Stream(Stream),
+}
+
+impl std::fmt::Debug for Body {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Whole(_) => "Whole",
+            Self::Stream(_) => "Stream",
+        })
+    }
+}
+
+impl From<Bytes> for Body {
+    fn from(bytes: Bytes) -> Self {
+        Self::Whole(Full::new(bytes))
+    }
+}
+
+impl hyper::body::Body for Body {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        match self.get_mut() {
+            Self::Whole(whole) => Pin::new(whole).poll_frame(cx).map_err(|never| match never {}),
+            Self::Stream(stream) => stream.as_mut().poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Whole(whole) => whole.is_end_stream(),
+            Self::Stream(stream) => stream.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(whole) => whole.size_hint(),
+            Self::Stream(stream) => stream.size_hint(),
+        }
+    }
+}
+
+/// Marks an answer to a request whose body was not read to its end: closing at once would reset the
+/// connection under a client that is still sending, and destroy the answer on its way.
+#[derive(Clone, Copy, Debug)]
+pub struct Unread;
 
 /// Whose fault a failure is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,6 +178,7 @@ impl Failure {
         }
         if self.close {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
+            reply.extensions_mut().insert(Unread);
         }
         reply
     }
@@ -132,7 +198,7 @@ pub fn json(status: StatusCode, body: &impl Serialize) -> Reply {
 
 /// An answer with a JSON body that is already written.
 pub fn bytes(status: StatusCode, body: Vec<u8>) -> Reply {
-    let mut reply = Response::new(Full::new(Bytes::from(body)));
+    let mut reply = Response::new(Body::from(Bytes::from(body)));
     *reply.status_mut() = status;
     reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     reply
