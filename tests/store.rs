@@ -3,9 +3,11 @@
 use std::fs;
 use std::path::Path;
 
-use prembridge::store::{Error, Identities, Revocation, Sqlite, Store, User};
+use prembridge::store::{Error, Identities, MediaStore, Revocation, Sqlite, Store, User};
 
 use crate::temp::TempDir;
+
+mod media;
 
 /// Everything an engine promises. A second engine calls this with an empty store of its own.
 pub async fn conforms(store: &dyn Store) {
@@ -15,6 +17,7 @@ pub async fn conforms(store: &dyn Store) {
     a_deleted_user_is_gone(store).await;
     revocations_are_idempotent_and_purged(store).await;
     the_first_secret_wins(store).await;
+    media::conforms(store).await;
     store.ping().await.unwrap();
 }
 
@@ -85,6 +88,43 @@ async fn a_file_conforms_and_keeps_everything() {
     let store = Sqlite::open(&path).unwrap();
     assert_eq!(store.identities().await.unwrap(), before);
     assert_eq!(store.secret("other", vec![9]).await.unwrap(), vec![4]);
+    assert_eq!(store.providers().await.unwrap().len(), 3);
+    assert_eq!(store.kept_digests().await.unwrap().len(), 2);
+}
+
+/// As the first version of this program left it.
+#[tokio::test]
+async fn an_old_schema_is_brought_up_to_date() {
+    let dir = TempDir::new();
+    let path = dir.join("store.db");
+    let old = rusqlite::Connection::open(&path).unwrap();
+    old.execute_batch(
+        "PRAGMA journal_mode = WAL;
+         CREATE TABLE users (number TEXT NOT NULL, name TEXT NOT NULL, password_hash TEXT NOT NULL,
+             epoch INTEGER NOT NULL, PRIMARY KEY (number, name)) STRICT, WITHOUT ROWID;
+         CREATE TABLE revocations (jti BLOB PRIMARY KEY CHECK (length(jti) = 16),
+             expires_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+         CREATE INDEX revocations_by_expiry ON revocations (expires_at);
+         CREATE TABLE secrets (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
+         INSERT INTO users VALUES ('support', 'alice', 'h1', 7);
+         INSERT INTO secrets VALUES ('key', x'0102');
+         PRAGMA application_id = 0x7072656d;
+         PRAGMA user_version = 1;",
+    )
+    .unwrap();
+    drop(old);
+    for _ in 0..2 {
+        let store = Sqlite::open(&path).unwrap();
+        assert_eq!(sorted(&store).await, [user("support", "alice", "h1", 7)]);
+        assert_eq!(store.secret("key", vec![9]).await.unwrap(), vec![1, 2]);
+        assert_eq!(store.providers().await.unwrap(), []);
+        store.put_source([1; 32], vec![1], 1).await.unwrap();
+    }
+    let now: i64 = rusqlite::Connection::open(&path)
+        .unwrap()
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .unwrap();
+    assert_eq!(now, 2);
 }
 
 #[tokio::test]

@@ -7,10 +7,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 use std::time::Duration;
 
-use tokio::sync::Mutex;
-
 use crate::clock::Clock;
-use crate::store::{self, Identities, Jti, Store};
+use crate::store::{self, Identities, Jti, Store, Turn};
 use accounts::{Deployment, Stored};
 use mac::MacKey;
 use password::Hasher;
@@ -103,7 +101,7 @@ impl Sessions {
             digests,
             numbers,
             revoked: RwLock::default(),
-            turn: Arc::default(),
+            turn: Turn::default(),
             hasher: Hasher::new(settings.hash_cost, settings.hash_concurrency).await?,
             throttle: Throttle::default(),
             token_lifetime: i64::try_from(settings.token_lifetime.as_secs()).unwrap_or(i64::MAX),
@@ -141,7 +139,7 @@ impl Sessions {
 
     /// Takes the snapshot anew from the store, for changes that another replica made.
     pub async fn refresh(&self) -> Result<(), store::Error> {
-        let _turn = self.0.turn.lock().await;
+        let _turn = self.0.turn.wait().await;
         let identities = self.0.store.identities().await?;
         self.0.load(identities);
         Ok(())
@@ -166,29 +164,20 @@ struct Inner {
     /// Held for a lookup or an update, never longer.
     revoked: RwLock<HashMap<Jti, i64>>,
     /// Whoever changes store and snapshot holds this, so that both see the changes in one order.
-    turn: Arc<Mutex<()>>,
+    turn: Turn,
     hasher: Hasher,
     throttle: Throttle,
     token_lifetime: i64,
 }
 
 impl Inner {
-    /// Gives a change its turn and runs it to its end even if the caller goes away. A handler is dropped when
-    /// its client hangs up; between commit and snapshot that would leave a deleted user's tokens good until
-    /// the next start. Waiting for the turn takes no thread, so changes hold one thread in all.
+    /// Runs a change to its end even if the caller goes away, which would otherwise leave a deleted user's
+    /// tokens good until the next start.
     async fn change<T: Send + 'static, F: Future<Output = Result<T, store::Error>> + Send + 'static>(
         self: &Arc<Self>,
         change: impl FnOnce(Arc<Self>) -> F,
     ) -> Result<T, store::Error> {
-        let turn = Arc::clone(&self.turn).lock_owned().await;
-        let change = change(Arc::clone(self));
-        let runtime = tokio::runtime::Handle::current();
-        let done = tokio::task::spawn_blocking(move || {
-            let result = runtime.block_on(change);
-            drop(turn);
-            result
-        });
-        done.await.map_err(|_| store::Error::Closed)?
+        self.turn.run(change(Arc::clone(self))).await
     }
 
     fn by_token(&self, number: &str, token: &str) -> Result<Principal, Denied> {

@@ -1,6 +1,7 @@
 //! The whole proxy in process, in front of the mock Cloud API, on ports of the system's choice.
 
 mod client;
+pub mod faulty;
 pub mod process;
 pub mod tls;
 

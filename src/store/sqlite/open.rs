@@ -16,7 +16,9 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const APPLICATION_ID: i64 = 0x7072_656d;
 
 /// Each step brings the schema from the version of its index to the next. Steps are only ever appended.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[LOGINS, MEDIA];
+
+const LOGINS: &str = "
     CREATE TABLE users (
         number        TEXT NOT NULL,
         name          TEXT NOT NULL,
@@ -33,7 +35,57 @@ const MIGRATIONS: &[&str] = &["
         name  TEXT PRIMARY KEY,
         value BLOB NOT NULL
     ) STRICT, WITHOUT ROWID;
-"];
+";
+
+/// The number of sources and uploads is kept up to date by triggers: each new entry pushes the oldest out,
+/// and counting a large table for that would read it whole. `seq` is the order of writing.
+const MEDIA: &str = "
+    CREATE TABLE providers (
+        number     TEXT NOT NULL,
+        name       TEXT NOT NULL,
+        config     BLOB NOT NULL,
+        generation INTEGER NOT NULL,
+        PRIMARY KEY (number, name)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE media_sources (
+        seq   INTEGER PRIMARY KEY,
+        key   BLOB NOT NULL UNIQUE CHECK (length(key) = 32),
+        entry BLOB NOT NULL
+    ) STRICT;
+    CREATE TABLE media_uploads (
+        seq          INTEGER PRIMARY KEY,
+        key          BLOB NOT NULL UNIQUE CHECK (length(key) = 32),
+        media_id     TEXT NOT NULL,
+        usable_until INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX media_uploads_by_end ON media_uploads (usable_until);
+    CREATE TABLE media_counts (
+        name TEXT PRIMARY KEY,
+        held INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO media_counts (name, held) VALUES ('media_sources', 0), ('media_uploads', 0);
+    CREATE TRIGGER media_sources_more AFTER INSERT ON media_sources
+        BEGIN UPDATE media_counts SET held = held + 1 WHERE name = 'media_sources'; END;
+    CREATE TRIGGER media_sources_less AFTER DELETE ON media_sources
+        BEGIN UPDATE media_counts SET held = held - 1 WHERE name = 'media_sources'; END;
+    CREATE TRIGGER media_uploads_more AFTER INSERT ON media_uploads
+        BEGIN UPDATE media_counts SET held = held + 1 WHERE name = 'media_uploads'; END;
+    CREATE TRIGGER media_uploads_less AFTER DELETE ON media_uploads
+        BEGIN UPDATE media_counts SET held = held - 1 WHERE name = 'media_uploads'; END;
+    CREATE TABLE media_files (
+        id         TEXT PRIMARY KEY,
+        number     TEXT NOT NULL,
+        digest     BLOB NOT NULL CHECK (length(digest) = 32),
+        length     INTEGER NOT NULL CHECK (length >= 0),
+        media_type TEXT NOT NULL,
+        created_at INTEGER NOT NULL,
+        used_at    INTEGER NOT NULL,
+        is_kept    INTEGER NOT NULL CHECK (is_kept IN (0, 1))
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX media_files_by_digest ON media_files (digest, is_kept, length);
+    CREATE INDEX media_files_by_use ON media_files (used_at);
+    CREATE INDEX media_files_kept ON media_files (used_at) WHERE is_kept = 1;
+";
 
 /// Opens `path`, or makes it if there is none.
 pub(super) fn file(path: &Path) -> Result<Connection, Error> {

@@ -7,6 +7,9 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::store::{Error, Reply};
 
+/// How many compiled statements are kept: all that there are, with room for more.
+const STATEMENTS: usize = 64;
+
 /// How many jobs may wait; a caller beyond that waits for room, which is the back-pressure.
 const QUEUE: usize = 1024;
 
@@ -19,6 +22,7 @@ pub(super) struct Writer {
 impl Writer {
     /// Gives the connection to a thread of its own: SQLite blocks, and has one writer anyway.
     pub(super) fn start(connection: Connection) -> Result<Self, Error> {
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
         let (jobs, queue) = mpsc::channel(QUEUE);
         let thread = thread::Builder::new()
             .name("store".to_owned())

@@ -1,0 +1,197 @@
+//! What every engine promises of media.
+
+use prembridge::store::{Digest, FileRow, ProviderRow, Store, UploadRow};
+
+/// Everything, with a store that has nothing of media yet.
+pub async fn conforms(store: &dyn Store) {
+    providers_are_kept_per_number(store).await;
+    a_deleted_provider_is_gone(store).await;
+    the_newest_sources_are_kept(store).await;
+    the_newest_uploads_are_kept(store).await;
+    uploads_are_purged(store).await;
+    files_are_kept_per_number(store).await;
+    a_use_is_remembered(store).await;
+    bytes_count_once(store).await;
+    a_deleted_file_is_told(store).await;
+}
+
+async fn providers_are_kept_per_number(store: &dyn Store) {
+    assert_eq!(store.providers().await.unwrap(), []);
+    store.put_providers(Vec::new()).await.unwrap();
+    let (b, a) = (provider("1", "b", b"\0one", 1), provider("1", "a", b"", i64::MAX));
+    let (upper, other) = (provider("1", "B", b"x", 2), provider("2", "b", b"two", 1));
+    store
+        .put_providers(vec![other.clone(), b.clone(), provider("1", "a", b"old", 5), upper.clone()])
+        .await
+        .unwrap();
+    store.put_providers(vec![a.clone()]).await.unwrap();
+    assert_eq!(store.providers().await.unwrap(), [upper, a, b, other], "replaced by name, case and all");
+}
+
+async fn a_deleted_provider_is_gone(store: &dyn Store) {
+    assert!(store.delete_provider("1", "b").await.unwrap());
+    assert!(!store.delete_provider("1", "b").await.unwrap());
+    assert!(!store.delete_provider("3", "a").await.unwrap());
+    let left: Vec<_> =
+        store.providers().await.unwrap().into_iter().map(|row| (row.number, row.name)).collect();
+    let named = |number: &str, name: &str| (number.to_owned(), name.to_owned());
+    assert_eq!(left, [named("1", "B"), named("1", "a"), named("2", "b")]);
+}
+
+async fn the_newest_sources_are_kept(store: &dyn Store) {
+    let held = async || held(store, 1..=5).await;
+    for key in 1..=3 {
+        store.put_source(digest(key), vec![key], 3).await.unwrap();
+    }
+    assert_eq!(held().await, [1, 2, 3]);
+    // Written again, and again: what is replaced takes no place of the others.
+    for round in 1..=10 {
+        store.put_source(digest(1), vec![1, round], 3).await.unwrap();
+    }
+    assert_eq!(held().await, [1, 2, 3]);
+    assert_eq!(store.source(digest(1)).await.unwrap(), Some(vec![1, 10]));
+    store.put_source(digest(4), Vec::new(), 3).await.unwrap();
+    assert_eq!(held().await, [1, 3, 4], "2 was the oldest once 1 had moved to the end");
+    store.delete_source(digest(3)).await.unwrap();
+    store.delete_source(digest(3)).await.unwrap();
+    store.put_source(digest(5), vec![5], 3).await.unwrap();
+    assert_eq!(held().await, [1, 4, 5], "a deleted one has made room");
+    store.put_source(digest(2), vec![2], u64::MAX).await.unwrap();
+    assert_eq!(held().await, [1, 2, 4, 5]);
+    store.put_source(digest(3), vec![3], 2).await.unwrap();
+    assert_eq!(held().await, [2, 3], "fewer than before");
+    store.put_source(digest(1), vec![1], 0).await.unwrap();
+    assert_eq!(held().await, [0; 0]);
+}
+
+async fn the_newest_uploads_are_kept(store: &dyn Store) {
+    for key in 1..=3 {
+        store.put_upload(digest(key), upload(key, 100), 2).await.unwrap();
+    }
+    assert_eq!(store.upload(digest(1)).await.unwrap(), None);
+    store.put_upload(digest(2), upload(9, 50), 2).await.unwrap();
+    assert_eq!(store.upload(digest(2)).await.unwrap(), Some(upload(9, 50)));
+    store.put_upload(digest(4), upload(4, 200), 2).await.unwrap();
+    assert_eq!(store.upload(digest(3)).await.unwrap(), None, "the oldest once 2 had moved to the end");
+    store.delete_upload(digest(4)).await.unwrap();
+    store.delete_upload(digest(4)).await.unwrap();
+    assert_eq!(store.upload(digest(4)).await.unwrap(), None);
+}
+
+async fn uploads_are_purged(store: &dyn Store) {
+    store.put_upload(digest(5), upload(5, 51), 2).await.unwrap();
+    assert_eq!(store.purge_media(49).await.unwrap(), 0);
+    assert_eq!(store.purge_media(50).await.unwrap(), 1, "at its end, not after");
+    assert_eq!(store.upload(digest(2)).await.unwrap(), None);
+    store.put_upload(digest(6), upload(6, 52), 2).await.unwrap();
+    assert_eq!(store.upload(digest(5)).await.unwrap(), Some(upload(5, 51)), "what was purged takes no place");
+    assert_eq!(store.purge_media(1_000).await.unwrap(), 2);
+}
+
+async fn files_are_kept_per_number(store: &dyn Store) {
+    assert_eq!(store.kept_bytes().await.unwrap(), 0);
+    let (one, two) = (file("1", "one", 1, 10), file("2", "two", 1, 10));
+    store.put_file(one.clone()).await.unwrap();
+    store.put_file(two.clone()).await.unwrap();
+    assert_eq!(store.file("1", "one").await.unwrap(), Some(one.clone()));
+    assert_eq!(store.file("2", "two").await.unwrap(), Some(two));
+    assert_eq!(store.file("2", "one").await.unwrap(), None, "another number's");
+    assert!(store.put_file(file("2", "one", 7, 7)).await.is_err(), "another number's id is not taken over");
+    assert_eq!(store.file("1", "one").await.unwrap(), Some(one));
+    assert!(store.put_file(FileRow { length: u64::MAX, ..file("1", "long", 9, 0) }).await.is_err());
+    let again = FileRow { media_type: "image/png".into(), ..file("1", "one", 2, 20) };
+    store.put_file(again.clone()).await.unwrap();
+    assert_eq!(store.file("1", "one").await.unwrap(), Some(again));
+}
+
+async fn a_use_is_remembered(store: &dyn Store) {
+    for (number, id) in [("1", "one"), ("2", "one"), ("1", "nothing")] {
+        store.touch_file(number, id, 30).await.unwrap();
+    }
+    store.touch_file("1", "one", 25).await.unwrap();
+    let used_at = async |number, id| store.file(number, id).await.unwrap().unwrap().used_at;
+    assert_eq!((used_at("1", "one").await, used_at("2", "two").await), (30, 10));
+    let unused = async |t, most| ids(store.files_unused_since(t, most).await.unwrap());
+    assert_eq!(unused(9, 9).await, [""; 0]);
+    assert_eq!(unused(10, 9).await, ["two"]);
+    assert_eq!(unused(30, 9).await, ["two", "one"]);
+    assert_eq!(unused(30, 1).await, ["two"]);
+    assert_eq!(unused(30, 0).await, [""; 0]);
+}
+
+/// By now: `one` with digest 2, used at 30, and `two` with digest 1, used at 10.
+async fn bytes_count_once(store: &dyn Store) {
+    store.put_file(file("1", "three", 1, 20)).await.unwrap();
+    assert_eq!(store.kept_bytes().await.unwrap(), 1_001 + 1_002);
+    assert_eq!(store.kept_digests().await.unwrap(), [digest(1), digest(2)]);
+    assert_eq!(store.files_with_digest(digest(1)).await.unwrap(), 2);
+    assert_eq!(store.files_with_digest(digest(9)).await.unwrap(), 0);
+    let oldest = async |most| ids(store.oldest_kept(most).await.unwrap());
+    assert_eq!(oldest(9).await, ["two", "three", "one"]);
+    assert_eq!(oldest(2).await, ["two", "three"]);
+    store.mark_not_kept(digest(1)).await.unwrap();
+    store.mark_not_kept(digest(1)).await.unwrap();
+    assert_eq!(oldest(9).await, ["one"]);
+    assert_eq!(store.kept_bytes().await.unwrap(), 1_002);
+    assert_eq!(store.kept_digests().await.unwrap(), [digest(2)]);
+    assert_eq!(store.files_with_digest(digest(1)).await.unwrap(), 2, "the ids stay");
+    assert!(!store.file("2", "two").await.unwrap().unwrap().is_kept);
+    store.put_file(FileRow { is_kept: false, ..file("1", "four", 1, 40) }).await.unwrap();
+    assert_eq!(oldest(9).await, ["one"]);
+    // The bytes have come back, for everyone who has their digest.
+    store.put_file(file("1", "five", 1, 50)).await.unwrap();
+    assert_eq!(oldest(9).await, ["two", "three", "one", "four", "five"]);
+}
+
+async fn a_deleted_file_is_told(store: &dyn Store) {
+    assert_eq!(store.delete_file("2", "five").await.unwrap(), None, "another number's");
+    assert_eq!(store.delete_file("1", "five").await.unwrap(), Some(file("1", "five", 1, 50)));
+    assert_eq!(store.delete_file("1", "five").await.unwrap(), None);
+    assert_eq!(store.files_with_digest(digest(1)).await.unwrap(), 3);
+}
+
+#[test]
+fn a_provider_prints_without_its_configuration() {
+    let shown = format!("{:?}", provider("1", "cdn", b"canary", 1));
+    assert!(shown.contains("cdn") && !shown.contains("99, 97") && !shown.contains("canary"), "{shown}");
+}
+
+async fn held(store: &dyn Store, keys: impl Iterator<Item = u8>) -> Vec<u8> {
+    let mut held = Vec::new();
+    for key in keys {
+        if store.source(digest(key)).await.unwrap().is_some() {
+            held.push(key);
+        }
+    }
+    held
+}
+
+fn ids(rows: Vec<FileRow>) -> Vec<String> {
+    rows.into_iter().map(|row| row.id).collect()
+}
+
+fn digest(byte: u8) -> Digest {
+    [byte; 32]
+}
+
+fn provider(number: &str, name: &str, config: &[u8], generation: i64) -> ProviderRow {
+    ProviderRow { number: number.into(), name: name.into(), config: config.into(), generation }
+}
+
+fn upload(id: u8, usable_until: i64) -> UploadRow {
+    UploadRow { media_id: format!("id-{id}"), usable_until }
+}
+
+/// A kept file whose length follows from its digest.
+fn file(number: &str, id: &str, byte: u8, at: i64) -> FileRow {
+    FileRow {
+        id: id.into(),
+        number: number.into(),
+        digest: digest(byte),
+        length: 1_000 + u64::from(byte),
+        media_type: "image/jpeg".into(),
+        created_at: at,
+        used_at: at,
+        is_kept: true,
+    }
+}
