@@ -1,0 +1,3 @@
+//! Media providers over the API and from the configuration.
+
+mod registry;
