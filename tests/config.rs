@@ -58,6 +58,7 @@ fn minimal_is_all_defaults() {
     assert_eq!(config.compat.created_status, 201);
     assert_eq!(config.compat.api_version, "v2.45.1");
     assert_eq!(config.compat.options, Options::default());
+    assert!(!config.compat.show_provider_secrets);
     assert!(config.log.requests);
     let [number] = config.numbers.as_slice() else { panic!("one number") };
     assert_eq!(number.name, "106540352242922");
@@ -95,6 +96,7 @@ fn full_sets_every_section() {
     assert_eq!((config.media.cache_profile, config.media.links), (CacheProfile::Documented, Links::Pass));
     assert_eq!(config.compat.created_status, 200);
     assert_eq!(config.compat.api_version, "v2.53.0");
+    assert!(config.compat.show_provider_secrets);
     let undeliverable_as = UndeliverableAs::UserNotValid;
     let options = Options { wa_id: WaId::AsCloud, undeliverable_as, expose_cloud_code: false };
     assert_eq!(config.compat.options, options);

@@ -18,6 +18,7 @@ mod certificates;
 const ACCESS_TOKEN: &str = "canary-access-token";
 const API_KEY: &str = "canary-api-key-0123";
 const USER_PASSWORD: &str = "canary-user-password";
+const PROVIDER_TOKEN: &str = "canary-provider-token";
 const MESSAGE: &str = "canary-message-text";
 const WRONG_PASSWORD: &str = "canary-wrong-password";
 
@@ -40,7 +41,8 @@ impl Setup {
              [store]\nurl = \"sqlite:{}\"\n[cloud]\nbase_url = \"{}\"\n{sections}\n\
              [[number]]\nname = \"support\"\nphone_number_id = \"106540352242922\"\naccess_token = \"{ACCESS_TOKEN}\"\n\
              [[number.user]]\nname = \"application\"\npassword = \"{USER_PASSWORD}\"\n\
-             [[number.api_key]]\nkey = \"{API_KEY}\"\nrole = \"admin\"\n",
+             [[number.api_key]]\nkey = \"{API_KEY}\"\nrole = \"admin\"\n\
+             [[number.provider]]\nname = \"cdn\"\nbearer = \"{PROVIDER_TOKEN}\"\n",
             self.folder.join("prembridge.db").display(),
             self.mock.base_url()
         );
@@ -192,6 +194,7 @@ async fn secrets_and_messages_show_nowhere() {
     let message =
         json!({"to": TO, "text": {"body": format!("{MESSAGE}\u{1b}[31m\r\n{{\"level\":\"ERROR\"}}")}});
     let mut errors = Vec::new();
+    let providers = "/v1/settings/application/media/providers";
     for (authorization, method, path, body, status) in [
         (&bearer, "POST", "/v1/messages", &message, 201),
         (&key, "POST", "/v1/messages", &message, 201),
@@ -202,6 +205,12 @@ async fn secrets_and_messages_show_nowhere() {
         (&key, "PUT", "/v1/users/application", &json!({"password": PASSWORD}), 403),
         (&key, "POST", "/v1/messages", &json!({"to": TO, "text": MESSAGE}), 400),
         (&key, "POST", "/v1/messages", &json!({"to": TO, "text": {"body": MESSAGE.repeat(300)}}), 400),
+        (&key, "GET", providers, &Value::Null, 200),
+        (&key, "POST", providers, &json!([{"name": "p", "x": 1, "config": {"bearer": PROVIDER_TOKEN}}]), 200),
+        (&key, "POST", providers, &json!([{"name": "p", "config": {"bearer": "canary bearer"}}]), 400),
+        (&key, "POST", providers, &json!([{"name": "canary/p", "config": "canary"}]), 400),
+        (&key, "DELETE", &format!("{providers}/cdn"), &Value::Null, 400),
+        (&key, "GET", providers, &Value::Null, 200),
         (&key, "GET", "/v1/messages", &message, 405),
         (&key, "POST", "/v1/nothing", &message, 404),
         (&basic("application", WRONG_PASSWORD), "POST", "/v1/users/login", &Value::Null, 401),

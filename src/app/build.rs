@@ -12,6 +12,7 @@ use thiserror::Error;
 
 use crate::clock::Clock;
 use crate::config::{self, Config, Tls};
+use crate::media::providers::{self, Providers};
 use crate::net::{self, Connector, TlsError};
 use crate::server::{Compat, Limits, Listener, Number, Numbers, ServeLimits, State};
 use crate::session::{self, Sessions};
@@ -31,6 +32,9 @@ pub enum StartError {
     /// The logins cannot be set up.
     #[error("logins cannot be set up: {0}")]
     Sessions(#[from] session::Error),
+    /// The media providers cannot be set up.
+    #[error("media providers cannot be set up: {0}")]
+    Providers(#[from] providers::OpenError),
     /// Certificates or keys.
     #[error("TLS: {0}")]
     Tls(#[from] TlsError),
@@ -66,9 +70,12 @@ impl StartError {
     pub fn is_bad_config(&self) -> bool {
         match self {
             Self::Tls(_) | Self::Number { .. } => true,
-            Self::Store(_) | Self::Sessions(_) | Self::Bind { .. } | Self::Listener(_) | Self::Random(_) => {
-                false
-            }
+            Self::Store(_)
+            | Self::Sessions(_)
+            | Self::Providers(_)
+            | Self::Bind { .. }
+            | Self::Listener(_)
+            | Self::Random(_) => false,
         }
     }
 }
@@ -87,6 +94,9 @@ pub(super) struct Built {
 pub(super) async fn build(config: Config, clock: Clock) -> Result<Built, StartError> {
     let store = open_store(&config.store)?;
     let sessions = Sessions::open(Arc::clone(&store), clock, access(&config)).await?;
+    let configured =
+        config.numbers.iter().map(|number| (number.phone_number_id.clone(), number.providers.as_slice()));
+    let providers = Providers::open(Arc::clone(&store), configured).await?;
     let tls = server_tls(&config, store.as_ref()).await?;
     let limits = serve_limits(&config.limits);
     let scheme = if tls.is_some() { "https" } else { "http" };
@@ -98,12 +108,14 @@ pub(super) async fn build(config: Config, clock: Clock) -> Result<Built, StartEr
     let state = State {
         numbers: numbers(&config)?,
         sessions,
+        providers,
         store,
         upstream: upstream(&config)?,
         metrics: Metrics::default(),
         compat: Compat {
             created_status: config.compat.created_status.as_u16(),
             version: config.compat.api_version.clone(),
+            show_provider_secrets: config.compat.show_provider_secrets,
             options: config.compat.options,
         },
         limits: Limits {

@@ -16,6 +16,8 @@ pub struct Compat {
     pub created_status: StatusCode,
     /// What `meta.version` says.
     pub api_version: String,
+    /// Whether administrators see the secrets of media providers that were set over the API.
+    pub show_provider_secrets: bool,
     /// The choices that belong to the translation.
     pub options: Options,
 }
@@ -47,6 +49,7 @@ pub(super) fn compat(raw: raw::Compat, check: &mut Check<'_>) -> Compat {
             DEFAULT_VERSION.to_owned(),
             api_version,
         ),
+        show_provider_secrets: raw.show_provider_secrets.unwrap_or(false),
         options: Options {
             wa_id: check.word("compat.wa_id", raw.wa_id, WaId::AsSent, &wa_ids),
             undeliverable_as: check.parsed(

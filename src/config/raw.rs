@@ -154,6 +154,7 @@ table!(Compat {
     wa_id: String,
     api_version: String,
     expose_cloud_code: bool,
+    show_provider_secrets: bool,
 });
 
 table!(Shutdown { lame_duck: String, drain_timeout: String });

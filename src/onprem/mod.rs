@@ -4,6 +4,7 @@
 
 pub mod error;
 pub mod message;
+pub mod providers;
 mod read;
 pub mod reply;
 pub mod route;

@@ -23,6 +23,12 @@ pub enum Route<'p> {
     SendMessage,
     /// `PUT /v1/messages/{message-id}`
     UpdateMessage(Cow<'p, str>),
+    /// `GET /v1/settings/application/media/providers`
+    ListProviders,
+    /// `POST /v1/settings/application/media/providers`
+    SetProviders,
+    /// `DELETE /v1/settings/application/media/providers/{name}`
+    DeleteProvider(Cow<'p, str>),
 }
 
 /// Why a request has no route.
@@ -62,9 +68,17 @@ impl<'p> Route<'p> {
             "users/login" => only("POST", Self::Login),
             "users/logout" => only("POST", Self::Logout),
             "users" => only("POST", Self::CreateUser),
+            "settings/application/media/providers" => match verb {
+                "GET" => Ok(Self::ListProviders),
+                "POST" => Ok(Self::SetProviders),
+                _ => Err(NoRoute::WrongVerb { endpoint: Self::ListProviders.endpoint(), verbs: "GET, POST" }),
+            },
             _ => {
                 if let Some(id) = path.strip_prefix("messages/") {
                     return only("PUT", Self::UpdateMessage(id_of(id, "._=+/-:")?));
+                }
+                if let Some(name) = path.strip_prefix("settings/application/media/providers/") {
+                    return only("DELETE", Self::DeleteProvider(id_of(name, "-_")?));
                 }
                 let name = path.strip_prefix("users/").ok_or(NoRoute::UnknownPath)?;
                 let name = id_of(name, "._-@+")?;
@@ -91,6 +105,8 @@ impl<'p> Route<'p> {
             Self::GetUser(_) | Self::UpdateUser(_) | Self::DeleteUser(_) => "/v1/users/{username}",
             Self::SendMessage => "/v1/messages",
             Self::UpdateMessage(_) => "/v1/messages/{message-id}",
+            Self::ListProviders | Self::SetProviders => "/v1/settings/application/media/providers",
+            Self::DeleteProvider(_) => "/v1/settings/application/media/providers/{name}",
         }
     }
 }
@@ -143,6 +159,16 @@ mod tests {
             Err(NoRoute::WrongVerb { endpoint: "/v1/messages", verbs: "POST" })
         );
         assert_eq!(Route::parse("GET", "/"), Ok(Route::Root));
+        let providers = "/v1/settings/application/media/providers";
+        assert_eq!(Route::parse("GET", providers), Ok(Route::ListProviders));
+        assert_eq!(Route::parse("POST", &format!("{providers}/")), Ok(Route::SetProviders));
+        assert_eq!(
+            Route::parse("PUT", providers),
+            Err(NoRoute::WrongVerb { endpoint: providers, verbs: "GET, POST" })
+        );
+        let cdn = format!("{providers}/cdn-1");
+        assert_eq!(Route::parse("DELETE", &cdn), Ok(Route::DeleteProvider("cdn-1".into())));
+        assert!(matches!(Route::parse("GET", &cdn), Err(NoRoute::WrongVerb { verbs: "DELETE", .. })));
     }
 
     #[test]
@@ -159,6 +185,9 @@ mod tests {
             "/v1",
             "/v2/messages",
             "/v1/users/ä",
+            "/v1/settings/application/media/providers/a.b",
+            "/v1/settings/application/media/providers/a/b",
+            "/v1/settings/application/media",
         ] {
             assert_eq!(Route::parse("PUT", path), Err(NoRoute::UnknownPath), "{path}");
         }

@@ -9,6 +9,7 @@ use http::HeaderMap;
 use http::header::HOST;
 
 use crate::config::host_key;
+use crate::media::providers::Providers;
 use crate::session::Sessions;
 use crate::store::Store;
 use crate::telemetry::Metrics;
@@ -67,6 +68,8 @@ pub struct Compat {
     pub created_status: u16,
     /// What `meta.version` says.
     pub version: String,
+    /// Whether administrators see the secrets of media providers that were set over the API.
+    pub show_provider_secrets: bool,
     /// Choices of the translation.
     pub options: Options,
 }
@@ -88,7 +91,9 @@ pub struct State {
     pub numbers: Numbers,
     /// Logins and tokens.
     pub sessions: Sessions,
-    /// Where users and revocations are kept.
+    /// The hosts that files are fetched from with credentials.
+    pub providers: Providers,
+    /// Where everything is kept that survives a restart.
     pub store: Arc<dyn Store>,
     /// Calls to Cloud.
     pub upstream: Upstream,

@@ -4,10 +4,11 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 /// A key whose first block is already hashed, which halves the work for short messages.
-pub(super) struct MacKey(Hmac<Sha256>);
+pub struct MacKey(Hmac<Sha256>);
 
 impl MacKey {
-    pub(super) fn new(key: &[u8; 32]) -> Self {
+    /// Prepares `key`.
+    pub fn new(key: &[u8; 32]) -> Self {
         // HMAC pads a short key with zeros to the block (RFC 2104 section 2); doing it here leaves no
         // length to get wrong.
         let mut block = [0; 64];
@@ -27,7 +28,7 @@ impl MacKey {
 
     /// A digest that only holders of the key can predict. Comparing two of them tells an attacker nothing,
     /// however the comparison is done. Each field goes in with its length, so that fields cannot run together.
-    pub(super) fn digest(&self, fields: &[&str]) -> [u8; 32] {
+    pub fn digest(&self, fields: &[&str]) -> [u8; 32] {
         let mac = fields.iter().fold(self.0.clone(), |mac, field| {
             mac.chain_update((field.len() as u64).to_be_bytes()).chain_update(field)
         });

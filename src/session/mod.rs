@@ -10,7 +10,6 @@ use std::time::Duration;
 use crate::clock::Clock;
 use crate::store::{self, Identities, Jti, Store, Turn};
 use accounts::{Deployment, Stored};
-use mac::MacKey;
 use password::Hasher;
 use throttle::Throttle;
 use token::{Key, Keys, MAX_CREDENTIAL};
@@ -25,6 +24,7 @@ mod token;
 mod users;
 
 pub use login::{Login, LoginError};
+pub use mac::MacKey;
 pub use settings::{ApiKey, ConfiguredUser, HashCost, NumberAccess, Role, Settings};
 pub use token::{Denied, TokenId};
 pub use users::{UserError, UserInfo};

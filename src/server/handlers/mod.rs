@@ -2,6 +2,7 @@
 
 mod auth;
 mod messages;
+mod providers;
 mod users;
 
 use std::sync::Arc;
@@ -10,8 +11,9 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 
 use super::dispatch::{Context, Trail};
-use super::respond::{self, Failure, Reply};
+use super::respond::{self, Failure, Reply, Source};
 use super::state::{Number, State};
+use crate::onprem::ErrorCode;
 use crate::onprem::route::Route;
 use crate::session::Principal;
 
@@ -44,9 +46,12 @@ pub fn admit(
         Route::Logout | Route::GetUser(_) | Route::SendMessage | Route::UpdateMessage(_) => {
             auth::user(state, number, headers).map(Some)
         }
-        Route::CreateUser | Route::UpdateUser(_) | Route::DeleteUser(_) => {
-            auth::admin(state, number, headers).map(Some)
-        }
+        Route::CreateUser
+        | Route::UpdateUser(_)
+        | Route::DeleteUser(_)
+        | Route::ListProviders
+        | Route::SetProviders
+        | Route::DeleteProvider(_) => auth::admin(state, number, headers).map(Some),
     }
 }
 
@@ -62,10 +67,26 @@ pub async fn handle(call: Call<'_>, route: Route<'_>, trail: &mut Trail) -> Resu
         Route::DeleteUser(name) => users::delete(&call, &name).await,
         Route::SendMessage => messages::send(&call, trail).await,
         Route::UpdateMessage(id) => messages::mark_read(&call, &id, trail).await,
+        Route::ListProviders => Ok(providers::list(&call)),
+        Route::SetProviders => providers::set(&call).await,
+        Route::DeleteProvider(name) => providers::delete(&call, &name).await,
     }
 }
 
 /// `GET /`: official deployment templates probe it and want 200.
 pub fn root() -> Reply {
     respond::bytes(StatusCode::OK, b"{}".to_vec())
+}
+
+fn internal_failure(reason: impl Into<String>) -> Failure {
+    Failure::new(Source::Internal, ErrorCode::InternalError, "the proxy failed on this request").log(reason)
+}
+
+fn store_failure(error: &crate::store::Error) -> Failure {
+    Failure::new(
+        Source::Internal,
+        ErrorCode::DatabaseError,
+        "the change could not be stored; nothing was changed",
+    )
+    .log(error.to_string())
 }

@@ -8,11 +8,11 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, StatusCode};
 
-use super::{Call, auth};
+use super::{Call, auth, internal_failure, store_failure};
 use crate::onprem::ErrorCode;
 use crate::onprem::error::Meta;
 use crate::onprem::users::{UserItem, UsersReply, parse_login, parse_new_user, parse_password};
-use crate::server::respond::{self, Failure, Reply, Source};
+use crate::server::respond::{self, Failure, Reply};
 use crate::session::{LoginError, Role, UserError};
 use crate::telemetry::OutcomeLabel;
 
@@ -165,19 +165,6 @@ fn throttled(details: &str, retry_after: Duration) -> Failure {
     let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
     failure.retry_after = Some(u32::try_from(seconds.max(1)).unwrap_or(u32::MAX));
     failure
-}
-
-fn internal_failure(reason: impl Into<String>) -> Failure {
-    Failure::new(Source::Internal, ErrorCode::InternalError, "the proxy failed on this request").log(reason)
-}
-
-fn store_failure(error: &crate::store::Error) -> Failure {
-    Failure::new(
-        Source::Internal,
-        ErrorCode::DatabaseError,
-        "the change could not be stored; nothing was changed",
-    )
-    .log(error.to_string())
 }
 
 #[cfg(test)]
