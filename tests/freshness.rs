@@ -1,5 +1,8 @@
-//! The freshness rules from outside: acceptance cases as rows.
+//! The freshness rules from outside: acceptance cases as rows, properties, and a second opinion.
 
+mod invariants;
+mod oracle;
+mod properties;
 mod rows;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
