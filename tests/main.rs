@@ -16,6 +16,8 @@ mod errors;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod freshness;
+#[cfg(test)]
 mod golden;
 #[cfg(test)]
 mod http;

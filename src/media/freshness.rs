@@ -1,0 +1,399 @@
+//! For how long a provider's answer may be reused: RFC 9111, or Meta's documented link cache.
+//!
+//! Pure: the headers and the time come in, a decision comes out.
+//!
+//! # Profiles
+//!
+//! | | [`Profile::Rfc`] | [`Profile::Documented`] |
+//! |---|---|---|
+//! | lifetime | `s-maxage`, else `max-age`, else `Expires` - `Date` | `max-age`; the shorter if `s-maxage` is there too |
+//! | none of these | 0; never a guess from `Last-Modified` | never reused, unless `no-cache` |
+//! | age on arrival | the greater of `Age` and what `Date` tells | `Age` |
+//! | what is stale is revalidated | with an `ETag` or a `Last-Modified` | with `Cache-Control` (`max-age` or `no-cache`) and `Last-Modified` together, then with the `ETag` too |
+//! | an `ETag` or a `Last-Modified` alone | stale from the start, so revalidated each time: never staler than a download | never reused |
+//!
+//! Under either, a number that is junk or is there twice makes the answer stale now, and so does a
+//! `Cache-Control` that breaks its grammar; `Vary: *` is never reused. Any other `Vary` matches, since
+//! our requests to one provider are all alike.
+//!
+//! # Directives without a rule of their own
+//!
+//! | directive | here |
+//! |---|---|
+//! | `must-revalidate`, `proxy-revalidate` | nothing to add: what is stale is never used unasked |
+//! | `immutable` | nothing to add: what is fresh is never asked about; it ends with the lifetime (RFC 8246) |
+//! | `public` | nothing to add: it gives no lifetime, and credentials are part of the cache's key |
+//! | `no-transform` | nothing to add: the bytes are passed on as they are |
+//! | `must-understand` | does not lift `no-store`, which RFC 9111 section 5.2.2.3 would allow |
+//! | `stale-while-revalidate`, `stale-if-error` | ignored: what is stale is never used unasked |
+//! | `no-cache="…"`, `private="…"` | as without the names of fields |
+
+use http::header::{AGE, DATE, EXPIRES, VARY};
+use http::{HeaderMap, HeaderName, StatusCode};
+use serde::{Deserialize, Serialize};
+
+use super::cache_control::{CacheControl, LONGEST, Stated, digits};
+use super::validators::{Validators, date};
+pub use super::why::Why;
+
+/// Whose rules decide.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Profile {
+    /// RFC 9111 as a shared cache, with lifetimes that the provider gave and validators always used.
+    Rfc,
+    /// Meta's documented link cache to the letter.
+    Documented,
+}
+
+/// Whether an answer may be remembered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Keep {
+    /// Both the source and its digest and upload.
+    Yes,
+    /// The digest and the upload only: the source can neither be reused nor be revalidated.
+    Unusable(Why),
+    /// Nothing, and nothing may be shared between sends that wait for the same download.
+    Never(Why),
+}
+
+/// What to do about a source that is needed now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Use what is remembered.
+    Fresh,
+    /// Ask with [`Validators::headers`] of [`Policy::validators`].
+    Revalidate(Why),
+    /// Download it without a condition.
+    Refetch(Why),
+}
+
+/// A 304 that is about something else than what is remembered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the provider confirmed another representation than the one that is remembered")]
+pub struct NotTheSame;
+
+/// What an answer said about keeping it.
+///
+/// It keeps what it was made from, in parsed form, so that a 304 can update it. What it decides stays
+/// that of the profile that it was made with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Policy {
+    profile: Profile,
+    stored: Stored,
+    validators: Validators,
+    received_at: i64,
+    /// At this second it is not fresh any longer.
+    fresh_until: i64,
+    /// Why it is not fresh at `fresh_until`.
+    stale_because: Why,
+    can_revalidate: bool,
+    keep: Keep,
+}
+
+/// The headers that a 304 may update and that outlive their message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Stored {
+    cache_control: CacheControl,
+    /// Seconds since the Unix epoch.
+    expires: Stated,
+    vary_star: bool,
+}
+
+impl Policy {
+    /// Of a 200 answer that came at `received_at`. The moment of the request is as good: that is how
+    /// RFC 9111 section 4.2.3 counts the time on the way.
+    pub fn of(headers: &HeaderMap, received_at: i64, profile: Profile) -> Self {
+        let stored = Stored::of(headers);
+        Self::new(stored, Validators::of(headers), &Arrival::of(headers, received_at), profile)
+    }
+
+    fn new(stored: Stored, mut validators: Validators, arrival: &Arrival, profile: Profile) -> Self {
+        // Meta: the ETag is ignored unless both others are there; without Cache-Control nothing is reused.
+        if profile == Profile::Documented
+            && !(stored.cache_control.present && validators.last_modified.is_some())
+        {
+            validators.etag = None;
+        }
+        let can_revalidate = match profile {
+            _ if stored.vary_star => false,
+            Profile::Rfc => !validators.is_empty(),
+            Profile::Documented => {
+                validators.last_modified.is_some()
+                    && (stored.cache_control.no_cache || stored.cache_control.max_age != Stated::Nothing)
+            }
+        };
+        let (fresh_for, stale_because) = match stored.remaining(arrival, profile, &validators) {
+            Ok(seconds) => (seconds, Why::Expired),
+            Err(why) => (0, why),
+        };
+        let fresh_until = arrival.received_at.saturating_add(fresh_for);
+        let keep = match stored.forbidden() {
+            Some(why) => Keep::Never(why),
+            None => Keep::Yes,
+        };
+        Self {
+            profile,
+            stored,
+            validators,
+            received_at: arrival.received_at,
+            fresh_until,
+            stale_because,
+            can_revalidate,
+            keep,
+        }
+        .settled()
+    }
+
+    /// What can be neither reused nor revalidated is not worth an entry.
+    fn settled(mut self) -> Self {
+        if self.keep == Keep::Yes && !self.can_revalidate && self.fresh_until <= self.received_at {
+            self.keep = Keep::Unusable(self.stale_because);
+        }
+        self
+    }
+
+    /// Whether the answer may be remembered, and why not.
+    pub fn keep(&self) -> Keep {
+        self.keep
+    }
+
+    /// What to do at `now`, which must have been read after the entry: an earlier time means that the
+    /// clock was set back, and then nothing is known about the age.
+    pub fn decide(&self, now: i64) -> Decision {
+        let why = match self.keep {
+            Keep::Never(why) | Keep::Unusable(why) => return Decision::Refetch(why),
+            Keep::Yes if now < self.received_at => Why::ClockWentBack,
+            Keep::Yes if now < self.fresh_until => return Decision::Fresh,
+            Keep::Yes => self.stale_because,
+        };
+        if self.can_revalidate { Decision::Revalidate(why) } else { Decision::Refetch(why) }
+    }
+
+    /// What to revalidate with, as the profile lets us use it.
+    pub fn validators(&self) -> &Validators {
+        &self.validators
+    }
+
+    /// With a redirect that led to this answer; where there were several, in any order.
+    ///
+    /// The answer stays fresh only as long as every hop. A permanent redirect (301, 308) without a
+    /// lifetime does not limit it, any other makes it stale now. Validators belong to the URL that
+    /// gave the answer: they must not go to another one when the redirects have changed.
+    #[must_use]
+    pub fn after_redirect(
+        mut self,
+        status: StatusCode,
+        hop_headers: &HeaderMap,
+        received_at: i64,
+        profile: Profile,
+    ) -> Self {
+        let hop = Stored::of(hop_headers);
+        if let (Some(why), Keep::Yes | Keep::Unusable(_)) = (hop.forbidden(), self.keep) {
+            self.keep = Keep::Never(why);
+        }
+        let is_permanent = matches!(status, StatusCode::MOVED_PERMANENTLY | StatusCode::PERMANENT_REDIRECT);
+        let arrival = Arrival::of(hop_headers, received_at);
+        let fresh_for = match hop.remaining(&arrival, profile, &Validators::default()) {
+            Ok(seconds) => seconds,
+            Err(Why::NoHeaders | Why::NoLifetime) if is_permanent => return self,
+            Err(_) => 0,
+        };
+        let fresh_until = received_at.saturating_add(fresh_for);
+        if fresh_until < self.fresh_until {
+            self.fresh_until = fresh_until;
+            self.stale_because = Why::Redirect;
+        }
+        self.settled()
+    }
+
+    /// After a 304 to a revalidation: its headers take the place of the remembered ones (RFC 9111
+    /// section 4.3.4); redirects in front of it are to be added anew.
+    ///
+    /// `Age` and `Date` are those of the 304, which says that the answer is good now. The `ETag` stays
+    /// the one that came with the bytes.
+    ///
+    /// # Errors
+    ///
+    /// The 304 names another `ETag` or `Last-Modified`, or there was nothing to ask with: ask once
+    /// more without a condition.
+    pub fn refreshed(
+        &self,
+        headers_of_304: &HeaderMap,
+        received_at: i64,
+        profile: Profile,
+    ) -> Result<Self, NotTheSame> {
+        let named = Validators::clear(headers_of_304).ok_or(NotTheSame)?;
+        let is_modified = named.last_modified.is_some() && !self.validators.same_last_modified(&named);
+        // Meta: update when Last-Modified differs.
+        if !self.can_revalidate
+            || !self.validators.confirmed_by(&named)
+            || (profile == Profile::Documented && is_modified)
+        {
+            return Err(NotTheSame);
+        }
+        let validators = Validators {
+            etag: self.validators.etag.clone(),
+            last_modified: named.last_modified.or_else(|| self.validators.last_modified.clone()),
+        };
+        let stored = self.stored.updated(headers_of_304);
+        Ok(Self::new(stored, validators, &Arrival::of(headers_of_304, received_at), profile))
+    }
+
+    /// Whether a 200 that answered a revalidation is what is remembered, so that its body need not be
+    /// read; then [`Policy::of`] its headers replaces this policy.
+    ///
+    /// The same strong `ETag` says so or, where not both have one, the same `Last-Modified`. Under
+    /// [`Profile::Documented`] the `Last-Modified` must be the same, whatever the `ETag`, which may not differ.
+    pub fn is_same(&self, headers_of_200: &HeaderMap) -> bool {
+        let Some(theirs) = Validators::clear(headers_of_200) else {
+            return false;
+        };
+        match self.profile {
+            Profile::Rfc => self.validators.same_bytes(&theirs),
+            Profile::Documented => {
+                self.validators.same_last_modified(&theirs) && !self.validators.other_etag(&theirs)
+            }
+        }
+    }
+}
+
+impl Stored {
+    fn of(headers: &HeaderMap) -> Self {
+        Self {
+            cache_control: CacheControl::of(headers),
+            expires: stated(headers, EXPIRES, date),
+            vary_star: has_star(headers),
+        }
+    }
+
+    fn updated(&self, headers: &HeaderMap) -> Self {
+        let new = Self::of(headers);
+        Self {
+            cache_control: if new.cache_control.present {
+                new.cache_control
+            } else {
+                self.cache_control.clone()
+            },
+            expires: if new.expires == Stated::Nothing { self.expires } else { new.expires },
+            vary_star: if headers.contains_key(VARY) { new.vary_star } else { self.vary_star },
+        }
+    }
+
+    /// Why not even the bytes may be remembered.
+    fn forbidden(&self) -> Option<Why> {
+        if self.cache_control.no_store {
+            return Some(Why::NoStore);
+        }
+        self.cache_control.private.then_some(Why::Private)
+    }
+
+    /// How many seconds it is fresh after its arrival, or why it is not.
+    fn remaining(&self, arrival: &Arrival, profile: Profile, validators: &Validators) -> Result<i64, Why> {
+        let directives = &self.cache_control;
+        if self.vary_star {
+            return Err(Why::VaryStar);
+        }
+        if directives.no_cache {
+            let lacks_date = profile == Profile::Documented && validators.last_modified.is_none();
+            return Err(if lacks_date { Why::NoLastModified } else { Why::NoCache });
+        }
+        if directives.malformed {
+            return Err(Why::Unparsable);
+        }
+        let lifetime = match profile {
+            Profile::Rfc => self.lifetime(arrival),
+            Profile::Documented => self.documented_lifetime(),
+        };
+        let has_headers = directives.present || !validators.is_empty();
+        let lifetime = lifetime?.ok_or(if has_headers { Why::NoLifetime } else { Why::NoHeaders })?;
+        match lifetime - arrival.age(profile)? {
+            remaining @ 1.. => Ok(remaining),
+            _ => Err(Why::OldOnArrival),
+        }
+    }
+
+    /// RFC 9111 section 4.2.1, without heuristics.
+    fn lifetime(&self, arrival: &Arrival) -> Result<Option<i64>, Why> {
+        let CacheControl { s_maxage, max_age, .. } = self.cache_control;
+        if let Some(seconds) = once(s_maxage)?.map_or_else(|| once(max_age), |seconds| Ok(Some(seconds)))? {
+            return positive(seconds, Why::ZeroLifetime).map(Some);
+        }
+        let Some(expires) = once(self.expires)? else {
+            return Ok(None);
+        };
+        let lifetime = expires.saturating_sub(arrival.date()?.unwrap_or(arrival.received_at));
+        positive(lifetime.min(LONGEST), Why::Expired).map(Some)
+    }
+
+    /// Meta knows `max-age` alone; where there is `s-maxage` too, the shorter one harms nobody.
+    fn documented_lifetime(&self) -> Result<Option<i64>, Why> {
+        let Some(max_age) = once(self.cache_control.max_age)? else {
+            return Ok(None);
+        };
+        let shared = once(self.cache_control.s_maxage)?.unwrap_or(max_age);
+        positive(max_age.min(shared), Why::ZeroLifetime).map(Some)
+    }
+}
+
+/// How old an answer was when it came; part of the message, not of what it carries.
+struct Arrival {
+    received_at: i64,
+    age: Stated,
+    date: Stated,
+}
+
+impl Arrival {
+    fn of(headers: &HeaderMap, received_at: i64) -> Self {
+        let date = stated(headers, DATE, date);
+        Self { received_at, age: stated(headers, AGE, digits), date }
+    }
+
+    /// When the answer was made, if it says so. RFC 9110 section 6.6.1 has a recipient put its own
+    /// time in the place of a `Date` that is none.
+    fn date(&self) -> Result<Option<i64>, Why> {
+        match self.date {
+            Stated::Once(date) => Ok(Some(date)),
+            Stated::Nothing | Stated::Junk => Ok(None),
+            Stated::Repeated => Err(Why::Repeated),
+        }
+    }
+
+    /// RFC 9111 section 4.2.3, `corrected_initial_age`.
+    fn age(&self, profile: Profile) -> Result<i64, Why> {
+        let age = once(self.age)?.unwrap_or(0);
+        match profile {
+            Profile::Rfc => {
+                let apparent = self.date()?.map_or(0, |date| self.received_at.saturating_sub(date));
+                Ok(age.max(apparent))
+            }
+            Profile::Documented => Ok(age),
+        }
+    }
+}
+
+/// The number, if it is stated; why it cannot be relied on, if so.
+fn once(stated: Stated) -> Result<Option<i64>, Why> {
+    match stated {
+        Stated::Nothing => Ok(None),
+        Stated::Once(number) => Ok(Some(number)),
+        Stated::Junk => Err(Why::Unparsable),
+        Stated::Repeated => Err(Why::Repeated),
+    }
+}
+
+fn positive(seconds: i64, otherwise: Why) -> Result<i64, Why> {
+    if seconds > 0 { Ok(seconds) } else { Err(otherwise) }
+}
+
+fn stated(headers: &HeaderMap, name: HeaderName, read: fn(&[u8]) -> Option<i64>) -> Stated {
+    let lines = headers.get_all(name);
+    lines.iter().fold(Stated::Nothing, |stated, line| stated.and(read(line.as_bytes().trim_ascii())))
+}
+
+/// `Vary: *`, alone or in a list (RFC 9111 section 4.1).
+fn has_star(headers: &HeaderMap) -> bool {
+    let mut names = headers.get_all(VARY).iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+    names.any(|name| name.trim_ascii() == b"*")
+}
