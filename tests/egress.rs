@@ -14,6 +14,8 @@ use tower_service::Service;
 
 #[path = "egress/addresses.rs"]
 mod addresses;
+#[path = "egress/configured.rs"]
+mod configured;
 #[path = "egress/forms.rs"]
 mod forms;
 #[path = "egress/links.rs"]
