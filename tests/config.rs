@@ -55,6 +55,8 @@ fn minimal_is_all_defaults() {
     assert_eq!(config.store, Store::Sqlite(PathBuf::from("prembridge.db")));
     assert!(config.auth.admin_password.is_none());
     assert_eq!(config.auth.token_lifetime, Duration::from_secs(7 * 86_400));
+    assert_eq!((config.egress.allow, config.egress.ca_file), (Vec::new(), None));
+    assert_eq!(config.egress.ports, [80, 443, 8080, 8443]);
     assert_eq!(config.compat.created_status, 201);
     assert_eq!(config.compat.api_version, "v2.45.1");
     assert_eq!(config.compat.options, Options::default());
@@ -93,6 +95,8 @@ fn full_sets_every_section() {
     let network = |address: &str, prefix| Allowed::Network { address: address.parse().unwrap(), prefix };
     let media = Allowed::Host("media.internal".into());
     assert_eq!(config.egress.allow, [network("10.0.0.0", 8), network("127.0.0.1", 32), media]);
+    assert_eq!(config.egress.ports, [443, 65535]);
+    assert_eq!(config.egress.ca_file, Some("tests/config/cert.pem".into()));
     assert_eq!((config.media.cache_profile, config.media.links), (CacheProfile::Documented, Links::Pass));
     assert_eq!(config.compat.created_status, 200);
     assert_eq!(config.compat.api_version, "v2.53.0");
@@ -138,7 +142,6 @@ fn full_warns_of_literals_and_of_what_has_no_effect_yet() {
     let warnings = load("full.toml", &env()).unwrap().warnings;
     let paths: Vec<_> = warnings.iter().map(|warning| warning.path.as_str()).collect();
     let expected = [
-        "egress.allow",
         "listen.webhook",
         "media.cache_profile",
         "number[0].app_secret",

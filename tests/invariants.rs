@@ -1,5 +1,6 @@
 //! What must hold for any input at all; shared by the property tests and the fuzz targets.
 
+use prembridge::net::egress::{LONGEST, redirect, same_origin, vet_url};
 use prembridge::onprem::Invalid;
 use prembridge::onprem::error::ErrorBody;
 use prembridge::onprem::message::{Body, Message, Request};
@@ -153,4 +154,36 @@ pub fn error(http: u16, body: &[u8]) {
             assert!(serde_json::to_string(&body).is_ok());
         }
     }
+}
+
+/// Checks whatever a client may give as a link, and on a second line what its host may answer as `Location`.
+pub fn link(bytes: &[u8]) {
+    let mut lines = bytes.splitn(2, |byte| *byte == b'\n');
+    let (link, location) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
+    let base = "https://media.example/folder/file?query";
+    for link in [std::str::from_utf8(link).unwrap_or(base), base] {
+        let from = match vet_url(link) {
+            Ok(url) => url,
+            Err(bad) => {
+                assert!(!bad.to_string().contains(['\r', '\n']), "{bad}");
+                continue;
+            }
+        };
+        vetted(from.as_str());
+        if let Ok(to) = redirect(&from, location) {
+            vetted(to.as_str());
+            assert!(from.scheme() == "http" || to.scheme() == "https", "{from} leads to {to}");
+            assert!(!same_origin(&from, &to) || from.host() == to.host(), "{from} and {to}");
+        }
+    }
+}
+
+/// Nothing is left in a link that two readers could read in two ways.
+fn vetted(link: &str) {
+    let url = vet_url(link).unwrap_or_else(|bad| panic!("vetted twice: {bad}: {link}"));
+    assert_eq!(url.as_str(), link, "vetting again changes it");
+    assert!(url.username().is_empty() && url.password().is_none() && url.fragment().is_none(), "{link}");
+    assert!(link.len() <= LONGEST && link.chars().all(|c| c.is_ascii_graphic()), "{link}");
+    assert!(link.starts_with("http://") || link.starts_with("https://"), "{link}");
+    assert!(url.host_str().is_some_and(|host| !host.is_empty() && !host.ends_with('.')), "{link}");
 }

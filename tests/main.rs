@@ -12,6 +12,8 @@ mod clients;
 #[cfg(test)]
 mod config;
 #[cfg(test)]
+mod egress;
+#[cfg(test)]
 mod errors;
 #[cfg(test)]
 mod faults;

@@ -10,6 +10,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use thiserror::Error;
 
+use super::egress;
 use crate::clock::Clock;
 use crate::config::{self, Config, Tls};
 use crate::media::providers::{self, Providers};
@@ -105,6 +106,9 @@ pub(super) async fn build(config: Config, clock: Clock) -> Result<Built, StartEr
     let admin = bind("listen.admin", config.listen.admin, None, admin_limits).await?;
     let mut process = [0; 8];
     getrandom::fill(&mut process).map_err(StartError::Random)?;
+    if egress::refuses_private_links(&config) {
+        tracing::info!("media links to private addresses will be refused; list media hosts in egress.allow");
+    }
     let state = State {
         numbers: numbers(&config)?,
         sessions,

@@ -1,9 +1,11 @@
 //! Wiring: a configuration becomes listeners, and later goes away in good order.
 
 mod build;
+mod egress;
 mod probe;
 
 pub use build::StartError;
+pub use egress::{guard, refuses_private_links};
 pub use probe::{Probe, probe_numbers};
 
 use std::net::SocketAddr;

@@ -85,6 +85,14 @@ impl Check<'_> {
         })
     }
 
+    /// A port that can be dialled.
+    pub(super) fn port(&mut self, path: &str, raw: i64) -> u16 {
+        self.parsed(path, Some(raw), 0, |port| match u16::try_from(port) {
+            Ok(port @ 1..) => Ok(port),
+            Ok(0) | Err(_) => Err(out_of_range(port, 1, u16::MAX)),
+        })
+    }
+
     /// A size in bytes of at least `min`.
     pub(super) fn size(&mut self, path: &str, raw: Option<raw::Size>, default: usize, min: usize) -> usize {
         self.parsed(path, raw, default, |raw::Size(text)| match values::size(&text)? {

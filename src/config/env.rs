@@ -154,17 +154,19 @@ impl Override<'_> {
                 let reference = ("env".to_owned(), Value::String(self.variable.to_owned()));
                 Ok(Value::Table(Table::from_iter([reference])))
             }
-            Shape::List(Shape::Text) => Ok(Value::Array(comma_separated(self.value))),
+            Shape::List(Shape::Text) => Ok(Value::Array(
+                comma_separated(self.value).map(|item| Value::String(item.to_owned())).collect(),
+            )),
+            Shape::List(Shape::Integer) => {
+                let items = comma_separated(self.value).map(|item| item.parse().map(Value::Integer));
+                let items: Result<_, _> = items.collect();
+                items.map(Value::Array).map_err(|_| "expected integers with commas between them".to_owned())
+            }
             Shape::Table(_) | Shape::List(_) => Err("this names a table; name a key in it".to_owned()),
         }
     }
 }
 
-fn comma_separated(value: &str) -> Vec<Value> {
-    value
-        .split(',')
-        .map(str::trim)
-        .filter(|item| !item.is_empty())
-        .map(|item| Value::String(item.to_owned()))
-        .collect()
+fn comma_separated(value: &str) -> impl Iterator<Item = &str> {
+    value.split(',').map(str::trim).filter(|item| !item.is_empty())
 }

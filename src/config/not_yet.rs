@@ -8,7 +8,6 @@ use super::tree::join;
 /// Remove an entry here when its feature arrives; nothing else has to change.
 const NOT_YET: &[NotYet] = &[
     NotYet { key: "listen.webhook", unless: None, because: "Cloud webhooks are not received" },
-    NotYet { key: "egress.allow", unless: None, because: "nothing is fetched from links or called back" },
     NotYet { key: "media.cache_profile", unless: None, because: "media of links are not cached" },
     NotYet {
         key: "media.links",

@@ -140,9 +140,7 @@ table!(Store { url: String });
 
 table!(Auth { admin_password: Secret, hash_concurrency: i64, token_lifetime: String });
 
-table!(Egress {
-    allow: Vec<String>,
-});
+table!(Egress { allow: Vec<String>, ports: Vec<i64>, ca_file: String });
 
 table!(Media { cache_profile: String, links: String });
 

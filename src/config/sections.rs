@@ -86,6 +86,10 @@ pub struct Auth {
 pub struct Egress {
     /// Private places that may be fetched from or called back; public ones always may.
     pub allow: Vec<Allowed>,
+    /// The ports at which public places may be reached; what `allow` permits may use any.
+    pub ports: Vec<u16>,
+    /// PEM file of an extra root certificate, for what links lead to.
+    pub ca_file: Option<PathBuf>,
 }
 
 /// `[media]`
@@ -236,7 +240,14 @@ pub(super) fn egress(raw: raw::Egress, check: &mut Check<'_>) -> Egress {
         let path = format!("egress.allow[{i}]");
         check.parsed(&path, Some(text), None, |text| values::allowed(&text).map(Some))
     });
-    Egress { allow: allow.collect() }
+    let allow = allow.collect();
+    let entries = raw.ports.unwrap_or_else(|| vec![80, 443, 8080, 8443]).into_iter().enumerate();
+    let ports = entries.map(|(i, port)| check.port(&format!("egress.ports[{i}]"), port));
+    Egress {
+        allow,
+        ports: ports.collect(),
+        ca_file: check.file("egress.ca_file", raw.ca_file, pem::roots).map(|(file, ())| file),
+    }
 }
 
 pub(super) fn media(raw: raw::Media, check: &mut Check<'_>) -> Media {

@@ -1,7 +1,8 @@
-//! The connector of the upstream pool.
+//! The connector of the client pools.
 
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -12,12 +13,14 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
-use thiserror::Error;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tower_service::Service;
+
+use super::egress::Guard;
+use super::error::ConnectError;
 
 /// How long each step of opening a connection may take.
 #[derive(Clone, Copy, Debug)]
@@ -28,43 +31,12 @@ pub struct Deadlines {
     pub tls: Duration,
 }
 
-/// Why no connection came about. Nothing was sent in any of these cases.
-#[derive(Debug, Error)]
-pub enum ConnectError {
-    /// The URL names no host, or a scheme that we do not speak.
-    #[error("{0} is not an http or https URL with a host")]
-    Url(Uri),
-    /// The name does not resolve.
-    #[error("{host} does not resolve: {source}")]
-    Resolve {
-        /// The name.
-        host: String,
-        /// What the resolver said.
-        source: io::Error,
-    },
-    /// No address answered.
-    #[error("{host} cannot be reached: {source}")]
-    Connect {
-        /// The name.
-        host: String,
-        /// What the last address said.
-        source: io::Error,
-    },
-    /// The peer is not who it should be, or speaks no TLS that we accept.
-    #[error("TLS with {host} failed: {source}")]
-    Tls {
-        /// The name.
-        host: String,
-        /// What the handshake said.
-        source: io::Error,
-    },
-}
-
 /// Opens plain and TLS connections.
 #[derive(Clone)]
 pub struct Connector {
     tls: TlsConnector,
     deadlines: Deadlines,
+    guard: Option<Arc<Guard>>,
 }
 
 impl std::fmt::Debug for Connector {
@@ -74,9 +46,14 @@ impl std::fmt::Debug for Connector {
 }
 
 impl Connector {
-    /// A connector that trusts what `tls` trusts.
+    /// A connector that trusts what `tls` trusts, for URLs of the operator.
     pub fn new(tls: Arc<rustls::ClientConfig>, deadlines: Deadlines) -> Self {
-        Self { tls: TlsConnector::from(tls), deadlines }
+        Self { tls: TlsConnector::from(tls), deadlines, guard: None }
+    }
+
+    /// A connector for URLs of clients: dials only what `guard` lets through.
+    pub fn guarded(tls: Arc<rustls::ClientConfig>, deadlines: Deadlines, guard: Arc<Guard>) -> Self {
+        Self { guard: Some(guard), ..Self::new(tls, deadlines) }
     }
 
     async fn open(self, uri: Uri) -> Result<Stream, ConnectError> {
@@ -99,11 +76,8 @@ impl Connector {
 
     /// Tries each address of `host` in the resolver's order.
     async fn dial(&self, host: &str, port: u16) -> Result<TcpStream, ConnectError> {
-        let addresses = within(self.deadlines.connect, lookup_host((host, port)))
-            .await
-            .map_err(|source| ConnectError::Resolve { host: host.to_owned(), source })?;
         let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-        for address in addresses {
+        for address in self.addresses(host, port).await? {
             match within(self.deadlines.connect, TcpStream::connect(address)).await {
                 Ok(stream) => {
                     // Small requests must not wait for an earlier one's acknowledgement.
@@ -114,6 +88,18 @@ impl Connector {
             }
         }
         Err(ConnectError::Connect { host: host.to_owned(), source: last })
+    }
+
+    /// The addresses to dial: looked up once, and with a guard those that it judged.
+    async fn addresses(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, ConnectError> {
+        let unresolved = |source| ConnectError::Resolve { host: host.to_owned(), source };
+        let limit = self.deadlines.connect;
+        match &self.guard {
+            None => Ok(within(limit, lookup_host((host, port))).await.map_err(unresolved)?.collect()),
+            Some(guard) => timeout(limit, guard.addresses(host, port))
+                .await
+                .unwrap_or_else(|_| Err(unresolved(too_late(limit)))),
+        }
     }
 }
 
@@ -126,9 +112,11 @@ fn is_tls(uri: &Uri) -> Option<bool> {
 }
 
 async fn within<T>(limit: Duration, work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
-    timeout(limit, work).await.unwrap_or_else(|_| {
-        Err(io::Error::new(io::ErrorKind::TimedOut, format!("no answer within {limit:?}")))
-    })
+    timeout(limit, work).await.unwrap_or_else(|_| Err(too_late(limit)))
+}
+
+fn too_late(limit: Duration) -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, format!("no answer within {limit:?}"))
 }
 
 impl Service<Uri> for Connector {

@@ -3,8 +3,11 @@
 
 mod collect;
 mod connector;
+pub mod egress;
+mod error;
 mod tls;
 
 pub use collect::Collected;
-pub use connector::{ConnectError, Connector, Deadlines};
+pub use connector::{Connector, Deadlines};
+pub use error::ConnectError;
 pub use tls::{TlsError, client_config, self_signed, server_config, server_config_from_files};

@@ -20,6 +20,7 @@ fn overrides_replace_and_add_keys_of_every_type() {
         ("PREMBRIDGE__LIMITS__MAX_BODY", "4096"),
         ("PREMBRIDGE__STORE__URL", "memory:"),
         ("PREMBRIDGE__EGRESS__ALLOW", "10.0.0.0/8, media.internal"),
+        ("PREMBRIDGE__EGRESS__PORTS", "443, 8443"),
         ("PREMBRIDGE__LISTEN__TLS", "self-signed"),
         ("PREMBRIDGE_ADMIN_PASSWORD", "one underscore is no override"),
         ("UNRELATED__X", "y"),
@@ -30,6 +31,7 @@ fn overrides_replace_and_add_keys_of_every_type() {
     assert_eq!((config.limits.max_headers, config.limits.max_body), (20, 4096));
     assert_eq!(config.store, Store::Memory);
     assert_eq!(config.egress.allow.len(), 2);
+    assert_eq!(config.egress.ports, [443, 8443]);
     assert_eq!(config.listen.tls, Tls::SelfSigned);
     assert!(config.auth.admin_password.is_none());
 }
@@ -76,6 +78,7 @@ fn bad_overrides_are_problems_that_name_their_variable() {
         ("PREMBRIDGE__CLOUD__BASE_ULR", "canary", "cloud.base_ulr", "did you mean `base_url`?"),
         ("PREMBRIDGE__LOG__REQUESTS", "canary", "log.requests", "expected true or false"),
         ("PREMBRIDGE__COMPAT__CREATED_STATUS", "canary", "compat.created_status", "expected an integer"),
+        ("PREMBRIDGE__EGRESS__PORTS", "80,canary", "egress.ports", "expected integers with commas"),
         ("PREMBRIDGE__CLOUD", "canary", "cloud", "this names a table; name a key in it"),
         ("PREMBRIDGE__NUMBER", "canary", "number", "this names a table; name a key in it"),
         ("PREMBRIDGE__NUMBER__0", "canary", "number[0]", "this names a table; name a key in it"),

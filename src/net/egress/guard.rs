@@ -1,0 +1,136 @@
+//! Decides which addresses of a host may be dialled.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use super::addresses::{Class, class};
+use super::network::Network;
+use super::own::is_own;
+use super::resolve::Resolve;
+use crate::net::ConnectError;
+
+/// What the operator says about links.
+#[derive(Clone, Debug, Default)]
+pub struct Rules {
+    /// Places that may be reached although they are not public, at any port.
+    pub allow: Vec<Allow>,
+    /// The ports at which public addresses may be reached.
+    pub ports: Vec<u16>,
+}
+
+/// A place that may be reached although it is not public.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Allow {
+    /// Whatever name leads there.
+    Network(Network),
+    /// In lower case and without trailing dot; wherever it resolves to.
+    Host(String),
+}
+
+/// Why a host may not be reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Denial {
+    /// Its address is not public.
+    NotPublic(&'static Class),
+    /// Its address is one of our own listeners.
+    Own,
+    /// Its address is public, but links must not name this port.
+    Port(u16),
+}
+
+impl fmt::Display for Denial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotPublic(Class { network, name, source }) => write!(
+                f,
+                "its address is not public ({name}: {network}, {source}); [egress] allow permits it when it lists the host or its network"
+            ),
+            Self::Own => f.write_str("it leads back to this proxy, which nothing permits"),
+            Self::Port(port) => write!(
+                f,
+                "port {port} is not one of [egress] ports; add it there, or list the host in [egress] allow"
+            ),
+        }
+    }
+}
+
+/// Stands before every connection that a client's link opens.
+pub struct Guard {
+    rules: Rules,
+    own: Vec<SocketAddr>,
+    resolver: Arc<dyn Resolve>,
+}
+
+impl fmt::Debug for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Guard").field("rules", &self.rules).field("own", &self.own).finish_non_exhaustive()
+    }
+}
+
+impl Guard {
+    /// A guard that also keeps links away from `own`, the addresses at which we listen. An unspecified one
+    /// stands for its port at every address of this machine.
+    pub fn new(rules: Rules, own: Vec<SocketAddr>, resolver: Arc<dyn Resolve>) -> Self {
+        Self { rules, own: own.into_iter().map(unwrapped).collect(), resolver }
+    }
+
+    /// The addresses of `host` that may be dialled, in the resolver's order and at least one. They are what
+    /// was judged: whoever asks must dial them, and not look the name up again.
+    pub async fn addresses(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, ConnectError> {
+        let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
+        let found = match self.resolver.resolve(&host, port).await {
+            Ok(found) => found,
+            Err(source) => return Err(ConnectError::Resolve { host, source }),
+        };
+        let is_allowed = self.rules.allow.iter().any(|allow| match allow {
+            Allow::Host(name) => *name == host,
+            Allow::Network(_) => false,
+        });
+        let mut denial = None;
+        let mut dialled = Vec::new();
+        for address in found.into_iter().map(unwrapped) {
+            match self.judge(address, is_allowed) {
+                Ok(()) => dialled.push(address),
+                Err(reason) => denial = denial.or(Some(reason)),
+            }
+        }
+        match denial {
+            _ if !dialled.is_empty() => Ok(dialled),
+            Some(reason) => Err(ConnectError::Denied { host, reason }),
+            None => {
+                let source = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+                Err(ConnectError::Resolve { host, source })
+            }
+        }
+    }
+
+    fn judge(&self, address: SocketAddr, is_allowed: bool) -> Result<(), Denial> {
+        if is_own(&self.own, address) {
+            return Err(Denial::Own);
+        }
+        if is_allowed || self.allows(address) {
+            return Ok(());
+        }
+        if let Some(class) = class(address.ip()) {
+            return Err(Denial::NotPublic(class));
+        }
+        if self.rules.ports.contains(&address.port()) { Ok(()) } else { Err(Denial::Port(address.port())) }
+    }
+
+    fn allows(&self, address: SocketAddr) -> bool {
+        self.rules.allow.iter().any(|allow| match allow {
+            Allow::Network(network) => network.contains(address.ip()),
+            Allow::Host(_) => false,
+        })
+    }
+}
+
+/// An IPv4-mapped address as the IPv4 address that is dialled for it; any other as it is.
+fn unwrapped(address: SocketAddr) -> SocketAddr {
+    match address.ip().to_canonical() {
+        ip if ip == address.ip() => address,
+        ip => SocketAddr::new(ip, address.port()),
+    }
+}

@@ -1,0 +1,142 @@
+//! S13, S14, S17: what names resolve to, what the operator allows, and which ports.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use prembridge::net::egress::{Denial, Guard, Resolve, Resolving, Rules};
+use prembridge::net::{ConnectError, Connector, Deadlines, client_config};
+use tower_service::Service;
+
+use super::{Door, Script, by_system, connect, reason, rules};
+
+const PUBLIC: &str = "100.128.0.1";
+
+fn at(ip: &str, port: u16) -> SocketAddr {
+    SocketAddr::new(ip.parse().unwrap(), port)
+}
+
+fn guard(rules: Rules, resolver: Arc<Script>) -> Arc<Guard> {
+    Arc::new(Guard::new(rules, Vec::new(), resolver))
+}
+
+/// Nothing public is reachable from a test, so an allowed network stands for it.
+#[tokio::test]
+async fn of_mixed_answers_only_the_public_ones_are_dialled() {
+    let (shut, open) = (Door::on("127.0.0.1"), Door::on("127.0.0.2"));
+    let answers = [at("10.0.0.1", 80), shut.address(), open.address(), at("192.168.0.1", 80)];
+    let guard = guard(rules(["127.0.0.2/32"]), Script::new([&answers]));
+    assert_eq!(guard.addresses("mixed.example", 80).await.unwrap(), [open.address()]);
+    connect(&guard, "http://mixed.example/").await.unwrap();
+    assert_eq!((shut.count(), open.count()), (0, 1));
+}
+
+#[tokio::test]
+async fn survivors_keep_their_order() {
+    let answers =
+        [at("100.128.0.9", 443), at("10.0.0.1", 443), at("64:ff9c::1", 443), at("::ffff:100.128.0.1", 443)];
+    let guard = guard(rules([]), Script::new([&answers]));
+    let expected = [at("100.128.0.9", 443), at("64:ff9c::1", 443), at("100.128.0.1", 443)];
+    assert_eq!(guard.addresses("many.example", 443).await.unwrap(), expected);
+}
+
+#[tokio::test]
+async fn a_name_that_flips_between_lookups_is_dialled_where_it_was_checked() {
+    let (shut, open) = (Door::on("127.0.0.1"), Door::on("127.0.0.2"));
+    let script = Script::new([&[open.address()], &[shut.address()]]);
+    let guard = guard(rules(["127.0.0.2/32"]), Arc::clone(&script));
+    connect(&guard, "http://flip.example/").await.unwrap();
+    assert_eq!((shut.count(), open.count(), script.calls()), (0, 1, 1), "one lookup per connection");
+    // A second connection is checked anew.
+    assert!(matches!(reason(connect(&guard, "http://flip.example/").await), Denial::NotPublic(_)));
+    assert_eq!((shut.count(), open.count(), script.calls()), (0, 0, 2));
+}
+
+#[tokio::test]
+async fn an_allowed_network_works_and_its_neighbours_stay_denied() {
+    let [before, inside, after] = ["127.0.0.1", "127.0.0.2", "127.0.0.4"].map(Door::on);
+    let guard = Arc::new(by_system(rules(["127.0.0.2/31"])));
+    for (door, expected) in [(before, 0), (inside, 1), (after, 0)] {
+        let result = connect(&guard, &format!("http://{}/", door.address())).await;
+        assert_eq!((result.is_ok(), door.count()), (expected == 1, expected), "{}", door.address());
+    }
+    let guard = by_system(rules(["10.1.0.0/16", "fd00:1::/32"]));
+    for host in ["10.1.0.0", "10.1.255.255", "fd00:1::", "fd00:1:ffff::1"] {
+        assert!(guard.addresses(host, 80).await.is_ok(), "{host}");
+    }
+    for host in ["10.0.255.255", "10.2.0.0", "127.0.0.1", "fd00:0:ffff::1", "fd00:2::", "::10.1.0.1"] {
+        assert!(matches!(reason(guard.addresses(host, 80).await), Denial::NotPublic(_)), "{host}");
+    }
+}
+
+#[tokio::test]
+async fn an_allowed_name_may_resolve_to_anything() {
+    let door = Door::on("127.0.0.1");
+    let guard = guard(rules(["media.internal"]), Script::new([&[door.address()]]));
+    for host in ["media.internal", "MEDIA.internal", "media.internal."] {
+        connect(&guard, &format!("http://{host}/")).await.unwrap();
+        assert_eq!(door.count(), 1, "{host}");
+    }
+    for host in ["other.internal", "x.media.internal", "internal", "media.internal.example", "127.0.0.1"] {
+        assert!(matches!(reason(connect(&guard, &format!("http://{host}/")).await), Denial::NotPublic(_)));
+        assert_eq!(door.count(), 0, "{host}");
+    }
+}
+
+#[tokio::test]
+async fn ports_are_limited_for_public_addresses() {
+    let at_port = |rules: Rules, ip: &'static str, port: u16| async move {
+        guard(rules, Script::new([&[at(ip, port)]])).addresses("host.example", port).await
+    };
+    for port in [80, 443, 8080, 8443] {
+        assert!(at_port(rules([]), PUBLIC, port).await.is_ok(), "{port}");
+    }
+    for port in [0, 22, 25, 81, 6379, 65535] {
+        assert_eq!(reason(at_port(rules([]), PUBLIC, port).await), Denial::Port(port));
+        assert!(at_port(rules(["100.128.0.0/16"]), PUBLIC, port).await.is_ok(), "{port}");
+        assert!(at_port(rules(["host.example"]), PUBLIC, port).await.is_ok(), "{port}");
+        assert!(at_port(rules(["10.0.0.0/8"]), "10.0.0.1", port).await.is_ok(), "{port}");
+    }
+    let none = Rules { ports: Vec::new(), ..rules([]) };
+    assert_eq!(reason(at_port(none, PUBLIC, 443).await), Denial::Port(443));
+    let error = at_port(rules([]), PUBLIC, 25).await.unwrap_err().to_string();
+    assert!(error.contains("port 25 is not one of [egress] ports"), "{error}");
+}
+
+#[tokio::test]
+async fn the_first_denial_is_told_and_no_answer_is_none() {
+    let answers = [at("10.0.0.1", 22), at(PUBLIC, 22)];
+    let denied = guard(rules([]), Script::new([&answers])).addresses("host.example", 22).await;
+    assert!(matches!(reason(denied), Denial::NotPublic(class) if class.name == "private"));
+    let none = guard(rules([]), Script::new([&[]])).addresses("host.example", 80).await.unwrap_err();
+    assert!(matches!(none, ConnectError::Resolve { .. }), "{none}");
+}
+
+/// A resolver that fails, or never answers.
+struct Broken(Option<io::ErrorKind>);
+
+impl Resolve for Broken {
+    fn resolve<'a>(&'a self, _: &'a str, _: u16) -> Resolving<'a> {
+        match self.0 {
+            Some(kind) => Box::pin(async move { Err(kind.into()) }),
+            None => Box::pin(std::future::pending()),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_broken_resolver_is_not_a_denial() {
+    for (broken, expected) in
+        [(Some(io::ErrorKind::Other), io::ErrorKind::Other), (None, io::ErrorKind::TimedOut)]
+    {
+        let guard = Guard::new(rules([]), Vec::new(), Arc::new(Broken(broken)));
+        let deadlines = Deadlines { connect: Duration::from_millis(1), tls: Duration::from_millis(1) };
+        let mut connector = Connector::guarded(client_config(None).unwrap(), deadlines, Arc::new(guard));
+        let error = connector.call("http://host.example/".parse().unwrap()).await.unwrap_err();
+        assert!(
+            matches!(&error, ConnectError::Resolve { source, .. } if source.kind() == expected),
+            "{error}"
+        );
+    }
+}
