@@ -1,5 +1,7 @@
 //! The mock Cloud API over real sockets.
 
+mod media;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 

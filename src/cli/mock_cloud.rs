@@ -13,7 +13,7 @@ pub struct Args {
     /// Where to listen
     #[arg(long, default_value = "127.0.0.1:9093", value_name = "ADDR")]
     listen: SocketAddr,
-    /// Fails on purpose, like 131047:next 2 or "http 502:every 3"; may be repeated
+    /// Fails on purpose, like 131047:next 2 or "http 502:every 3" or "http 500@media-upload:once"; may be repeated
     #[arg(long = "fault", value_name = "RULE")]
     faults: Vec<FaultRule>,
     /// A token that is valid; without one, every token is

@@ -3,14 +3,22 @@
 //! `POST /_mock/faults` adds a rule (a JSON rule, a JSON string or the bare one-line form),
 //! `GET /_mock/faults` lists them with the number of requests each matched, `DELETE /_mock/faults` drops them.
 //! `GET /_mock/requests` shows what arrived and what was accepted, `DELETE /_mock/requests` forgets it.
+//! `POST /_mock/media?phone_number_id=…` keeps the body, of the `Content-Type` it has, as a file that a user
+//! sent to the number, and answers with its id.
+
+use std::sync::Arc;
 
 use bytes::Bytes;
+use http::request::Parts;
 use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 use serde_json::{Value, json};
 
+use super::content::Spool;
 use super::faults::FaultRule;
+use super::graph::{LARGEST_BODY, query};
+use super::media::Item;
 use super::state::State;
 
 /// Graph objects never begin like this.
@@ -44,11 +52,32 @@ pub(super) async fn answer(state: &State, request: Request<Incoming>) -> Respons
             state.clear();
             reply(StatusCode::OK, &done)
         }
+        ("media", &Method::POST) => match keep(state, &head, body).await {
+            Ok(id) => reply(StatusCode::OK, &json!({ "id": id })),
+            Err(error) => reply(StatusCode::BAD_REQUEST, &json!({ "error": error })),
+        },
         (other, method) => {
-            let error = format!("no {method} of {PREFIX}{other}: there are faults and requests");
+            let error = format!("no {method} of {PREFIX}{other}: there are faults, requests and media");
             reply(StatusCode::NOT_FOUND, &json!({ "error": error }))
         }
     }
+}
+
+async fn keep(state: &State, head: &Parts, body: Incoming) -> Result<String, String> {
+    let number = query(head.uri.query(), "phone_number_id").ok_or("which phone_number_id?")?;
+    let media_type = head.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let media_type = media_type.ok_or("which Content-Type?")?;
+    let mut spool = Spool::new(state.options.media_in_memory);
+    let mut body = Limited::new(body, LARGEST_BODY);
+    while let Some(frame) = body.frame().await {
+        if let Ok(data) = frame.map_err(|error| error.to_string())?.into_data() {
+            spool.write(&data).await.map_err(|error| error.to_string())?;
+        }
+    }
+    let written = spool.finish().await.map_err(|error| error.to_string())?;
+    let content = written.content.ok_or("the file was not kept")?;
+    let (number, media_type) = (number.to_owned(), media_type.to_owned());
+    Ok(state.media.add(Arc::new(Item { number, media_type, sha256: written.sha256, content })))
 }
 
 fn parse(body: &[u8]) -> Result<FaultRule, String> {
@@ -72,6 +101,7 @@ fn requests(state: &State) -> Value {
     json!({
         "seen": state.seen_count(),
         "accepted": state.accepted_count(),
+        "uploads": state.upload_count(),
         "requests": state.requests(),
         "accepted_messages": state.accepted(),
     })

@@ -69,6 +69,13 @@ impl GraphError {
         }
     }
 
+    /// Graph's answer to a message with a media id that it does not know, has forgotten, or gave to another number.
+    pub fn no_attachment(param: std::fmt::Arguments<'_>) -> Self {
+        Self::parameter(format_args!(
+            "Param {param} is not a valid whatsapp business account media attachment ID"
+        ))
+    }
+
     /// The JSON body.
     pub fn body(&self, fbtrace_id: &str) -> Bytes {
         let mut error = Map::new();

@@ -6,9 +6,12 @@
 //! rule   = act { "@" target } [ ":" times ]
 //! target = "+15551234567"      only messages to this number (digits are compared)
 //!        | "image" | "read" …  only messages of this type; "read" is a read receipt
+//!        | "media-upload" | "media-get" | "media-download" | "media-delete" | "messages"
+//!                              only requests of this sort
 //!        | "any"               every Graph request, not only messages
 //! times  = "always" (the default) | "next N" | "once" | "every N" ("every 3rd" is also understood)
 //! act    = CODE [ "/" STATUS ] [ " bare" ]     a Graph error; "bare" leaves out error_data
+//!        | "invalid-media-id"                  what Graph says of a message with an id it does not know (any more)
 //!        | "http " STATUS [ " html" | " empty" | " garbage" | " no-messages" ] [ " retry-after " SECONDS ]
 //!        | "held" | "paused"                   accepted with that message_status
 //!        | "delay " TIME | "drip " TIME        before the answer; between its bytes.  TIME = "200ms" | "2s"
@@ -19,12 +22,13 @@
 //!        | "close-after-response"              a whole answer, then closes without having announced it
 //! ```
 //!
-//! `131047:next 2`, `131026@+15551234567`, `130429/429:every 3rd`, `http 502@template:once`, `190@any`.
+//! `131047:next 2`, `131026@+15551234567`, `130429/429:every 3rd`, `http 502@template:once`, `190@any`,
+//! `http 500@media-upload:next 2`, `invalid-media-id@image:once`.
 //!
 //! # JSON
 //!
 //! ```json
-//! {"when": {"to": "+15551234567", "kind": "template", "any": false}, "times": {"next": 2},
+//! {"when": {"op": "messages", "to": "+15551234567", "kind": "template", "any": false}, "times": {"next": 2},
 //!  "act": {"error": {"code": 131047, "details": "…", "error_data": true, "message": "…", "http": 429}}}
 //! ```
 //!
@@ -37,7 +41,8 @@
 //!
 //! A Graph error and an HTTP answer outside 2xx mean that Cloud did not take the message. Every other act
 //! leaves it accepted, if it was acceptable: an answer that got lost is the case in which a second attempt
-//! would send the message twice. `close-before-read` and `reset-before-read` never see the message.
+//! would send the message twice. `close-before-read` and `reset-before-read` never see the message. Uploads
+//! and deletions go by the same rule.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -45,6 +50,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::errors::GraphError;
 use super::recipient::digits;
 
 /// One rule. Rules are asked in the order they were added; the first that fires decides.
@@ -65,12 +71,30 @@ pub struct FaultRule {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Matcher {
+    /// Only requests of this sort; none: messages.
+    pub op: Option<Op>,
     /// Only messages to this number, in any spelling, or to this business-scoped user id.
     pub to: Option<String>,
     /// Only messages of this type; `read` is a read receipt.
     pub kind: Option<String>,
     /// Every Graph request.
     pub any: bool,
+}
+
+/// What a request is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Op {
+    /// A message or a read receipt is sent.
+    Messages,
+    /// A file is uploaded.
+    MediaUpload,
+    /// A file's address is asked for.
+    MediaGet,
+    /// A file is downloaded.
+    MediaDownload,
+    /// A file is deleted.
+    MediaDelete,
 }
 
 /// How often a rule fires.
@@ -180,12 +204,18 @@ impl ErrorAct {
     pub fn of(code: u32) -> Self {
         Self { code, details: None, error_data: true, message: None, http: None }
     }
+
+    /// What Graph says of a message with an id it does not know, has forgotten, or gave to another number.
+    pub fn invalid_media_id() -> Self {
+        let GraphError { message, .. } = GraphError::no_attachment(format_args!("image['id']"));
+        Self { error_data: false, message: Some(message), ..Self::of(100) }
+    }
 }
 
 /// What a request is, as far as a rule can ask.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Subject<'a> {
-    pub(super) is_message: bool,
+    pub(super) op: Option<Op>,
     pub(super) kind: Option<&'a str>,
     pub(super) to: Option<&'a str>,
 }
@@ -197,7 +227,13 @@ impl Matcher {
             // Read receipts are answered by the same endpoint but are not messages.
             None => subject.kind != Some("read"),
         };
-        self.any || (subject.is_message && kind && self.to.as_ref().is_none_or(|to| same(to, subject.to)))
+        // Only messages have a recipient and a type.
+        let is_message = subject.op == Some(Op::Messages);
+        let fits = match self.op {
+            None | Some(Op::Messages) => is_message && kind,
+            Some(op) => subject.op == Some(op),
+        };
+        self.any || (fits && self.to.as_ref().is_none_or(|to| same(to, subject.to)))
     }
 }
 
@@ -282,11 +318,20 @@ impl FromStr for FaultRule {
             match target {
                 "" => return Err(format!("\"{line}\": nothing after the @")),
                 "any" => when.any = true,
+                "messages" => when.op = Some(Op::Messages),
+                "media-upload" => when.op = Some(Op::MediaUpload),
+                "media-get" => when.op = Some(Op::MediaGet),
+                "media-download" => when.op = Some(Op::MediaDownload),
+                "media-delete" => when.op = Some(Op::MediaDelete),
                 number if number.starts_with(|c: char| c == '+' || c.is_ascii_digit()) => {
                     when.to = Some(number.to_owned());
                 }
                 kind => when.kind = Some(kind.to_owned()),
             }
+        }
+        let is_about_media = when.op.is_some_and(|op| op != Op::Messages);
+        if is_about_media && (when.to.is_some() || when.kind.is_some()) {
+            return Err(format!("\"{line}\": only messages have a recipient and a type"));
         }
         if act.is_at_head() && (when.to.is_some() || when.kind.is_some()) {
             return Err(format!(
@@ -316,6 +361,7 @@ fn parse_act(text: &str) -> Result<Act, String> {
     let first = words.next().unwrap_or_default();
     let act = match first {
         "http" => Act::Http(parse_http(&mut words)?),
+        "invalid-media-id" => Act::Error(ErrorAct::invalid_media_id()),
         "held" => Act::Held,
         "paused" => Act::Paused,
         "delay" => Act::Delay(parse_time(words.next())?),
@@ -413,72 +459,5 @@ mod millis {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn rule(line: &str) -> FaultRule {
-        line.parse().unwrap_or_else(|error| panic!("{line}: {error}"))
-    }
-
-    #[test]
-    fn reads_the_grammar() {
-        assert_eq!(rule("131047:next 2"), FaultRule::error(131047).times(Times::Next(2)));
-        assert_eq!(rule("stall : every 3rd").times, Times::Every(3));
-        assert_eq!(rule("held:once").times, Times::Next(1));
-        let both = Matcher { to: Some("+15551234567".into()), kind: Some("image".into()), any: false };
-        assert_eq!(rule("131026@+15551234567@image:always"), FaultRule::error(131026).when(both));
-        let Act::Error(error) = rule("130429/429 bare@any").act else { panic!() };
-        assert_eq!((error.http, error.error_data), (Some(429), false));
-        let Act::Http(http) = rule("http 429 empty retry-after 2").act else { panic!() };
-        assert_eq!((http.status, http.headers["retry-after"].as_str()), (429, "2"));
-        assert_eq!(rule("delay 2s").act, Act::Delay(Duration::from_secs(2)));
-        assert_eq!(rule("drip 10ms").act, Act::Drip(Duration::from_millis(10)));
-    }
-
-    #[test]
-    fn says_what_it_does_not_understand() {
-        for (line, why) in [
-            ("", "neither an error code"),
-            ("explode", "neither an error code"),
-            ("131047:sometimes", "not always"),
-            ("131047:every 0", "not always"),
-            ("131047@", "nothing after the @"),
-            ("131047 now", "not \"bare\""),
-            ("http 99", "not an HTTP status"),
-            ("http 502 pdf", "not html"),
-            ("delay soon", "not a time"),
-            ("stall now", "does not belong"),
-            ("close-before-read@image", "stand in the body"),
-        ] {
-            let error = line.parse::<FaultRule>().unwrap_err();
-            assert!(error.contains(why), "{line}: {error}");
-        }
-    }
-
-    #[test]
-    fn json_and_line_mean_the_same() {
-        let json = r#"{"when":{"kind":"template"},"times":{"next":2},"act":{"error":{"code":131047}}}"#;
-        let parsed: FaultRule = serde_json::from_str(json).unwrap();
-        assert_eq!(parsed, rule("131047@template:next 2"));
-        let again: FaultRule =
-            serde_json::from_str(&serde_json::to_string(&rule("delay 5ms")).unwrap()).unwrap();
-        assert_eq!(again, rule("delay 5ms"));
-    }
-
-    #[test]
-    fn rules_count_and_the_first_that_fires_decides() {
-        let mut faults = Faults::default();
-        faults.add(rule("131026@+1 555 1234567:next 1"));
-        faults.add(rule("131047:every 2"));
-        let text = |to| Subject { is_message: true, kind: Some("text"), to: Some(to) };
-        let mut code = |subject| match faults.after_read(subject) {
-            Some(Act::Error(error)) => Some(error.code),
-            other => other.map(|_| 0),
-        };
-        assert_eq!(code(text("15551234567")), Some(131026));
-        assert_eq!(code(text("15551234567")), None);
-        assert_eq!(code(text("4917012345")), Some(131047));
-        assert_eq!(code(Subject { is_message: true, kind: Some("read"), to: None }), None);
-        assert_eq!(code(Subject { is_message: false, kind: None, to: None }), None);
-    }
-}
+#[path = "faults_tests.rs"]
+mod tests;

@@ -1,5 +1,6 @@
 //! Answers one Graph request: token, body, fault rules, answer, and how the connection goes on.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,38 +10,49 @@ use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 use serde_json::{Map, Value, json};
 
+use super::content::Content;
 use super::errors::GraphError;
 use super::faults::{Act, ErrorAct, HttpAct};
+use super::media::Item;
 use super::messages::{self, Inspected, Recipient, Verdict};
 use super::route::{Call, Target, no_field};
 use super::server::{Cut, render, stall};
 use super::state::{Accepted, Body, Recorded, State};
+use super::upload::{self, Received};
+use super::{attachments, files};
 
 /// Far above any message; Meta's largest media are 100 MB.
-const LARGEST_BODY: usize = 128 << 20;
+pub(super) const LARGEST_BODY: usize = 128 << 20;
+/// How much is remembered of a body that makes no sense.
+const RAW_KEPT: usize = 64 << 10;
 
-pub(super) async fn answer(state: &State, request: Request<Incoming>) -> Result<Response<Bytes>, Cut> {
+pub(super) async fn answer(state: &State, request: Request<Incoming>) -> Result<Response<Content>, Cut> {
     let trace = state.ids.trace(state.next_request());
     let (head, body) = request.into_parts();
-    let call = Call::parse(&head.method, head.uri.path(), state.options.check_version);
+    let call = Call::parse(&head.method, head.uri.path(), state.options.check_version, |id| {
+        state.media.was_given(id)
+    });
     if let Some(act) = state.fault_at_head(call.subject(None, None)) {
         state.record(|| Recorded::of(&head, call.id));
         return Err(if act == Act::ResetBeforeRead { Cut::Reset } else { Cut::Close });
     }
-    let body = Limited::new(body, LARGEST_BODY).collect().await.map_err(|_| Cut::Close)?.to_bytes();
-    let mut found = examine(state, &head, &call, &body);
+    let found = read(state, &head, &call, Limited::new(body, LARGEST_BODY)).await?;
     let act = state.fault(call.subject(found.kind.as_deref(), found.to.as_deref()));
     let mut response = settle(state, &call, &found, act.as_ref(), &trace);
     stamp(&mut response, &call, &trace);
     state.record(|| Recorded {
-        body: match (found.json.take(), body.is_empty()) {
-            (Some(json), _) => Body::Json(json),
-            (None, true) => Body::Empty,
-            (None, false) => Body::Raw(body),
-        },
+        body: found.body,
         notes: call.note.clone().into_iter().chain(found.notes).collect(),
         status: Some(response.status().as_u16()),
-        answer: String::from_utf8_lossy(response.body()).into_owned(),
+        answer: match response.body() {
+            // Of a file only what is said instead of it.
+            Content::Memory(bytes)
+                if call.target != Ok(Target::Download) || !response.status().is_success() =>
+            {
+                String::from_utf8_lossy(bytes).into_owned()
+            }
+            Content::Memory(_) | Content::Spooled { .. } => String::new(),
+        },
         ..Recorded::of(&head, call.id)
     });
     finish(response, act).await
@@ -48,7 +60,7 @@ pub(super) async fn answer(state: &State, request: Request<Incoming>) -> Result<
 
 /// A request, looked at in the order Graph does: path, token, body.
 struct Found {
-    json: Option<Value>,
+    body: Body,
     kind: Option<String>,
     to: Option<String>,
     notes: Vec<String>,
@@ -59,36 +71,82 @@ struct Found {
 enum Granted {
     Send(Recipient),
     Json(Value),
+    /// A file is kept and gets an id.
+    Keep(Arc<Item>),
+    /// A file is handed out.
+    Give(Arc<Item>),
+    /// The file of this id is forgotten.
+    Forget(String),
 }
 
-fn examine(state: &State, head: &Parts, call: &Call<'_>, body: &[u8]) -> Found {
-    let target = call.target.clone();
-    // Rules ask for type and recipient even when the token is bad, so the body is read in any case.
-    let mut found = match target {
-        Ok(Target::Messages) => Found::of(messages::inspect(body, &state.options.default_country)),
-        Ok(Target::Number) => {
-            Found::bare(number(state, call.id.unwrap_or_default(), head.uri.query()).map(Granted::Json))
-        }
-        Err(error) => Found::bare(Err(error)),
+/// Rules ask for type and recipient even when the token is bad, so the body is read in any case.
+async fn read(state: &State, head: &Parts, call: &Call<'_>, body: Limited<Incoming>) -> Result<Found, Cut> {
+    let mut found = if call.target == Ok(Target::Upload) {
+        let received = upload::receive(&head.headers, body, state.options.media_in_memory).await;
+        Found::uploaded(received.map_err(|_| Cut::Close)?, call.id.unwrap_or_default())
+    } else {
+        let body = body.collect().await.map_err(|_| Cut::Close)?.to_bytes();
+        examine(state, head, call, &body)
     };
     if let Err(refusal) = authorize(state, head) {
         found.verdict = Err(refusal);
     }
-    found
+    Ok(found)
+}
+
+fn examine(state: &State, head: &Parts, call: &Call<'_>, body: &[u8]) -> Found {
+    let (id, asked) = (call.id.unwrap_or_default(), head.uri.query());
+    let verdict = match &call.target {
+        Ok(Target::Messages) => {
+            let mut found = Found::of(messages::inspect(body, &state.options.default_country), body);
+            if let (Ok(Granted::Send(_)), Body::Json(message)) = (&found.verdict, &found.body) {
+                let is_valid = |media: &str| files::is_attachment(state, media, id);
+                if let Err(refusal) = attachments::check(message, is_valid) {
+                    found.verdict = Err(refusal);
+                }
+            }
+            return found;
+        }
+        Ok(Target::Number) => number(state, id, asked).map(Granted::Json),
+        Ok(Target::Media) => {
+            files::find(state, head, id).map(|item| Granted::Json(files::describe(state, head, id, &item)))
+        }
+        Ok(Target::Delete) => files::find(state, head, id).map(|_| Granted::Forget(id.to_owned())),
+        Ok(Target::Download) => files::download(state, id, asked).map(Granted::Give),
+        // Its body is a stream, see `read`.
+        Ok(Target::Upload) => Err(GraphError::no_such_object("post", id)),
+        Err(error) => Err(error.clone()),
+    };
+    Found { body: raw(body), kind: None, to: None, notes: Vec::new(), verdict }
+}
+
+/// A body that is not JSON, or that nobody wants.
+fn raw(body: &[u8]) -> Body {
+    match body.get(..RAW_KEPT).unwrap_or(body) {
+        [] => Body::Empty,
+        // A copy, since a slice would keep the whole.
+        kept => Body::Raw(Bytes::copy_from_slice(kept)),
+    }
 }
 
 impl Found {
-    fn bare(verdict: Result<Granted, GraphError>) -> Self {
-        Self { json: None, kind: None, to: None, notes: Vec::new(), verdict }
+    fn uploaded(received: Received, number: &str) -> Self {
+        let Received { fields, file, notes, verdict } = received;
+        let verdict = verdict.map(|content| {
+            let (media_type, sha256) =
+                file.as_ref().map(|file| (file.media_type.clone(), file.sha256.clone())).unwrap_or_default();
+            Granted::Keep(Arc::new(Item { number: number.to_owned(), media_type, sha256, content }))
+        });
+        Self { body: Body::Form { fields, file }, kind: None, to: None, notes, verdict }
     }
 
-    fn of(inspected: Inspected) -> Self {
+    fn of(inspected: Inspected, body: &[u8]) -> Self {
         let verdict = inspected.verdict.map(|verdict| match verdict {
             Verdict::Send(recipient) => Granted::Send(recipient),
             Verdict::Read => Granted::Json(json!({"success": true})),
         });
         let Inspected { json, kind, to, notes, .. } = inspected;
-        Self { json, kind, to, notes, verdict }
+        Self { body: json.map_or_else(|| raw(body), Body::Json), kind, to, notes, verdict }
     }
 }
 
@@ -139,25 +197,42 @@ fn number(state: &State, id: &str, asked: Option<&str>) -> Result<Value, GraphEr
     Ok(Value::Object(answer))
 }
 
-fn query<'a>(query: Option<&'a str>, name: &str) -> Option<&'a str> {
+/// The value of a parameter as it stands: those of the mock are plain words and digits.
+pub(super) fn query<'a>(query: Option<&'a str>, name: &str) -> Option<&'a str> {
     let mut pairs = query?.split('&').filter_map(|pair| pair.split_once('='));
     pairs.find_map(|(key, value)| (key == name).then_some(value))
 }
 
 /// The answer, and the message's acceptance.
-fn settle(state: &State, call: &Call<'_>, found: &Found, act: Option<&Act>, trace: &str) -> Response<Bytes> {
+fn settle(
+    state: &State,
+    call: &Call<'_>,
+    found: &Found,
+    act: Option<&Act>,
+    trace: &str,
+) -> Response<Content> {
     if let Some(Act::Error(error)) = act {
         return refuse(&wanted(error), trace);
     }
     let scripted = if let Some(Act::Http(http)) = act { Some(verbatim(http)) } else { None };
     let taken = scripted.as_ref().is_none_or(|scripted| scripted.status().is_success());
     let natural = match &found.verdict {
-        Ok(Granted::Send(recipient)) if taken => accept(state, call, found, recipient, act),
-        Ok(Granted::Send(_)) => Response::default(),
-        Ok(Granted::Json(json)) => ok(Bytes::from(json.to_string())),
-        Err(error) => refuse(error, trace),
+        Ok(_) if !taken => None,
+        Ok(Granted::Send(recipient)) => Some(accept(state, call, found, recipient, act)),
+        Ok(Granted::Json(json)) => Some(json_answer(json)),
+        Ok(Granted::Keep(item)) => {
+            state.count_upload();
+            Some(json_answer(&json!({"id": state.media.add(Arc::clone(item))})))
+        }
+        Ok(Granted::Give(item)) => Some(files::give(item)),
+        Ok(Granted::Forget(id)) => {
+            // Of two at a time, both were there when they asked.
+            state.media.remove(id);
+            Some(json_answer(&json!({"success": true})))
+        }
+        Err(error) => Some(refuse(error, trace)),
     };
-    scripted.unwrap_or(natural)
+    scripted.or(natural).unwrap_or_else(|| ok(Bytes::new()))
 }
 
 fn accept(
@@ -166,7 +241,7 @@ fn accept(
     found: &Found,
     recipient: &Recipient,
     act: Option<&Act>,
-) -> Response<Bytes> {
+) -> Response<Content> {
     let input = found.to.as_deref().unwrap_or_default();
     let (user, wa_id) = match recipient {
         Recipient::Phone { wa_id } => (wa_id.as_str(), Some(wa_id)),
@@ -187,7 +262,7 @@ fn accept(
         kind: found.kind.clone().unwrap_or_default(),
         to: input.to_owned(),
         wa_id: wa_id.cloned(),
-        body: found.json.clone().unwrap_or_default(),
+        body: found.body.json().clone(),
     });
     ok(body)
 }
@@ -204,8 +279,8 @@ fn wanted(act: &ErrorAct) -> GraphError {
     }
 }
 
-fn verbatim(act: &HttpAct) -> Response<Bytes> {
-    let mut response = Response::new(Bytes::from(act.body.clone()));
+fn verbatim(act: &HttpAct) -> Response<Content> {
+    let mut response = Response::new(Content::from(Bytes::from(act.body.clone())));
     *response.status_mut() = final_status(act.status).unwrap_or(StatusCode::BAD_GATEWAY);
     let content_type = Some(("content-type", &act.content_type)).filter(|(_, value)| !value.is_empty());
     let others = act.headers.iter().map(|(name, value)| (name.as_str(), value));
@@ -223,8 +298,12 @@ fn final_status(status: u16) -> Option<StatusCode> {
     StatusCode::from_u16(status).ok().filter(|status| !status.is_informational())
 }
 
-fn ok(body: Bytes) -> Response<Bytes> {
-    let mut response = Response::new(body);
+fn json_answer(json: &Value) -> Response<Content> {
+    ok(Bytes::from(json.to_string()))
+}
+
+fn ok(body: Bytes) -> Response<Content> {
+    let mut response = Response::new(Content::from(body));
     response
         .headers_mut()
         .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=UTF-8"));
@@ -232,7 +311,7 @@ fn ok(body: Bytes) -> Response<Bytes> {
 }
 
 /// Graph repeats the message in `WWW-Authenticate`.
-fn refuse(error: &GraphError, trace: &str) -> Response<Bytes> {
+fn refuse(error: &GraphError, trace: &str) -> Response<Content> {
     let mut response = ok(error.body(trace));
     *response.status_mut() = error.http;
     let kind = if error.http == StatusCode::UNAUTHORIZED { "invalid_token" } else { "invalid_request" };
@@ -245,7 +324,7 @@ fn refuse(error: &GraphError, trace: &str) -> Response<Bytes> {
 }
 
 /// Adds the headers of every Graph answer.
-fn stamp(response: &mut Response<Bytes>, call: &Call<'_>, trace: &str) {
+fn stamp(response: &mut Response<Content>, call: &Call<'_>, trace: &str) {
     let headers = response.headers_mut();
     for (name, value) in [
         ("facebook-api-version", format!("v{}.0", call.version)),
@@ -259,20 +338,21 @@ fn stamp(response: &mut Response<Bytes>, call: &Call<'_>, trace: &str) {
 }
 
 /// Sends the answer, or does to the connection what the rule says.
-async fn finish(response: Response<Bytes>, act: Option<Act>) -> Result<Response<Bytes>, Cut> {
+async fn finish(response: Response<Content>, act: Option<Act>) -> Result<Response<Content>, Cut> {
     let length = response.body().len();
-    let at_once = Duration::ZERO;
+    let write =
+        |keep, pace| Cut::Write { head: render(&response), content: response.body().clone(), keep, pace };
     match act {
         Some(Act::Delay(time)) => tokio::time::sleep(time).await,
         Some(Act::Stall) => match stall().await {},
         Some(Act::ResetAfterRead) => return Err(Cut::Reset),
         Some(Act::Truncate) => {
-            return Err(Cut::Write { bytes: render(&response, length / 2), pace: at_once });
+            return Err(write(length / 2, Duration::ZERO));
         }
         Some(Act::CloseAfterResponse) => {
-            return Err(Cut::Write { bytes: render(&response, length), pace: at_once });
+            return Err(write(length, Duration::ZERO));
         }
-        Some(Act::Drip(pace)) => return Err(Cut::Write { bytes: render(&response, length), pace }),
+        Some(Act::Drip(pace)) => return Err(write(length, pace)),
         Some(
             Act::Error(_)
             | Act::Http(_)

@@ -1,37 +1,54 @@
 //! A mock of the Cloud API: strict where Cloud is strict, deterministic, and able to fail on purpose.
 //!
-//! It answers `POST /{version}/{phone-number-id}/messages` and `GET /{version}/{phone-number-id}`, refuses
-//! everything else in Graph's words, and remembers what it got. [`faults`] tells how to make it fail and
-//! [`control`] how to drive it with a shell.
+//! It answers
+//!
+//! - `POST /{version}/{phone-number-id}/messages`: sends a message or a read receipt,
+//! - `GET /{version}/{phone-number-id}`: what a number is,
+//! - `POST /{version}/{phone-number-id}/media`: uploads a file,
+//! - `GET /{version}/{media-id}` and `GET` of the `url` in the answer: gives it back,
+//! - `DELETE /{version}/{media-id}`: forgets it,
+//!
+//! refuses everything else in Graph's words, and remembers what it got. [`faults`] tells how to make it fail
+//! and [`control`] how to drive it with a shell.
 //!
 //! It is a side module: it uses nothing else of this crate, so that the proxy is never tested against itself.
 
+mod attachments;
+mod content;
 pub mod control;
 mod errors;
 pub mod faults;
+mod files;
 mod graph;
+mod media;
 mod messages;
+mod multipart;
 mod recipient;
 mod route;
 mod schema;
 mod server;
 mod state;
+mod upload;
 mod wamid;
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use bytes::Bytes;
+use sha2::{Digest as _, Sha256};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 pub use errors::{GraphError, codes, lookup};
-pub use faults::{Act, ErrorAct, FaultRule, HttpAct, Matcher, Times};
-pub use state::{Accepted, Body, Recorded};
+pub use faults::{Act, ErrorAct, FaultRule, HttpAct, Matcher, Op, Times};
+pub use state::{Accepted, Body, FilePart, Recorded};
 pub use wamid::encode as encode_wamid;
 
+use content::{Content, hex};
+use media::Item;
 use state::State;
 
 /// How a mock behaves.
@@ -53,6 +70,13 @@ pub struct Options {
     pub display_phone_number: String,
     /// `verified_name` of every number.
     pub verified_name: String,
+    /// Whether a message may name only files that this mock has under the same number. Without it, ids that
+    /// this mock never gave are taken as they are.
+    pub check_media_ids: bool,
+    /// How large a file may be to stay in memory; larger ones go to temporary files.
+    pub media_in_memory: usize,
+    /// How many files are kept; the oldest go first, as if their time were over.
+    pub media_limit: usize,
     /// The rules to begin with.
     pub faults: Vec<FaultRule>,
 }
@@ -68,6 +92,9 @@ impl Default for Options {
             default_country: String::new(),
             display_phone_number: "+1 555-012-3456".to_owned(),
             verified_name: "Lucky Shrub".to_owned(),
+            check_media_ids: false,
+            media_in_memory: 1 << 20,
+            media_limit: 10_000,
             faults: Vec::new(),
         }
     }
@@ -89,7 +116,7 @@ impl MockCloud {
         let addr = listener.local_addr()?;
         let mut options = options;
         let faults = std::mem::take(&mut options.faults);
-        let state = Arc::new(State::new(options));
+        let state = Arc::new(State::new(options, addr));
         faults.into_iter().for_each(|rule| state.add_fault(rule));
         let (stop, stopped) = watch::channel(());
         // The one task without a parent: this handle is its owner, and Drop ends it.
@@ -107,7 +134,7 @@ impl MockCloud {
         format!("http://{}", self.addr)
     }
 
-    /// How many Graph requests arrived since the last [`MockCloud::clear`].
+    /// How many Graph requests arrived, downloads of files included, since the last [`MockCloud::clear`].
     pub fn seen(&self) -> u64 {
         self.state.seen_count()
     }
@@ -115,6 +142,27 @@ impl MockCloud {
     /// How many messages Cloud took, whether or not the sender got an answer.
     pub fn accepted(&self) -> u64 {
         self.state.accepted_count()
+    }
+
+    /// How many uploads Cloud took since the last [`MockCloud::clear`], whether or not the sender got an answer.
+    pub fn uploads(&self) -> u64 {
+        self.state.upload_count()
+    }
+
+    /// Keeps a file as if a user had sent it to this number, and gives its id; no upload is counted.
+    pub fn add_media(&self, phone_number_id: &str, media_type: &str, bytes: impl Into<Bytes>) -> String {
+        let bytes = bytes.into();
+        self.state.media.add(Arc::new(Item {
+            number: phone_number_id.to_owned(),
+            media_type: media_type.to_owned(),
+            sha256: hex(&Sha256::digest(&bytes)),
+            content: Content::from(bytes),
+        }))
+    }
+
+    /// Forgets a file as Cloud does when its time is over; false when there is no such file.
+    pub fn expire_media(&self, id: &str) -> bool {
+        self.state.media.remove(id)
     }
 
     /// The requests that arrived, oldest first; empty without [`Options::record`].
@@ -127,7 +175,7 @@ impl MockCloud {
         self.state.accepted()
     }
 
-    /// Forgets requests and accepted messages, not the rules.
+    /// Forgets requests, accepted messages and counts, not the rules and the files.
     pub fn clear(&self) {
         self.state.clear();
     }

@@ -3,11 +3,14 @@
 use http::Method;
 
 use super::errors::GraphError;
-use super::faults::Subject;
+use super::faults::{Op, Subject};
 
 /// The newest version and the oldest that is still served (Graph API changelog, November 2026).
 const NEWEST: u32 = 26;
 const OLDEST: u32 = 21;
+
+/// Where files are downloaded. Graph's are on another host, `lookaside.fbsbx.com`.
+pub(super) const DOWNLOADS: &str = "/_media/";
 
 /// A call, its object and the version it is answered in.
 #[derive(Debug, PartialEq, Eq)]
@@ -29,10 +32,28 @@ pub(super) enum Target {
     Messages,
     /// `GET /{phone-number-id}`.
     Number,
+    /// `POST /{phone-number-id}/media`.
+    Upload,
+    /// `GET /{media-id}`.
+    Media,
+    /// `DELETE /{media-id}`.
+    Delete,
+    /// `GET` of the address that `GET /{media-id}` tells.
+    Download,
 }
 
 impl<'a> Call<'a> {
-    pub(super) fn parse(method: &Method, path: &'a str, check_version: bool) -> Self {
+    /// Only `is_media` can tell a file's id from a number's.
+    pub(super) fn parse(
+        method: &Method,
+        path: &'a str,
+        check_version: bool,
+        is_media: impl Fn(&str) -> bool,
+    ) -> Self {
+        if let Some(id) = path.strip_prefix(DOWNLOADS) {
+            let target = if method == Method::GET { Ok(Target::Download) } else { Err(unknown_path(path)) };
+            return Self { target, id: Some(id), version: NEWEST, note: None };
+        }
         let mut segments = path.split('/').filter(|segment| !segment.is_empty()).peekable();
         let asked = segments.next_if(|segment| is_version(segment));
         let (version, note) = served(asked);
@@ -42,19 +63,35 @@ impl<'a> Call<'a> {
             _ if check_version && version > NEWEST => Err(unknown_path(&after(path, asked))),
             (Some(id), edge, None) if is_id(id) => match (method, edge) {
                 (&Method::POST, Some("messages")) => Ok(Target::Messages),
+                (&Method::POST, Some("media")) => Ok(Target::Upload),
+                (&Method::GET, None) if is_media(id) => Ok(Target::Media),
                 (&Method::GET, None) => Ok(Target::Number),
-                (&Method::GET, Some("messages")) => Err(no_field("messages")),
-                (_, Some("messages") | None) => Err(GraphError::no_such_object(method.as_str(), id)),
+                // Nothing but files can be deleted here, so an id that is none is no such object.
+                (&Method::DELETE, None) => Ok(Target::Delete),
+                (&Method::GET, Some(edge @ ("messages" | "media"))) => Err(no_field(edge)),
+                (_, Some("messages" | "media") | None) => {
+                    Err(GraphError::no_such_object(method.as_str(), id))
+                }
                 (_, Some(edge)) => Err(unknown_path(&format!("/{edge}"))),
             },
-            (Some(id), None | Some("messages"), None) => Err(GraphError::no_such_object(method.as_str(), id)),
+            (Some(id), None | Some("messages" | "media"), None) => {
+                Err(GraphError::no_such_object(method.as_str(), id))
+            }
             (_, _, _) => Err(unknown_path(&after(path, asked))),
         };
         Self { target, id, version, note }
     }
 
     pub(super) fn subject<'s>(&self, kind: Option<&'s str>, to: Option<&'s str>) -> Subject<'s> {
-        Subject { is_message: self.target == Ok(Target::Messages), kind, to }
+        let op = self.target.as_ref().ok().and_then(|target| match target {
+            Target::Messages => Some(Op::Messages),
+            Target::Upload => Some(Op::MediaUpload),
+            Target::Media => Some(Op::MediaGet),
+            Target::Delete => Some(Op::MediaDelete),
+            Target::Download => Some(Op::MediaDownload),
+            Target::Number => None,
+        });
+        Subject { op, kind, to }
     }
 }
 
@@ -102,18 +139,37 @@ fn is_id(segment: &str) -> bool {
 mod tests {
     use super::*;
 
+    fn parse<'a>(method: &Method, path: &'a str, check_version: bool) -> Call<'a> {
+        Call::parse(method, path, check_version, |id| id == "77")
+    }
+
     #[test]
     fn knows_its_calls() {
-        let call = Call::parse(&Method::POST, "/v26.0/106540352242922/messages", true);
+        let call = parse(&Method::POST, "/v26.0/106540352242922/messages", true);
         assert_eq!(
             (call.target, call.id, call.version, call.note),
             (Ok(Target::Messages), Some("106540352242922"), 26, None)
         );
-        let call = Call::parse(&Method::GET, "/v19.0/1", true);
+        let call = parse(&Method::GET, "/v19.0/1", true);
         assert_eq!((call.target, call.version), (Ok(Target::Number), 21));
         assert!(call.note.unwrap().contains("v19.0 has ended"));
-        assert_eq!(Call::parse(&Method::GET, "/1", true).version, 21);
-        assert_eq!(Call::parse(&Method::POST, "/v99.0/1/messages", false).target, Ok(Target::Messages));
+        assert_eq!(parse(&Method::GET, "/1", true).version, 21);
+        assert_eq!(parse(&Method::POST, "/v99.0/1/messages", false).target, Ok(Target::Messages));
+    }
+
+    #[test]
+    fn knows_what_is_about_files() {
+        for (method, path, target, id) in [
+            (Method::POST, "/v26.0/1/media", Target::Upload, "1"),
+            (Method::GET, "/v26.0/77", Target::Media, "77"),
+            (Method::GET, "/v26.0/78", Target::Number, "78"),
+            (Method::DELETE, "/v26.0/77", Target::Delete, "77"),
+            (Method::DELETE, "/v26.0/78", Target::Delete, "78"),
+            (Method::GET, "/_media/77", Target::Download, "77"),
+        ] {
+            let call = parse(&method, path, true);
+            assert_eq!((call.target, call.id, call.note), (Ok(target), Some(id), None), "{method} {path}");
+        }
     }
 
     #[test]
@@ -124,10 +180,14 @@ mod tests {
             (Method::POST, "/v99.0/1/messages", 2500, "Unknown path components: /1/messages"),
             (Method::GET, "/", 2500, "Unknown path components: /"),
             (Method::POST, "/v26.0/abc/messages", 100, "Unsupported post request. Object with ID 'abc' does"),
-            (Method::DELETE, "/v26.0/1", 100, "Unsupported delete request."),
+            (Method::PUT, "/v26.0/1", 100, "Unsupported put request."),
             (Method::GET, "/v26.0/1/messages", 100, "(#100) Tried accessing nonexisting field (messages)"),
+            (Method::GET, "/v26.0/1/media", 100, "(#100) Tried accessing nonexisting field (media)"),
+            (Method::POST, "/v26.0/abc/media", 100, "Unsupported post request. Object with ID 'abc' does"),
+            (Method::DELETE, "/v26.0/1/media", 100, "Unsupported delete request."),
+            (Method::POST, "/_media/77", 2500, "Unknown path components: /_media/77"),
         ] {
-            let error = Call::parse(&method, path, true).target.unwrap_err();
+            let error = parse(&method, path, true).target.unwrap_err();
             assert_eq!(error.code, code, "{path}");
             assert!(error.message.starts_with(message), "{path}: {}", error.message);
         }

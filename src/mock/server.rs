@@ -6,9 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::{error, fmt};
 
-use bytes::Bytes;
-use http::{Request, Response};
-use http_body_util::Full;
+use http::{HeaderValue, Request, Response, header};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -18,6 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::content::{AnswerBody, Content};
 use super::state::State;
 use super::{control, graph};
 
@@ -33,8 +32,8 @@ pub(super) enum Cut {
     Close,
     /// Closes with a TCP reset.
     Reset,
-    /// Writes these bytes, all at once or one by one, and closes.
-    Write { bytes: Vec<u8>, pace: Duration },
+    /// Writes an answer with the first bytes of its body, all at once or one by one, and closes.
+    Write { head: Vec<u8>, content: Content, keep: u64, pace: Duration },
 }
 
 impl fmt::Display for Cut {
@@ -75,23 +74,49 @@ async fn connection(stream: TcpStream, state: Arc<State>) {
     // Errors here mean that the client has gone, which ends the connection all the same.
     let _ = match end.as_ref().err().and_then(cut_of) {
         Some(Cut::Reset) => stream.set_zero_linger(),
-        Some(Cut::Write { bytes, pace }) => write(&mut stream, bytes, *pace).await,
+        Some(Cut::Write { head, content, keep, pace }) => {
+            write_answer(&mut stream, head, content, *keep, *pace).await
+        }
         Some(Cut::Close) | None => stream.shutdown().await,
     };
 }
 
-async fn handle(state: &State, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Cut> {
+async fn handle(state: &State, request: Request<Incoming>) -> Result<Response<AnswerBody>, Cut> {
     let response = if request.uri().path().starts_with(control::PREFIX) {
-        control::answer(state, request).await
+        control::answer(state, request).await.map(Content::from)
     } else {
         graph::answer(state, request).await?
     };
-    Ok(response.map(Full::new))
+    let length = response.body().len();
+    let mut response = response.map(Content::into_body);
+    // Of a file that is streamed the server would not know it.
+    response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    Ok(response)
 }
 
 /// The reason a handler gave to hyper.
 fn cut_of(error: &hyper::Error) -> Option<&Cut> {
     error::Error::source(error)?.downcast_ref()
+}
+
+async fn write_answer(
+    stream: &mut TcpStream,
+    head: &[u8],
+    content: &Content,
+    keep: u64,
+    pace: Duration,
+) -> std::io::Result<()> {
+    write(stream, head, pace).await?;
+    let mut at = 0;
+    while at < keep {
+        let piece = content.read(at, keep).await?;
+        if piece.is_empty() {
+            break;
+        }
+        write(stream, &piece, pace).await?;
+        at += piece.len() as u64;
+    }
+    stream.shutdown().await
 }
 
 async fn write(stream: &mut TcpStream, bytes: &[u8], pace: Duration) -> std::io::Result<()> {
@@ -103,11 +128,11 @@ async fn write(stream: &mut TcpStream, bytes: &[u8], pace: Duration) -> std::io:
             stream.write_all(std::slice::from_ref(byte)).await?;
         }
     }
-    stream.shutdown().await
+    Ok(())
 }
 
-/// Writes a response as HTTP/1.1, with `Content-Length` of the whole body but only `keep` bytes of it.
-pub(super) fn render(response: &Response<Bytes>, keep: usize) -> Vec<u8> {
+/// Writes a response's head as HTTP/1.1, with `Content-Length` of the whole body.
+pub(super) fn render(response: &Response<Content>) -> Vec<u8> {
     let status = response.status();
     let mut bytes =
         format!("HTTP/1.1 {} {}\r\n", status.as_str(), status.canonical_reason().unwrap_or_default());
@@ -120,7 +145,6 @@ pub(super) fn render(response: &Response<Bytes>, keep: usize) -> Vec<u8> {
         bytes.extend_from_slice(b"\r\n");
     }
     bytes.extend_from_slice(b"\r\n");
-    bytes.extend(response.body().iter().take(keep));
     bytes
 }
 

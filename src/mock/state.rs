@@ -1,6 +1,7 @@
 //! What one mock remembers.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -11,6 +12,7 @@ use serde_json::Value;
 
 use super::Options;
 use super::faults::{Act, FaultRule, Faults, Subject};
+use super::media::Library;
 use super::wamid::Ids;
 
 /// One Graph request that reached the mock.
@@ -22,7 +24,7 @@ pub struct Recorded {
     pub path: String,
     /// The query string without its `?`.
     pub query: Option<String>,
-    /// The phone number id in the path, or another object's id.
+    /// The phone number id in the path, or another object's id, such as that of a file.
     pub phone_number_id: Option<String>,
     /// The `Authorization` header.
     pub authorization: Option<String>,
@@ -46,8 +48,28 @@ pub enum Body {
     Empty,
     /// It was JSON.
     Json(Value),
-    /// It was not.
+    /// It was not; of a long one this is the beginning.
     Raw(#[serde(serialize_with = "lossy")] Bytes),
+    /// It was an upload.
+    Form {
+        /// The parts that are no files.
+        fields: BTreeMap<String, String>,
+        /// The file.
+        file: Option<FilePart>,
+    },
+}
+
+/// The file of an upload, without its bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FilePart {
+    /// The `Content-Type` of its part.
+    pub media_type: String,
+    /// The name it was sent with.
+    pub filename: Option<String>,
+    /// How many bytes it has.
+    pub length: u64,
+    /// Their SHA-256 in hex.
+    pub sha256: String,
 }
 
 impl Body {
@@ -55,7 +77,15 @@ impl Body {
     pub fn json(&self) -> &Value {
         match self {
             Body::Json(value) => value,
-            Body::Empty | Body::Raw(_) => &Value::Null,
+            Body::Empty | Body::Raw(_) | Body::Form { .. } => &Value::Null,
+        }
+    }
+
+    /// The file of an upload.
+    pub fn file(&self) -> Option<&FilePart> {
+        match self {
+            Body::Form { file, .. } => file.as_ref(),
+            Body::Empty | Body::Json(_) | Body::Raw(_) => None,
         }
     }
 }
@@ -80,10 +110,14 @@ pub struct Accepted {
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) options: Options,
+    /// Where the mock listens.
+    pub(super) addr: SocketAddr,
     pub(super) ids: Ids,
+    pub(super) media: Library,
     requests: AtomicU64,
     messages: AtomicU64,
     accepted: AtomicU64,
+    uploads: AtomicU64,
     /// Whether there are rules at all, so that a bench takes no lock.
     armed: AtomicBool,
     faults: Mutex<Faults>,
@@ -97,13 +131,17 @@ struct Log {
 }
 
 impl State {
-    pub(super) fn new(options: Options) -> Self {
+    pub(super) fn new(options: Options, addr: SocketAddr) -> Self {
+        let ids = Ids::new(options.seed);
         Self {
-            ids: Ids::new(options.seed),
+            addr,
+            ids,
+            media: Library::new(ids, options.media_limit),
             options,
             requests: AtomicU64::new(0),
             messages: AtomicU64::new(0),
             accepted: AtomicU64::new(0),
+            uploads: AtomicU64::new(0),
             armed: AtomicBool::new(false),
             faults: Mutex::default(),
             log: Mutex::default(),
@@ -124,6 +162,14 @@ impl State {
 
     pub(super) fn accepted_count(&self) -> u64 {
         self.accepted.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn upload_count(&self) -> u64 {
+        self.uploads.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn count_upload(&self) {
+        self.uploads.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn record(&self, recorded: impl FnOnce() -> Recorded) {
@@ -147,12 +193,13 @@ impl State {
         lock(&self.log).accepted.iter().cloned().collect()
     }
 
-    /// Forgets requests and accepted messages and their counts; ids go on, so that none comes twice.
+    /// Forgets requests and accepted messages and all counts; ids go on, so that none comes twice, and files stay.
     pub(super) fn clear(&self) {
         let mut log = lock(&self.log);
         *log = Log::default();
         self.requests.store(0, Ordering::Relaxed);
         self.accepted.store(0, Ordering::Relaxed);
+        self.uploads.store(0, Ordering::Relaxed);
     }
 
     pub(super) fn add_fault(&self, rule: FaultRule) {

@@ -1,8 +1,14 @@
-//! Message ids and trace ids that look like Meta's and are the same in every run.
+//! Message, media and trace ids that look like Meta's and are the same in every run.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use sha2::{Digest as _, Sha256};
+
+/// Counting by [`STEP`] meets every number below this once, since they have no common divisor.
+const TURN: u64 = 100_000_000;
+const STEP: u64 = 61_803_399;
+/// `STEP * STEP_BACK % TURN` is 1.
+const STEP_BACK: u64 = 82_636_599;
 
 /// Makes the ids of one mock: equal seeds give equal ids for equal counters.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +40,26 @@ impl Ids {
         trace.push('A');
         URL_SAFE_NO_PAD.encode_string(hash.get(..16).unwrap_or_default(), &mut trace);
         trace
+    }
+
+    /// The id of the `n`th file: fifteen digits, of which the last eight tell `n`. They differ for the first
+    /// hundred million files.
+    pub(super) fn media(self, n: u64) -> String {
+        let [a, b, c, d, ..] = self.hash(b"media", n);
+        let lead = 1_000_000 + u64::from(u32::from_be_bytes([a, b, c, d])) % 9_000_000;
+        format!("{lead}{:08}", (n % TURN * STEP + self.seed % TURN) % TURN)
+    }
+
+    /// The `n` of a media id; none for what is no media id of this mock.
+    pub(super) fn media_place(self, id: &str) -> Option<u64> {
+        let last: u64 = id.get(7..)?.parse().ok()?;
+        let n = (last % TURN + TURN - self.seed % TURN) % TURN * STEP_BACK % TURN;
+        (self.media(n) == id).then_some(n)
+    }
+
+    /// A secret about a media id.
+    pub(super) fn secret(self, id: &str) -> [u8; 32] {
+        self.hash(id.as_bytes(), 0)
     }
 
     fn hash(self, purpose: &[u8], n: u64) -> [u8; 32] {
@@ -97,6 +123,23 @@ mod tests {
         assert_ne!(ids.wamid(1, "15551234567"), Ids::new(8).wamid(1, "15551234567"));
         assert_eq!(ids.trace(3).len(), 23);
         assert_ne!(ids.trace(3), ids.trace(4));
+    }
+
+    #[test]
+    fn media_ids_are_digits_and_tell_their_place() {
+        assert_eq!(STEP * STEP_BACK % TURN, 1);
+        for seed in [0, 7, u64::MAX] {
+            let ids = Ids::new(seed);
+            for n in [0, 1, 2, 99, TURN - 1] {
+                let id = ids.media(n);
+                assert!(id.len() == 15 && id.bytes().all(|byte| byte.is_ascii_digit()), "{id}");
+                assert_eq!(ids.media_place(&id), Some(n));
+                assert_ne!(Ids::new(5).media_place(&id), Some(n));
+            }
+            for id in ["", "1", "106540352242922", "+00000000000000", "1000000é0000000"] {
+                assert_eq!(ids.media_place(id), None, "{id}");
+            }
+        }
     }
 
     #[test]
