@@ -32,6 +32,8 @@ mod never_twice;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
+mod provider;
+#[cfg(test)]
 mod readme;
 #[cfg(test)]
 mod serve;
