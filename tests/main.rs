@@ -37,6 +37,7 @@ mod never_twice;
 mod properties;
 #[cfg(test)]
 mod providers;
+mod provider;
 #[cfg(test)]
 mod readme;
 #[cfg(test)]

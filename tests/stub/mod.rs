@@ -1,9 +1,14 @@
-//! A scriptable upstream over raw sockets, the proxy before it and a client of the proxy.
+//! A scriptable upstream and a scriptable media provider over raw sockets, the proxy between them and a client of
+//! the proxy.
 
+mod answer;
 mod client;
+mod provider;
 mod proxy;
 mod server;
 
+pub use answer::{Answer, Payload};
 pub use client::{Client, Reply, message};
+pub use provider::{End, Provider};
 pub use proxy::{Proxy, config};
 pub use server::{Act, Stub, accepted, answer, closed_port};
