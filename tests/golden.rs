@@ -45,7 +45,7 @@ struct Case {
     /// The namespace that the number expects.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     namespace: Option<String>,
-    /// What the links of the message were resolved to: an id, or "link".
+    /// What the files of the message were resolved to: an id, or "link" for one that stays as written.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     resolved: Vec<String>,
     /// The message id of a receipt.
@@ -175,7 +175,7 @@ fn message(folder: &Path, case: &Case) -> Outcome {
     let resolved: Vec<Resolved> = case
         .resolved
         .iter()
-        .map(|id| if id == "link" { Resolved::Link } else { Resolved::Id(id.clone()) })
+        .map(|id| if id == "link" { Resolved::AsWritten } else { Resolved::Id(id.clone()) })
         .collect();
     let mut notes = Notes::full();
     match Request::parse(&body) {

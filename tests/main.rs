@@ -28,6 +28,8 @@ mod invariants;
 #[cfg(test)]
 mod login;
 #[cfg(test)]
+mod media;
+#[cfg(test)]
 mod messages;
 #[cfg(test)]
 mod mock;
@@ -36,8 +38,9 @@ mod never_twice;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
-mod providers;
 mod provider;
+#[cfg(test)]
+mod providers;
 #[cfg(test)]
 mod readme;
 #[cfg(test)]

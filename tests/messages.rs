@@ -180,8 +180,8 @@ async fn another_namespace_is_refused_before_cloud_sees_it() {
 }
 
 #[tokio::test]
-async fn links_pass_and_providers_are_refused() {
-    let proxy = Proxy::start().await;
+async fn links_pass_where_the_operator_wants_that_and_unknown_providers_are_refused() {
+    let proxy = Proxy::with("[media]\nlinks = \"pass\"\n").await;
     let link = "https://media.example/x.jpg?a=1&b=%20";
     let reply = proxy.send(&json!({"to": TO, "type": "image", "image": {"link": link}})).await;
     assert_eq!(reply.status, 201, "{reply:?}");
@@ -195,7 +195,7 @@ async fn links_pass_and_providers_are_refused() {
         let reply = proxy.send(&json!({"to": TO, "type": "image", "image": image})).await;
         let (code, _, details) = reply.error();
         assert_eq!((reply.status, code), (400, 1009));
-        assert!(details.contains("provider"), "{details}");
+        assert!(details.contains("no media provider is called"), "{details}");
     }
     assert_eq!(proxy.mock.seen(), 0);
 }

@@ -9,11 +9,13 @@ use http::{HeaderValue, Uri};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use thiserror::Error;
+use tokio_util::task::TaskTracker;
 
-use super::egress;
+use super::{egress, media};
 use crate::clock::Clock;
 use crate::config::{self, Config, Tls};
 use crate::media::providers::{self, Providers};
+use crate::media::{Account, Media, MediaError};
 use crate::net::{self, Connector, TlsError};
 use crate::server::{Compat, Limits, Listener, Number, Numbers, ServeLimits, State};
 use crate::session::{self, Sessions};
@@ -36,6 +38,9 @@ pub enum StartError {
     /// The media providers cannot be set up.
     #[error("media providers cannot be set up: {0}")]
     Providers(#[from] providers::OpenError),
+    /// The folder of files cannot be used.
+    #[error("the folder of files cannot be used: {0}; see media.folder")]
+    Media(#[from] MediaError),
     /// Certificates or keys.
     #[error("TLS: {0}")]
     Tls(#[from] TlsError),
@@ -74,6 +79,7 @@ impl StartError {
             Self::Store(_)
             | Self::Sessions(_)
             | Self::Providers(_)
+            | Self::Media(_)
             | Self::Bind { .. }
             | Self::Listener(_)
             | Self::Random(_) => false,
@@ -92,9 +98,9 @@ pub(super) struct Built {
 }
 
 /// Opens the store and binds the listeners.
-pub(super) async fn build(config: Config, clock: Clock) -> Result<Built, StartError> {
+pub(super) async fn build(config: Config, clock: Clock, tasks: TaskTracker) -> Result<Built, StartError> {
     let store = open_store(&config.store)?;
-    let sessions = Sessions::open(Arc::clone(&store), clock, access(&config)).await?;
+    let sessions = Sessions::open(Arc::clone(&store), clock.clone(), access(&config)).await?;
     let configured =
         config.numbers.iter().map(|number| (number.phone_number_id.clone(), number.providers.as_slice()));
     let providers = Providers::open(Arc::clone(&store), configured).await?;
@@ -109,13 +115,19 @@ pub(super) async fn build(config: Config, clock: Clock) -> Result<Built, StartEr
     if egress::refuses_private_links(&config) {
         tracing::info!("media links to private addresses will be refused; list media hosts in egress.allow");
     }
+    let metrics = Metrics::default();
+    let own =
+        vec![api.address().map_err(StartError::Listener)?, admin.address().map_err(StartError::Listener)?];
+    let tools = media::tools(&config, own, providers.clone(), clock, metrics.media.clone(), tasks)?;
+    let media = Media::open(media::settings(&config), Arc::clone(&store), tools).await?;
     let state = State {
         numbers: numbers(&config)?,
         sessions,
         providers,
         store,
         upstream: upstream(&config)?,
-        metrics: Metrics::default(),
+        metrics,
+        media,
         compat: Compat {
             created_status: config.compat.created_status.as_u16(),
             version: config.compat.api_version.clone(),
@@ -125,6 +137,7 @@ pub(super) async fn build(config: Config, clock: Clock) -> Result<Built, StartEr
         limits: Limits {
             headers: config.limits.max_headers,
             body: config.limits.max_body,
+            media: config.limits.max_media as u64,
             body_timeout: config.limits.body_timeout,
         },
         log_requests: config.log.requests,
@@ -235,18 +248,25 @@ async fn bind(
 
 /// The pooled client.
 pub(super) fn upstream(config: &Config) -> Result<Upstream, StartError> {
-    let cloud = &config.cloud;
-    let tls = net::client_config(cloud.ca_file.as_deref())?;
-    let connector =
-        Connector::new(tls, net::Deadlines { connect: cloud.connect_timeout, tls: cloud.tls_timeout });
-    Ok(Upstream::new(
-        connector,
-        Deadlines {
-            first_byte: cloud.first_byte_timeout,
-            total: cloud.total_timeout,
-            pool_idle: cloud.pool_idle_timeout,
-        },
-    ))
+    Ok(Upstream::new(connector(config)?, deadlines(&config.cloud)))
+}
+
+/// To Cloud, which the operator chose: no guard stands before it.
+pub(super) fn connector(config: &Config) -> Result<Connector, StartError> {
+    let tls = net::client_config(config.cloud.ca_file.as_deref())?;
+    Ok(Connector::new(tls, connect_deadlines(&config.cloud)))
+}
+
+pub(super) fn connect_deadlines(cloud: &config::Cloud) -> net::Deadlines {
+    net::Deadlines { connect: cloud.connect_timeout, tls: cloud.tls_timeout }
+}
+
+pub(super) fn deadlines(cloud: &config::Cloud) -> Deadlines {
+    Deadlines {
+        first_byte: cloud.first_byte_timeout,
+        total: cloud.total_timeout,
+        pool_idle: cloud.pool_idle_timeout,
+    }
 }
 
 fn numbers(config: &Config) -> Result<Numbers, StartError> {
@@ -256,6 +276,12 @@ fn numbers(config: &Config) -> Result<Numbers, StartError> {
             name: number.name.clone(),
             phone_number_id: number.phone_number_id.clone(),
             messages: target(config, number, "/messages")?,
+            account: Arc::new(Account {
+                number: number.phone_number_id.clone(),
+                name: number.name.clone(),
+                graph: format!("{}/{}", config.cloud.base_url, config.cloud.version),
+                edge: target(config, number, "/media")?,
+            }),
             namespace: number.namespace.clone(),
         };
         numbers.insert(built, number.hosts.iter().cloned());
@@ -273,5 +299,5 @@ pub(super) fn target(config: &Config, number: &config::Number, edge: &str) -> Re
     let mut authorization = HeaderValue::try_from(format!("Bearer {}", number.access_token.expose()))
         .map_err(|_| error("the access token cannot be sent in a header".to_owned()))?;
     authorization.set_sensitive(true);
-    Ok(Target { uri, authorization })
+    Ok(Target { uri, authorization: Some(authorization) })
 }

@@ -2,6 +2,7 @@
 
 mod build;
 mod egress;
+mod media;
 mod probe;
 
 pub use build::StartError;
@@ -20,7 +21,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::server::{self, State};
 
-/// How often revocations of tokens that have expired by themselves are forgotten.
+/// How often what has expired by itself is forgotten.
 const PURGE_EVERY: Duration = Duration::from_secs(3600);
 
 /// The running proxy.
@@ -52,7 +53,8 @@ pub struct Addresses {
 impl App {
     /// Opens the store, binds the listeners and serves.
     pub async fn start(config: Config, clock: Clock) -> Result<Self, StartError> {
-        let built = build::build(config, clock).await?;
+        let tasks = TaskTracker::new();
+        let built = build::build(config, clock, tasks.clone()).await?;
         let app = Self {
             addresses: Addresses {
                 api: built.api.address().map_err(StartError::Listener)?,
@@ -62,7 +64,7 @@ impl App {
             state: Arc::new(built.state),
             closing: CancellationToken::new(),
             ending: CancellationToken::new(),
-            tasks: TaskTracker::new(),
+            tasks,
             admin_tasks: TaskTracker::new(),
             lame_duck: built.lame_duck,
             drain_timeout: built.drain_timeout,
@@ -109,7 +111,7 @@ impl App {
     }
 }
 
-/// Keeps the list of revoked tokens from growing for ever.
+/// Keeps what expires by itself from growing for ever.
 async fn purge(state: Arc<State>, ending: CancellationToken) {
     loop {
         tokio::select! {
@@ -118,6 +120,9 @@ async fn purge(state: Arc<State>, ending: CancellationToken) {
         }
         if let Err(error) = state.sessions.purge().await {
             tracing::warn!(%error, "expired revocations could not be removed");
+        }
+        if let Err(error) = state.media.purge().await {
+            tracing::warn!(%error, "lapsed files could not be removed");
         }
     }
 }

@@ -12,7 +12,7 @@ use super::output::{complain, line, pretty};
 use crate::cloud::message as cloud;
 use crate::onprem::Invalid;
 use crate::onprem::error::{DEFAULT_VERSION, ErrorBody};
-use crate::onprem::message::{Body, Request};
+use crate::onprem::message::{Body, Request, Source};
 use crate::translate::errors::{CloudFailure, Endpoint};
 use crate::translate::{
     MessageError, Notes, Options, Resolved, error_to_onprem, media_refs, message_to_cloud, reply_to_onprem,
@@ -85,9 +85,9 @@ fn message(bytes: &[u8], notes: &mut Notes) -> Result<String, Invalid> {
     };
     let resolved: Vec<Resolved> = media_refs(&message)
         .iter()
-        .map(|reference| match reference.link.provider {
-            Some(_) => Resolved::Id(format!("media:{}", reference.link.url())),
-            None => Resolved::Link,
+        .map(|reference| match reference.source {
+            Source::Link(link) => Resolved::Id(format!("media:{}", link.url())),
+            Source::Id(_) => Resolved::AsWritten,
         })
         .collect();
     match message_to_cloud(&message, &body, &resolved, None, notes) {

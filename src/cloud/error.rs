@@ -38,6 +38,18 @@ impl GraphError {
     }
 }
 
+impl GraphError {
+    /// Whether Cloud does not have a file that the message names (any more): the message was refused, and can be
+    /// sent again with another id. "Param image['id'] is not a valid whatsapp business account media attachment
+    /// ID" comes with code 100, and was seen with 131009.
+    pub fn is_dead_media(&self) -> bool {
+        const TEXT: &str = "is not a valid whatsapp business account media attachment id";
+        let says = |text: &str| text.to_ascii_lowercase().contains(TEXT);
+        matches!(self.code, Some(100 | 131_009))
+            && (says(&self.message) || self.details.as_deref().is_some_and(says))
+    }
+}
+
 /// A number, also when it was quoted.
 fn integer(value: &Value) -> Option<i64> {
     value.as_i64().or_else(|| value.as_str()?.parse().ok())

@@ -8,16 +8,9 @@ use super::tree::join;
 /// Remove an entry here when its feature arrives; nothing else has to change.
 const NOT_YET: &[NotYet] = &[
     NotYet { key: "listen.webhook", unless: None, because: "Cloud webhooks are not received" },
-    NotYet { key: "media.cache_profile", unless: None, because: "media of links are not cached" },
-    NotYet {
-        key: "media.links",
-        unless: Some("pass"),
-        because: "links are passed to the Cloud API as they are, as with \"pass\"",
-    },
     NotYet { key: "number[].app_secret", unless: None, because: "Cloud webhooks are not received" },
     NotYet { key: "number[].verify_token", unless: None, because: "Cloud webhooks are not received" },
     NotYet { key: "number[].callback_url", unless: None, because: "nothing is called back" },
-    NotYet { key: "number[].provider", unless: None, because: "media are not fetched from providers" },
 ];
 
 struct NotYet {

@@ -117,6 +117,7 @@ table!(CertFiles { cert: String, key: String });
 
 table!(Limits {
     max_body: Size,
+    max_media: Size,
     max_headers: i64,
     max_header_bytes: Size,
     max_connections: i64,
@@ -142,7 +143,16 @@ table!(Auth { admin_password: Secret, hash_concurrency: i64, token_lifetime: Str
 
 table!(Egress { allow: Vec<String>, ports: Vec<i64>, ca_file: String });
 
-table!(Media { cache_profile: String, links: String });
+table!(Media {
+    cache_profile: String,
+    links: String,
+    max_entries: i64,
+    fetch_timeout: String,
+    upload_timeout: String,
+    folder: String,
+    keep: Size,
+    keep_for: String,
+});
 
 table!(Compat {
     created_status: i64,

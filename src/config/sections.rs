@@ -16,6 +16,8 @@ use crate::telemetry::LogFormat;
 pub struct Limits {
     /// The largest JSON body, in bytes.
     pub max_body: usize,
+    /// The largest file that a client may upload, in bytes.
+    pub max_media: usize,
     /// The largest number of header fields.
     pub max_headers: usize,
     /// The largest request head, in bytes.
@@ -99,6 +101,18 @@ pub struct Media {
     pub cache_profile: CacheProfile,
     /// What happens to links that no provider is responsible for.
     pub links: Links,
+    /// How many links, and how many uploads, are remembered.
+    pub max_entries: usize,
+    /// How long the fetch of a link may take.
+    pub fetch_timeout: Duration,
+    /// How long an upload to the Cloud API may take.
+    pub upload_timeout: Duration,
+    /// Where uploaded files are kept, and files on their way; by default beside the store.
+    pub folder: Option<PathBuf>,
+    /// How many bytes of uploaded files are kept.
+    pub keep: usize,
+    /// How long an uploaded file is kept after its last use.
+    pub keep_for: Duration,
 }
 
 /// `media.cache_profile`
@@ -143,6 +157,7 @@ pub(super) fn limits(raw: raw::Limits, check: &mut Check<'_>) -> Limits {
     let seconds = Duration::from_secs;
     Limits {
         max_body: check.size("limits.max_body", raw.max_body, 1 << 20, 1024),
+        max_media: check.size("limits.max_media", raw.max_media, 100 << 20, 1024),
         max_headers: check.count("limits.max_headers", raw.max_headers, 64, 1..=4096),
         // hyper cannot read a head with a buffer of less than 8 KiB.
         max_header_bytes: check.size("limits.max_header_bytes", raw.max_header_bytes, 32 << 10, 8 << 10),
@@ -256,6 +271,15 @@ pub(super) fn media(raw: raw::Media, check: &mut Check<'_>) -> Media {
     Media {
         cache_profile: check.word("media.cache_profile", raw.cache_profile, CacheProfile::Rfc, &profiles),
         links: check.word("media.links", raw.links, Links::Upload, &links),
+        max_entries: check.count("media.max_entries", raw.max_entries, 100_000, 1..=10_000_000),
+        fetch_timeout: check.timeout("media.fetch_timeout", raw.fetch_timeout, Duration::from_secs(60)),
+        upload_timeout: check.timeout("media.upload_timeout", raw.upload_timeout, Duration::from_secs(120)),
+        folder: check.parsed("media.folder", raw.folder, None, |text| match text.as_str() {
+            "" => Err("is empty; remove it to keep files beside the store".to_owned()),
+            _ => Ok(Some(PathBuf::from(text))),
+        }),
+        keep: check.size("media.keep", raw.keep, 10 << 30, 0),
+        keep_for: check.timeout("media.keep_for", raw.keep_for, Duration::from_secs(30 * 86_400)),
     }
 }
 

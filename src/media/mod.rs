@@ -1,8 +1,344 @@
 //! Files: fetched from where a message links to, uploaded to Cloud once, remembered for as long as
 //! their origin allows, and kept when a client uploaded them.
+//!
+//! # How a message's files are found
+//!
+//! [`media_refs`](crate::translate::media_refs()) lists them; [`Media::resolve`] finds each one's id at Cloud, all at
+//! once; then the same pure translation runs as for any other message. A link goes this way:
+//!
+//! 1. `link`: checked, its provider looked up, its [key](key) made. A fresh [source](cache::Source) whose bytes Cloud
+//!    has under this number is a hit, without store or task.
+//! 2. `flights`: otherwise one task per key looks again, asks whether it changed, or fetches (`fetch`).
+//! 3. `spool`: the bytes are hashed as they arrive, in memory while small, in a file without a name beyond that.
+//! 4. `upload`: bytes that Cloud has already under this number are not uploaded again.
+//!
+//! [`freshness`] is pure and decides how long an answer may be used; [`reason`] is the closed set of what happened.
+//! [`kinds`] says which types and sizes Cloud takes.
+//!
+//! An id that we handed out (`files`) leads to the bytes in our folder, and from there goes the same way from 4 on.
 
+mod cache;
 mod cache_control;
+mod download;
+mod error;
+mod fetch;
+mod files;
+mod flights;
+mod form;
 pub mod freshness;
+pub mod key;
+pub mod kinds;
+mod link;
 pub mod providers;
+pub mod reason;
+mod spool;
+mod upload;
+mod uploaded;
 pub mod validators;
 mod why;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use moka::sync::Cache as Map;
+use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
+
+pub use download::{Download, is_cloud_id};
+pub use error::{MediaError, Shared};
+pub use spool::{Spool, SpoolError};
+
+use crate::clock::Clock;
+use crate::net::Connector;
+use crate::onprem::message::Source;
+use crate::store::{Store, UploadRow};
+use crate::telemetry::MediaMetrics;
+use crate::translate::{MediaRef, Resolved};
+use crate::upstream::{MediaUpstream, Target};
+use cache::Cache;
+use fetch::Fetcher;
+use files::Files;
+use flights::Flights;
+use freshness::Profile;
+use key::{Key, Keys};
+use providers::Providers;
+use reason::{Event, Upload};
+
+/// Files that are fetched at the same time; more wait. Each takes a few hundred KiB.
+const FETCHES: usize = 64;
+/// Files that are uploaded at the same time.
+const UPLOADS: usize = 64;
+/// How long it is remembered which files a message carried: until Cloud has told what became of it.
+const SENT: Duration = Duration::from_secs(86_400);
+/// Of how many messages.
+const SENT_MOST: u64 = 10_000;
+/// What the store calls the key of the cache's keys.
+const SECRET: &str = "media-cache-key";
+
+/// Choices of the operator.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Whose rules decide how long an answer may be used.
+    pub profile: Profile,
+    /// Whether links without a provider are left to Cloud.
+    pub passes_links: bool,
+    /// How long a fetch may take from its beginning to its last byte.
+    pub fetch_timeout: Duration,
+    /// How many links, and how many uploads, are remembered.
+    pub max_entries: u64,
+    /// The folder of uploaded files and of files on their way; without one, a folder that is gone with the process.
+    pub folder: Option<PathBuf>,
+    /// How many bytes of uploaded files are kept.
+    pub keep: u64,
+    /// For how long after its last use an uploaded file is kept.
+    pub keep_for: Duration,
+}
+
+impl Settings {
+    fn profile_name(&self) -> &'static str {
+        match self.profile {
+            Profile::Rfc => "rfc",
+            Profile::Documented => "documented",
+        }
+    }
+}
+
+/// What files need from the rest of the proxy.
+#[derive(Debug)]
+pub struct Tools {
+    /// To where links lead; has to have a guard.
+    pub links: Connector,
+    /// To Cloud.
+    pub upstream: MediaUpstream,
+    /// To places that Cloud names outside its API; has to have a guard.
+    pub elsewhere: MediaUpstream,
+    /// The media providers.
+    pub providers: Providers,
+    /// What time it is.
+    pub clock: Clock,
+    /// Counters.
+    pub metrics: MediaMetrics,
+    /// Waits for work in the background when the process ends.
+    pub tasks: TaskTracker,
+}
+
+/// The number on whose behalf something is fetched or uploaded.
+#[derive(Debug)]
+pub struct Account {
+    /// Its phone number id.
+    pub number: String,
+    /// Its name, for the log.
+    pub name: String,
+    /// The Graph API with its version.
+    pub graph: String,
+    /// Where it uploads, and with which token.
+    pub edge: Target,
+}
+
+impl Account {
+    /// The object of a file. `phone_number_id` has Cloud check that the file is this number's.
+    fn node(&self, id: &str) -> Result<Target, MediaError> {
+        let uri = format!("{}/{id}?phone_number_id={}", self.graph, self.number);
+        uri.parse().map(|uri| self.edge.at(uri)).map_err(|_| MediaError::Unknown)
+    }
+}
+
+/// A file that Cloud has.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// Cloud's id.
+    pub media_id: String,
+    /// How it came about.
+    pub event: Event,
+    source: Option<Key>,
+    upload: Option<Key>,
+    is_shared: bool,
+}
+
+/// What became of the files of a message, in their order.
+#[derive(Clone, Debug, Default)]
+pub struct Resolution {
+    /// For the translation.
+    pub resolved: Vec<Resolved>,
+    /// Those that we found; not those that stay as the client wrote them.
+    pub found: Vec<Found>,
+}
+
+/// One file of a message that cannot be had.
+#[derive(Debug)]
+pub struct Missing {
+    /// Where it stands in the message.
+    pub path: String,
+    /// Why.
+    pub error: Shared,
+}
+
+/// Everything about files.
+#[derive(Clone, Debug)]
+pub struct Media(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    settings: Settings,
+    keys: Keys,
+    cache: Cache,
+    flights: Flights<Result<Found, Shared>>,
+    uploads: Flights<Result<(Arc<UploadRow>, Upload), Shared>>,
+    fetcher: Fetcher,
+    fetch_slots: Semaphore,
+    upload_slots: Semaphore,
+    upstream: MediaUpstream,
+    elsewhere: MediaUpstream,
+    providers: Providers,
+    files: Files,
+    /// Which entries messages were sent with, by message id.
+    sent: Map<String, Arc<[Found]>>,
+    clock: Clock,
+    metrics: MediaMetrics,
+    tasks: TaskTracker,
+}
+
+impl Media {
+    /// Opens the folder and reads the key of the keys.
+    pub async fn open(settings: Settings, store: Arc<dyn Store>, tools: Tools) -> Result<Self, MediaError> {
+        let Tools { links, upstream, elsewhere, providers, clock, metrics, tasks } = tools;
+        let mut candidate = [0; 32];
+        getrandom::fill(&mut candidate).map_err(|error| std::io::Error::other(error.to_string()))?;
+        let secret = store.secret(SECRET, candidate.to_vec()).await?;
+        let keys = Keys::new(&secret.try_into().map_err(|_| MediaError::Secret)?);
+        let files = Files::open(settings.folder.clone(), Arc::clone(&store), settings.keep).await?;
+        Ok(Self(Arc::new(Inner {
+            keys,
+            cache: Cache::new(store, settings.max_entries),
+            flights: Flights::new(tasks.clone()),
+            uploads: Flights::new(tasks.clone()),
+            fetcher: Fetcher::new(links, settings.profile, clock.clone(), metrics.clone()),
+            fetch_slots: Semaphore::new(FETCHES),
+            upload_slots: Semaphore::new(UPLOADS),
+            upstream,
+            elsewhere,
+            providers,
+            files,
+            sent: Map::builder().max_capacity(SENT_MOST).time_to_live(SENT).build(),
+            clock,
+            metrics,
+            tasks,
+            settings,
+        })))
+    }
+
+    /// Finds the files of a message, all at once.
+    pub async fn resolve(
+        &self,
+        account: &Arc<Account>,
+        references: &[MediaRef<'_>],
+    ) -> Result<Resolution, Missing> {
+        let found = join_all(references.iter().map(|reference| self.find(account, reference))).await;
+        let mut resolution = Resolution::default();
+        for (outcome, reference) in found.into_iter().zip(references) {
+            let outcome = outcome.map_err(|error| Missing { path: reference.path.clone(), error })?;
+            resolution.resolved.push(match outcome {
+                None => Resolved::AsWritten,
+                Some(found) => {
+                    count(&self.0.metrics, &found.event);
+                    let id = found.media_id.clone();
+                    resolution.found.push(found);
+                    Resolved::Id(id)
+                }
+            });
+        }
+        Ok(resolution)
+    }
+
+    async fn find(&self, account: &Arc<Account>, reference: &MediaRef<'_>) -> Result<Option<Found>, Shared> {
+        match reference.source {
+            Source::Id(id) if is_cloud_id(id) => Ok(None),
+            Source::Id(id) => self
+                .0
+                .uploaded(account, reference.kind, id, reference.filename)
+                .await
+                .map(Some)
+                .map_err(Arc::new),
+            Source::Link(link) if link.provider.is_none() && self.0.settings.passes_links => Ok(None),
+            Source::Link(link) => {
+                let errand = self.0.errand(account, reference.kind, link, reference.filename)?;
+                self.0.link(errand).await.map(Some)
+            }
+        }
+    }
+
+    /// Forgets ids that Cloud says it does not have: the next [`Media::resolve`] uploads the files again.
+    pub async fn forget(&self, found: &[Found]) {
+        for found in found {
+            if let Some(key) = &found.upload {
+                self.0.cache.forget_upload(key, &found.media_id).await;
+            }
+        }
+    }
+
+    /// Remembers which files a message was sent with, in case that Cloud cannot use them (131053).
+    pub fn note_sent(&self, message_id: &str, found: Vec<Found>) {
+        self.0.sent.insert(message_id.to_owned(), found.into());
+    }
+
+    /// Cloud could not use the files of this message (131053 "Media upload error", by webhook): they are fetched and
+    /// uploaded anew by the next message that wants them. This one is not sent again.
+    pub async fn forget_sent(&self, message_id: &str) {
+        let Some(found) = self.0.sent.remove(message_id) else {
+            return;
+        };
+        self.forget(&found).await;
+        for source in found.iter().filter_map(|found| found.source.as_ref()) {
+            self.0.cache.forget_source(source).await;
+        }
+    }
+
+    /// A place for a file of at most `limit` bytes that a client uploads.
+    pub fn spool(&self, limit: u64) -> Spool {
+        self.0.files.staying(limit)
+    }
+
+    /// Keeps an uploaded file, gives it an id, and begins to upload it to Cloud.
+    pub async fn keep(
+        &self,
+        account: &Arc<Account>,
+        declared: Option<&str>,
+        spool: Spool,
+    ) -> Result<String, MediaError> {
+        self.0.keep(account, declared, spool).await
+    }
+
+    /// The file that `id` names; `None` when neither we nor Cloud have it.
+    pub async fn download(&self, account: &Account, id: &str) -> Result<Option<Download>, MediaError> {
+        self.0.download(account, id).await
+    }
+
+    /// Deletes a file; `false` when there is none.
+    pub async fn delete(&self, account: &Account, id: &str) -> Result<bool, MediaError> {
+        self.0.delete(account, id).await
+    }
+
+    /// Forgets what has lapsed.
+    pub async fn purge(&self) -> Result<(), MediaError> {
+        let now = self.0.clock.now();
+        let keep_for = i64::try_from(self.0.settings.keep_for.as_secs()).unwrap_or(i64::MAX);
+        self.0.files.expire(now.saturating_sub(keep_for)).await?;
+        self.0.cache.purge(now).await?;
+        Ok(())
+    }
+
+    /// Counters of bytes that clients move.
+    pub fn metrics(&self) -> &MediaMetrics {
+        &self.0.metrics
+    }
+}
+
+fn count(metrics: &MediaMetrics, event: &Event) {
+    metrics.event("source", event.lookup.result(), event.lookup.name());
+    metrics.event("upload", event.upload.result(), event.upload.name());
+    if let Some(why) = event.forgotten {
+        metrics.forgotten(why.name());
+    }
+}

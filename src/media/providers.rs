@@ -26,6 +26,12 @@ const MEDIA_KEY: &str = "media-key";
 #[derive(Clone)]
 pub struct Providers(Arc<Inner>);
 
+impl std::fmt::Debug for Providers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Providers")
+    }
+}
+
 /// A host that is asked for files.
 #[derive(Debug)]
 pub struct Provider {

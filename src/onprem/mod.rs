@@ -3,6 +3,7 @@
 //! Pure: serde only. Nothing here knows that a Cloud API exists.
 
 pub mod error;
+pub mod media;
 pub mod message;
 pub mod providers;
 mod read;

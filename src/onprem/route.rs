@@ -23,6 +23,12 @@ pub enum Route<'p> {
     SendMessage,
     /// `PUT /v1/messages/{message-id}`
     UpdateMessage(Cow<'p, str>),
+    /// `POST /v1/media`
+    UploadMedia,
+    /// `GET /v1/media/{media-id}`
+    GetMedia(Cow<'p, str>),
+    /// `DELETE /v1/media/{media-id}`
+    DeleteMedia(Cow<'p, str>),
     /// `GET /v1/settings/application/media/providers`
     ListProviders,
     /// `POST /v1/settings/application/media/providers`
@@ -68,6 +74,7 @@ impl<'p> Route<'p> {
             "users/login" => only("POST", Self::Login),
             "users/logout" => only("POST", Self::Logout),
             "users" => only("POST", Self::CreateUser),
+            "media" => only("POST", Self::UploadMedia),
             "settings/application/media/providers" => match verb {
                 "GET" => Ok(Self::ListProviders),
                 "POST" => Ok(Self::SetProviders),
@@ -76,6 +83,17 @@ impl<'p> Route<'p> {
             _ => {
                 if let Some(id) = path.strip_prefix("messages/") {
                     return only("PUT", Self::UpdateMessage(id_of(id, "._=+/-:")?));
+                }
+                if let Some(id) = path.strip_prefix("media/") {
+                    let id = id_of(id, "-")?;
+                    return match verb {
+                        "GET" => Ok(Self::GetMedia(id)),
+                        "DELETE" => Ok(Self::DeleteMedia(id)),
+                        _ => Err(NoRoute::WrongVerb {
+                            endpoint: Self::GetMedia(id).endpoint(),
+                            verbs: "GET, DELETE",
+                        }),
+                    };
                 }
                 if let Some(name) = path.strip_prefix("settings/application/media/providers/") {
                     return only("DELETE", Self::DeleteProvider(id_of(name, "-_")?));
@@ -105,6 +123,8 @@ impl<'p> Route<'p> {
             Self::GetUser(_) | Self::UpdateUser(_) | Self::DeleteUser(_) => "/v1/users/{username}",
             Self::SendMessage => "/v1/messages",
             Self::UpdateMessage(_) => "/v1/messages/{message-id}",
+            Self::UploadMedia => "/v1/media",
+            Self::GetMedia(_) | Self::DeleteMedia(_) => "/v1/media/{media-id}",
             Self::ListProviders | Self::SetProviders => "/v1/settings/application/media/providers",
             Self::DeleteProvider(_) => "/v1/settings/application/media/providers/{name}",
         }

@@ -83,13 +83,13 @@ fn too_large(limit: usize) -> Failure {
         .closing()
 }
 
-fn too_slow(limit: Duration) -> Failure {
+pub fn too_slow(limit: Duration) -> Failure {
     Failure::client(ErrorCode::InvalidRequest, format!("the body did not arrive within {limit:?}"))
         .http(408)
         .closing()
 }
 
-fn broken(error: &hyper::Error) -> Failure {
+pub fn broken(error: &hyper::Error) -> Failure {
     Failure::client(ErrorCode::InvalidRequest, "the body broke off; nothing was sent")
         .log(error.to_string())
         .closing()

@@ -122,13 +122,14 @@ impl ClientStream {
     }
 }
 
-/// The dialect's answer, when `head` is one that hyper wrote by itself: an error without a body,
-/// which none of ours is.
+/// The dialect's answer, when `head` is one that hyper wrote by itself: an error without a body and without
+/// the request id that every answer of ours has.
 fn in_dialect(head: &[u8], version: &str) -> Option<Vec<u8>> {
     let head = std::str::from_utf8(head).ok()?;
     if !head.starts_with("HTTP/1.1 4")
         || !head.ends_with("\r\n\r\n")
         || !head.contains("content-length: 0\r\n")
+        || head.contains("\r\nx-request-id: ")
     {
         return None;
     }
@@ -233,6 +234,8 @@ mod tests {
             in_dialect(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 9\r\n\r\n{\"a\":\"b\"}", "v"),
             None
         );
+        let absent = b"HTTP/1.1 404 Not Found\r\nx-request-id: 1\r\ncontent-length: 0\r\n\r\n";
+        assert_eq!(in_dialect(absent, "v"), None, "media that is not there has an empty answer");
         assert_eq!(in_dialect(b"HTTP/1.1 100 Continue\r\n\r\n", "v"), None);
         assert_eq!(in_dialect(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", "v"), None);
     }

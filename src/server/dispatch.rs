@@ -45,6 +45,8 @@ pub struct Trail {
     pub cloud_trace: Option<String>,
     /// Graph's error code.
     pub cloud_code: Option<i64>,
+    /// What happened to each file of a message.
+    pub media: Option<String>,
 }
 
 /// Answers `request`.
@@ -118,6 +120,7 @@ fn log(
         error = failure.map(|failure| failure.code.code()),
         cloud_code = trail.cloud_code,
         fbtrace_id = trail.cloud_trace.as_deref(),
+        media = trail.media.as_deref(),
         reason = failure.and_then(|failure| failure.log.as_deref()),
         "request"
     );
@@ -141,6 +144,9 @@ async fn handle(
     };
     let mut call =
         handlers::Call { state, number, headers: &parts.headers, context, principal, body: Bytes::new() };
+    if route == Route::UploadMedia {
+        return handlers::upload(&call, incoming).await;
+    }
     let limit = if route == Route::Login { LOGIN_BODY.min(state.limits.body) } else { state.limits.body };
     call.body = body::read(&parts.headers, incoming, &Limits { body: limit, ..state.limits }).await?;
     handlers::handle(call, route, trail).await

@@ -85,6 +85,8 @@ pub enum Source {
     Client,
     /// The Cloud API.
     Upstream,
+    /// The place that a link leads to.
+    Provider,
     /// Ours.
     Internal,
 }
@@ -95,6 +97,7 @@ impl Source {
         match self {
             Self::Client => "client",
             Self::Upstream => "upstream",
+            Self::Provider => "provider",
             Self::Internal => "internal",
         }
     }

@@ -10,6 +10,7 @@ use http::header::HOST;
 
 use crate::config::host_key;
 use crate::media::providers::Providers;
+use crate::media::{Account, Media};
 use crate::session::Sessions;
 use crate::store::Store;
 use crate::telemetry::Metrics;
@@ -25,6 +26,8 @@ pub struct Number {
     pub phone_number_id: String,
     /// Its messages edge.
     pub messages: Target,
+    /// Its files.
+    pub account: Arc<Account>,
     /// The namespace that its templates must name, if the operator set one.
     pub namespace: Option<String>,
 }
@@ -81,6 +84,8 @@ pub struct Limits {
     pub headers: usize,
     /// Bytes of a JSON body.
     pub body: usize,
+    /// Bytes of an uploaded file.
+    pub media: u64,
     /// Time for a body to arrive.
     pub body_timeout: Duration,
 }
@@ -95,6 +100,8 @@ pub struct State {
     pub providers: Providers,
     /// Where everything is kept that survives a restart.
     pub store: Arc<dyn Store>,
+    /// Files.
+    pub media: Media,
     /// Calls to Cloud.
     pub upstream: Upstream,
     /// Counters.

@@ -28,8 +28,9 @@ impl MacKey {
 
     /// A digest that only holders of the key can predict. Comparing two of them tells an attacker nothing,
     /// however the comparison is done. Each field goes in with its length, so that fields cannot run together.
-    pub fn digest(&self, fields: &[&str]) -> [u8; 32] {
+    pub fn digest<T: AsRef<[u8]>>(&self, fields: &[T]) -> [u8; 32] {
         let mac = fields.iter().fold(self.0.clone(), |mac, field| {
+            let field = field.as_ref();
             mac.chain_update((field.len() as u64).to_be_bytes()).chain_update(field)
         });
         mac.finalize().into_bytes().into()

@@ -1,8 +1,10 @@
 //! Metrics and logs. Labels come from closed sets only: never numbers, ids or URLs of people.
 
 mod log;
+mod media;
 
 pub use log::{LogFormat, init_log, log_panics};
+pub use media::MediaMetrics;
 
 use std::sync::atomic::AtomicU64;
 
@@ -61,7 +63,7 @@ pub struct OutcomeLabel {
 pub struct ErrorLabels {
     /// The on-prem code.
     pub code: u16,
-    /// `client`, `upstream` or `internal`.
+    /// `client`, `upstream`, `provider` or `internal`.
     pub source: &'static str,
 }
 
@@ -89,6 +91,8 @@ pub struct Metrics {
     pub rules: Family<RuleLabel, Counter>,
     /// Logins.
     pub logins: Family<OutcomeLabel, Counter>,
+    /// Files.
+    pub media: MediaMetrics,
     /// Requests that panicked.
     pub panics: Counter,
     /// Open client connections.
@@ -116,6 +120,7 @@ impl Default for Metrics {
             unexpected_key_leaked: Counter::default(),
             rules: Family::default(),
             logins: Family::default(),
+            media: MediaMetrics::default(),
             panics: Counter::default(),
             connections: Gauge::default(),
             ready: Gauge::default(),
@@ -165,6 +170,7 @@ impl Metrics {
         );
         registry.register("rules_applied", "Translation rules that applied", self.rules.clone());
         registry.register("logins", "Logins by outcome", self.logins.clone());
+        self.media.register(registry);
         registry.register("panics", "Requests that panicked", self.panics.clone());
         registry.register("connections", "Open client connections", self.connections.clone());
         registry.register("ready", "1 while new work is welcome", self.ready.clone());

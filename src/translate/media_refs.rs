@@ -1,36 +1,36 @@
 //! Which files of a message have to be found before it can be translated.
 
-use crate::onprem::message::{
-    Component, Content, Header, Link, Media, MediaKind, Message, ParameterValue, Source,
-};
+use crate::onprem::message::{Component, Content, Header, Media, MediaKind, Message, ParameterValue, Source};
 
-/// A link in a message, in the order in which translation meets them.
+/// A file that a message names, in the order in which translation meets them.
 #[derive(Debug)]
 pub struct MediaRef<'a> {
     /// The kind of file that the message wants.
     pub kind: MediaKind,
-    /// Where it stands, for error texts.
+    /// Where its media object stands, for error texts.
     pub path: String,
-    /// The link and its provider.
-    pub link: &'a Link<'a>,
+    /// A link, or the id of an uploaded file.
+    pub source: &'a Source<'a>,
+    /// The name of a document, whose ending may tell its type.
+    pub filename: Option<&'a str>,
 }
 
 /// What became of one [`MediaRef`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Resolved {
-    /// Uploaded to Cloud under this id.
+    /// Cloud knows the file under this id.
     Id(String),
-    /// To be fetched by Cloud itself.
-    Link,
+    /// To be sent as the client wrote it: an id of Cloud's, or a link that Cloud fetches itself.
+    AsWritten,
 }
 
-/// Lists the links of `message`.
+/// Lists the files of `message`.
 pub fn media_refs<'a>(message: &'a Message<'a>) -> Vec<MediaRef<'a>> {
     match &message.content {
-        Content::Media(media) => reference(media, || media.kind.name().to_owned()).into_iter().collect(),
+        Content::Media(media) => vec![reference(media, media.kind.name().to_owned())],
         Content::Interactive(interactive) => match &interactive.header {
             Some(Header::Media { media, .. }) => {
-                reference(media, || format!("interactive.header.{}", media.kind.name())).into_iter().collect()
+                vec![reference(media, format!("interactive.header.{}", media.kind.name()))]
             }
             Some(Header::Raw(_)) | None => Vec::new(),
         },
@@ -53,17 +53,15 @@ pub fn media_refs<'a>(message: &'a Message<'a>) -> Vec<MediaRef<'a>> {
 fn of_component<'a>(at: usize, component: &'a Component<'a>) -> impl Iterator<Item = MediaRef<'a>> {
     component.parameters.iter().flatten().enumerate().filter_map(
         move |(position, parameter)| match &parameter.value {
-            ParameterValue::Media(media) => reference(media, || {
-                format!("template.components[{at}].parameters[{position}].{}", media.kind.name())
-            }),
+            ParameterValue::Media(media) => Some(reference(
+                media,
+                format!("template.components[{at}].parameters[{position}].{}", media.kind.name()),
+            )),
             ParameterValue::Same | ParameterValue::DateTime { .. } => None,
         },
     )
 }
 
-fn reference<'a>(media: &'a Media<'a>, path: impl FnOnce() -> String) -> Option<MediaRef<'a>> {
-    match &media.source {
-        Source::Link(link) => Some(MediaRef { kind: media.kind, path: path(), link }),
-        Source::Id(_) => None,
-    }
+fn reference<'a>(media: &'a Media<'a>, path: String) -> MediaRef<'a> {
+    MediaRef { kind: media.kind, path, source: &media.source, filename: media.filename.as_deref() }
 }

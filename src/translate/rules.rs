@@ -94,8 +94,8 @@ rules! {
     PreviewUrl: "text.preview-url", Translated,
         "Moves the top-level `preview_url` into the `text` object.",
         "Messages, `preview_url` (On-Premises only)", "Messages, \"text\" object, `preview_url`";
-    MediaProvider: "media.provider", Refused,
-        "Refuses a file behind a media provider: this version does not fetch with its credentials.",
+    MediaProvider: "media.provider", Emulated,
+        "Fetches a file behind a media provider with the provider's credentials.",
         "Messages, media object, `provider` (On-Premises only)", "no counterpart";
     MediaProviderPrefix: "media.provider-prefix", Translated,
         "Takes `provider-name/` off the front of a link.",
@@ -103,6 +103,9 @@ rules! {
     MediaResolved: "media.resolved", Translated,
         "Replaces a link by the id under which its file was uploaded.",
         "Messages, media object, `link`", "Media, upload";
+    MediaUploadedId: "media.uploaded-id", Translated,
+        "Replaces the id of a file that was uploaded here by Cloud's.",
+        "Media, `POST /v1/media`", "Messages, media object, `id`; Media, upload";
     MediaCaption: "media.caption", Dropped,
         "Leaves a caption out where neither API shows one (audio, sticker).",
         "Messages, media object: \"do not use with audio or sticker media\"",

@@ -4,12 +4,15 @@
 //! anything was sent ([`Sent::No`]); in doubt it is reported and left alone.
 
 mod body;
+mod media;
+
+pub use media::{MediaUpstream, Stream, is_success};
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
-use http::{HeaderValue, Method, Request, StatusCode, Uri};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
@@ -50,8 +53,8 @@ pub struct Upstream {
 pub struct Target {
     /// The URL of the edge.
     pub uri: Uri,
-    /// `Bearer …`, marked as sensitive.
-    pub authorization: HeaderValue,
+    /// `Bearer …`, marked as sensitive; nothing where no token may go.
+    pub authorization: Option<HeaderValue>,
 }
 
 /// Whether anything may have reached Cloud.
@@ -84,6 +87,19 @@ pub struct Answer {
     pub retry_after: Option<u32>,
     /// Its body.
     pub body: Bytes,
+}
+
+impl Target {
+    /// The same, at another place of the same API.
+    pub fn at(&self, uri: Uri) -> Self {
+        Self { uri, authorization: self.authorization.clone() }
+    }
+
+    fn authorize(&self, headers: &mut HeaderMap) {
+        if let Some(authorization) = &self.authorization {
+            headers.insert(AUTHORIZATION, authorization.clone());
+        }
+    }
 }
 
 impl Upstream {
@@ -156,12 +172,17 @@ fn request(method: &Method, target: &Target, body: Outgoing) -> Request<Outgoing
     *request.method_mut() = method.clone();
     *request.uri_mut() = target.uri.clone();
     let headers = request.headers_mut();
-    headers.insert(AUTHORIZATION, target.authorization.clone());
-    headers.insert(USER_AGENT, HeaderValue::from_static(concat!("prembridge/", env!("CARGO_PKG_VERSION"))));
+    target.authorize(headers);
+    user_agent(headers);
     if method == Method::POST {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }
     request
+}
+
+/// Says who is calling; the same to everyone.
+pub fn user_agent(headers: &mut HeaderMap) {
+    headers.insert(USER_AGENT, HeaderValue::from_static(concat!("prembridge/", env!("CARGO_PKG_VERSION"))));
 }
 
 /// hyper-util replays a request by itself when a pooled connection turned out to be dead before
@@ -169,13 +190,16 @@ fn request(method: &Method, target: &Target, body: Outgoing) -> Request<Outgoing
 /// the request, or in doubt.
 fn call_error(error: &hyper_util::client::legacy::Error, grip: Grip) -> CallError {
     let sent = if error.is_connect() { Sent::No } else { sent(grip) };
-    let mut reason = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        reason = cause.to_string();
-        source = cause.source();
+    CallError { sent, is_timeout: false, reason: reason(error) }
+}
+
+/// The innermost cause, which says most.
+fn reason(error: &hyper_util::client::legacy::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
     }
-    CallError { sent, is_timeout: false, reason }
+    cause.to_string()
 }
 
 /// Whether the request's body has left; if not, it never will.

@@ -5,8 +5,11 @@ use std::time::Instant;
 use bytes::Bytes;
 use http::StatusCode;
 
-use super::Call;
+use super::{Call, media};
+use crate::cloud::GraphError;
 use crate::cloud::message as cloud;
+use crate::cloud::reply::Reply as CloudReply;
+use crate::media::Resolution;
 use crate::onprem::ErrorCode;
 use crate::onprem::message::{Body, Message, Request, parse_status_update};
 use crate::server::dispatch::Trail;
@@ -16,8 +19,8 @@ use crate::telemetry::{RuleLabel, UpstreamLabels};
 use crate::translate::errors::{CloudFailure, Endpoint};
 use crate::translate::rules::Status;
 use crate::translate::{
-    MessageError, Notes, OnpremError, Sent, error_to_onprem, media_refs, message_to_cloud,
-    receipt_reply_to_onprem, receipt_to_cloud, reply_to_onprem,
+    MediaRef, MessageError, Notes, OnpremError, Resolved, Sent, error_to_onprem, media_refs,
+    message_to_cloud, receipt_reply_to_onprem, receipt_to_cloud, reply_to_onprem,
 };
 use crate::upstream::{Answer, CallError, Sent as SentUpstream};
 
@@ -47,47 +50,86 @@ async fn post_message(
     body: &Body<'_>,
     trail: &mut Trail,
 ) -> Result<Reply, Failure> {
-    let (state, number) = (call.state, call.number);
-    refuse_providers(message)?;
+    let state = call.state;
+    let references = media_refs(message);
+    let mut files = resolve(call, &references, trail).await?;
     let mut notes = Notes::brief();
-    let outgoing = {
-        let translated = message_to_cloud(message, body, &[], number.namespace.as_deref(), &mut notes);
-        // Translation changes a few dozen bytes at most; one allocation holds the result.
-        Bytes::from(translated.map_err(message_failure)?.to_json(body.json().len() + 128))
+    let answer = match post_translated(call, message, body, &files.resolved, &mut notes).await? {
+        // Refused, so nothing was sent: the one case in which a message is sent again. Once.
+        answer if !files.found.is_empty() && is_dead_media(&answer) => {
+            state.media.forget(&files.found).await;
+            files = resolve(call, &references, trail).await?;
+            notes = Notes::brief();
+            post_translated(call, message, body, &files.resolved, &mut notes).await?
+        }
+        answer => answer,
     };
-    let answer = call_cloud(call, Op::Message, outgoing, trail).await?;
+    let answer = accepted(call, Op::Message, answer, trail)?;
     let sent = Sent { input: &message.recipient.input, digits: message.recipient.digits() };
     let reply =
         reply_to_onprem(&answer.body, Some(sent), &state.compat.options, &state.compat.version, &mut notes)
             .map_err(|unusable| in_doubt(state, Op::Message, 500, &unusable.to_string()))?;
+    if !files.found.is_empty() {
+        note_files(state, &answer, files);
+    }
     count_rules(state, &notes);
     let status = StatusCode::from_u16(state.compat.created_status).unwrap_or(StatusCode::CREATED);
     Ok(respond::bytes(status, reply))
 }
 
+/// Finds the files of a message at Cloud.
+async fn resolve(
+    call: &Call<'_>,
+    references: &[MediaRef<'_>],
+    trail: &mut Trail,
+) -> Result<Resolution, Failure> {
+    if references.is_empty() {
+        return Ok(Resolution::default());
+    }
+    let (state, account) = (call.state, &call.number.account);
+    let files =
+        state.media.resolve(account, references).await.map_err(|missing| {
+            media::failure(state, &account.number, &missing.path, &missing.error, trail)
+        })?;
+    if !files.found.is_empty() {
+        let events: Vec<String> = files.found.iter().map(|found| found.event.to_string()).collect();
+        trail.media = Some(events.join(", "));
+    }
+    Ok(files)
+}
+
+async fn post_translated(
+    call: &Call<'_>,
+    message: &Message<'_>,
+    body: &Body<'_>,
+    resolved: &[Resolved],
+    notes: &mut Notes,
+) -> Result<Answer, Failure> {
+    let outgoing = {
+        let translated = message_to_cloud(message, body, resolved, call.number.namespace.as_deref(), notes);
+        // Translation changes a few dozen bytes at most; one allocation holds the result.
+        Bytes::from(translated.map_err(message_failure)?.to_json(body.json().len() + 128))
+    };
+    post(call, Op::Message, outgoing).await
+}
+
+fn is_dead_media(answer: &Answer) -> bool {
+    answer.status.is_client_error()
+        && GraphError::parse(&answer.body).is_some_and(|error| error.is_dead_media())
+}
+
+/// Cloud may still find that it cannot use a file, and says so by webhook with the message's id.
+fn note_files(state: &State, answer: &Answer, files: Resolution) {
+    if let Ok(CloudReply { message: Some(sent), .. }) = CloudReply::read(&answer.body) {
+        state.media.note_sent(&sent.id, files.found);
+    }
+}
+
 async fn post_receipt(call: &Call<'_>, body: Bytes, trail: &mut Trail) -> Result<Reply, Failure> {
-    let answer = call_cloud(call, Op::Receipt, body, trail).await?;
+    let answer = accepted(call, Op::Receipt, post(call, Op::Receipt, body).await?, trail)?;
     receipt_reply_to_onprem(&answer.body)
         .map_err(|unusable| in_doubt(call.state, Op::Receipt, 500, &unusable.to_string()))?;
     Ok(respond::empty(&call.state.compat.version))
-}
-
-/// Files behind a provider have to be fetched with its credentials, which this version does not do:
-/// it says so instead of sending a link that nobody can open.
-fn refuse_providers(message: &Message<'_>) -> Result<(), Failure> {
-    let Some(reference) = media_refs(message).into_iter().find(|reference| reference.link.provider.is_some())
-    else {
-        return Ok(());
-    };
-    // 400 rather than the 1014 of a failed fetch: nothing was tried, and trying again cannot help.
-    Err(Failure::client(
-        ErrorCode::ParameterInvalid,
-        format!(
-            "{}.provider: this version does not fetch from media providers; \
-             send a public link without provider, or the id of an uploaded file",
-            reference.path
-        ),
-    ))
 }
 
 /// What is posted to the messages edge.
@@ -109,32 +151,36 @@ impl Op {
     }
 }
 
-async fn call_cloud(call: &Call<'_>, op: Op, body: Bytes, trail: &mut Trail) -> Result<Answer, Failure> {
+/// Posts, and gives back what Cloud answered, whatever that is.
+async fn post(call: &Call<'_>, op: Op, body: Bytes) -> Result<Answer, Failure> {
     let (state, number) = (call.state, call.number);
     let started = Instant::now();
     let outcome = state.upstream.post(&number.messages, body).await;
     state.metrics.upstream_duration.observe(started.elapsed().as_secs_f64());
-    let count =
-        |outcome| state.metrics.upstream.get_or_create(&UpstreamLabels { op: op.name(), outcome }).inc();
-    match outcome {
-        Ok(answer) if answer.status.is_success() && !is_graph_error(&answer) => {
-            count("ok");
-            Ok(answer)
-        }
-        // A redirect or the like says nothing about the message; 303 even means that it was taken.
-        Ok(answer) if answer.status.as_u16() < 400 && !is_graph_error(&answer) => {
-            count("in_doubt");
-            Err(in_doubt(state, op, 500, &format!("cloud answered http {}", answer.status.as_u16())))
-        }
-        Ok(answer) => {
-            count("refused");
-            Err(refused(state, number, &answer, trail))
-        }
-        Err(error) => {
-            count(if error.sent == SentUpstream::No { "unsent" } else { "in_doubt" });
-            Err(no_answer(state, op, &error))
-        }
+    outcome.map_err(|error| {
+        count(state, op, if error.sent == SentUpstream::No { "unsent" } else { "in_doubt" });
+        no_answer(state, op, &error)
+    })
+}
+
+fn count(state: &State, op: Op, outcome: &'static str) {
+    state.metrics.upstream.get_or_create(&UpstreamLabels { op: op.name(), outcome }).inc();
+}
+
+/// Whether Cloud took it.
+fn accepted(call: &Call<'_>, op: Op, answer: Answer, trail: &mut Trail) -> Result<Answer, Failure> {
+    let state = call.state;
+    if is_graph_error(&answer) || answer.status.as_u16() >= 400 {
+        count(state, op, "refused");
+        return Err(refused(state, call.number, &answer, trail));
     }
+    if !answer.status.is_success() {
+        // A redirect or the like says nothing about the message; 303 even means that it was taken.
+        count(state, op, "in_doubt");
+        return Err(in_doubt(state, op, 500, &format!("cloud answered http {}", answer.status.as_u16())));
+    }
+    count(state, op, "ok");
+    Ok(answer)
 }
 
 /// An error body beats the status.

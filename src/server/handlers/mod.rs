@@ -1,6 +1,7 @@
 //! One file per resource. Handlers are thin: read, ask a lower floor, answer.
 
 mod auth;
+mod media;
 mod messages;
 mod providers;
 mod users;
@@ -43,9 +44,13 @@ pub fn admit(
 ) -> Result<Option<Principal>, Failure> {
     match route {
         Route::Root | Route::Login => Ok(None),
-        Route::Logout | Route::GetUser(_) | Route::SendMessage | Route::UpdateMessage(_) => {
-            auth::user(state, number, headers).map(Some)
-        }
+        Route::Logout
+        | Route::GetUser(_)
+        | Route::SendMessage
+        | Route::UpdateMessage(_)
+        | Route::UploadMedia
+        | Route::GetMedia(_)
+        | Route::DeleteMedia(_) => auth::user(state, number, headers).map(Some),
         Route::CreateUser
         | Route::UpdateUser(_)
         | Route::DeleteUser(_)
@@ -67,11 +72,16 @@ pub async fn handle(call: Call<'_>, route: Route<'_>, trail: &mut Trail) -> Resu
         Route::DeleteUser(name) => users::delete(&call, &name).await,
         Route::SendMessage => messages::send(&call, trail).await,
         Route::UpdateMessage(id) => messages::mark_read(&call, &id, trail).await,
+        Route::UploadMedia => Err(internal_failure("an upload is not read whole")),
+        Route::GetMedia(id) => media::download(&call, &id, trail).await,
+        Route::DeleteMedia(id) => media::delete(&call, &id, trail).await,
         Route::ListProviders => Ok(providers::list(&call)),
         Route::SetProviders => providers::set(&call).await,
         Route::DeleteProvider(name) => providers::delete(&call, &name).await,
     }
 }
+
+pub use media::upload;
 
 /// `GET /`: official deployment templates probe it and want 200.
 pub fn root() -> Reply {

@@ -32,7 +32,7 @@ pub(super) fn to_cloud<'a>(
     work: &mut Work<'_, 'a>,
 ) -> Result<cloud::Media<'a>, MessageError> {
     let source = match &media.source {
-        Source::Id(id) => cloud::Source::Id(Cow::Borrowed(id)),
+        Source::Id(id) => id_to_cloud(id, path, work),
         Source::Link(link) => link_to_cloud(link, path, work)?,
     };
     if media.has_idle_provider {
@@ -74,6 +74,26 @@ pub(super) fn to_cloud<'a>(
     })
 }
 
+/// An id that we handed out becomes Cloud's; any other is Cloud's already.
+///
+/// Rule   media.uploaded-id         Status translated
+/// Onprem media reference, `POST /v1/media`
+/// Cloud  messages reference, "id"; media reference, upload
+/// Golden messages/image/uploaded_id
+fn id_to_cloud<'a>(id: &'a str, path: &str, work: &mut Work<'_, 'a>) -> cloud::Source<'a> {
+    match work.resolved.next() {
+        Some(Resolved::Id(cloud)) if cloud != id => {
+            work.notes.add(
+                Rule::MediaUploadedId,
+                format_args!("{path}.id"),
+                format_args!("{id} -> {cloud}: the id under which Cloud has the file"),
+            );
+            cloud::Source::Id(Cow::Borrowed(cloud))
+        }
+        Some(Resolved::Id(_) | Resolved::AsWritten) | None => cloud::Source::Id(Cow::Borrowed(id)),
+    }
+}
+
 /// A link that was resolved becomes the id; one without a provider may go as it is.
 ///
 /// Rule   media.provider, media.provider-prefix, media.resolved
@@ -108,7 +128,9 @@ fn link_to_cloud<'a>(
             );
             Ok(cloud::Source::Id(Cow::Borrowed(id)))
         }
-        (Some(Resolved::Link) | None, None) => Ok(cloud::Source::Link(&link.written)),
-        (Some(Resolved::Link) | None, Some(_)) => Err(MessageError::Unresolved { path: path.to_owned() }),
+        (Some(Resolved::AsWritten) | None, None) => Ok(cloud::Source::Link(&link.written)),
+        (Some(Resolved::AsWritten) | None, Some(_)) => {
+            Err(MessageError::Unresolved { path: path.to_owned() })
+        }
     }
 }

@@ -40,7 +40,7 @@ struct Work<'n, 'r> {
     namespace: Option<&'n str>,
 }
 
-/// Translates `message`, whose links were resolved into `resolved` in the order of
+/// Translates `message`, whose files were resolved into `resolved` in the order of
 /// [`media_refs`](super::media_refs()). `namespace` is the one that the number expects, if any.
 pub fn message_to_cloud<'a>(
     message: &'a Message<'a>,

@@ -1,0 +1,72 @@
+//! From the configuration to what files need.
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio_util::task::TaskTracker;
+
+use super::build::{StartError, connect_deadlines, connector, deadlines};
+use super::egress;
+use crate::clock::Clock;
+use crate::config::{CacheProfile, Config, Links, Store};
+use crate::media::freshness::Profile;
+use crate::media::providers::Providers;
+use crate::media::{Settings, Tools};
+use crate::net::{self, Connector};
+use crate::telemetry::MediaMetrics;
+use crate::upstream::MediaUpstream;
+
+/// The operator's choices.
+pub fn settings(config: &Config) -> Settings {
+    let media = &config.media;
+    Settings {
+        profile: match media.cache_profile {
+            CacheProfile::Rfc => Profile::Rfc,
+            CacheProfile::Documented => Profile::Documented,
+        },
+        passes_links: media.links == Links::Pass,
+        fetch_timeout: media.fetch_timeout,
+        max_entries: media.max_entries as u64,
+        folder: media.folder.clone().or_else(|| beside(&config.store)),
+        keep: media.keep as u64,
+        keep_for: media.keep_for,
+    }
+}
+
+/// `prembridge.db-media` beside `prembridge.db`.
+fn beside(store: &Store) -> Option<PathBuf> {
+    let Store::Sqlite(path) = store else {
+        return None;
+    };
+    let mut name = OsString::from(Path::new(path));
+    name.push("-media");
+    Some(PathBuf::from(name))
+}
+
+/// Connections for files: to where links lead, through the guard that also keeps them away from `own`, our
+/// listeners; to Cloud; and to where Cloud says that a file is.
+pub fn tools(
+    config: &Config,
+    own: Vec<SocketAddr>,
+    providers: Providers,
+    clock: Clock,
+    metrics: MediaMetrics,
+    tasks: TaskTracker,
+) -> Result<Tools, StartError> {
+    let guard = Arc::new(egress::guard(&config.egress, own));
+    let tls = net::client_config(config.egress.ca_file.as_deref())?;
+    let links = Connector::guarded(tls, connect_deadlines(&config.cloud), guard);
+    let deadlines = deadlines(&config.cloud);
+    let upload = config.media.upload_timeout;
+    Ok(Tools {
+        upstream: MediaUpstream::new(connector(config)?, deadlines, upload),
+        elsewhere: MediaUpstream::new(links.clone(), deadlines, upload),
+        links,
+        providers,
+        clock,
+        metrics,
+        tasks,
+    })
+}

@@ -1,0 +1,159 @@
+//! What is remembered, on two levels: what a link's last answer said (*source*), and under which id Cloud has
+//! which bytes (*upload*). In memory, bounded, and in the store behind it, so that a restart uploads nothing twice.
+//!
+//! Deadlines are wall-clock times inside the entries: a monotonic clock would not survive the process.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use moka::policy::EvictionPolicy;
+use moka::sync::Cache as Map;
+use serde::{Deserialize, Serialize};
+
+use super::freshness::Policy;
+use super::key::Key;
+use super::kinds::Sniffed;
+use super::spool::Digest;
+use crate::store::{self, Store, UploadRow};
+
+/// How long it is remembered that an answer may not be shared, so that sends of it do not queue up behind one
+/// another only to fetch it themselves.
+const UNSHARED: Duration = Duration::from_secs(120);
+
+/// What a link's last answer said.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// How long it may be used.
+    pub policy: Policy,
+    /// Of its bytes.
+    pub digest: Digest,
+    /// How many bytes.
+    pub length: u64,
+    /// Its `Content-Type`.
+    pub declared: Option<String>,
+    /// What its first bytes told.
+    pub sniffed: Sniffed,
+    /// Where redirects led to, when they did: its validators are those of that URL.
+    pub final_url: Option<String>,
+}
+
+/// Two bounded maps before the store.
+pub struct Cache {
+    sources: Map<Key, Arc<Source>>,
+    uploads: Map<Key, Arc<UploadRow>>,
+    unshared: Map<Key, ()>,
+    store: Arc<dyn Store>,
+    most: u64,
+}
+
+impl std::fmt::Debug for Cache {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Cache").field("most", &self.most).finish_non_exhaustive()
+    }
+}
+
+impl Cache {
+    /// Remembers at most `most` of each.
+    pub fn new(store: Arc<dyn Store>, most: u64) -> Self {
+        Self {
+            sources: bounded(most),
+            uploads: bounded(most),
+            unshared: Map::builder().max_capacity(most).time_to_live(UNSHARED).build(),
+            store,
+            most,
+        }
+    }
+
+    /// What is known of a link without looking into the store.
+    pub fn source_at_hand(&self, key: &Key) -> Option<Arc<Source>> {
+        self.sources.get(key)
+    }
+
+    /// What is known of a link.
+    pub async fn source(&self, key: &Key) -> Option<Arc<Source>> {
+        if let Some(source) = self.sources.get(key) {
+            return Some(source);
+        }
+        let bytes = told(self.store.source(*key).await)??;
+        // An entry of another version is no entry.
+        let source: Source = serde_json::from_slice(&bytes).ok()?;
+        let source = Arc::new(source);
+        self.sources.insert(*key, Arc::clone(&source));
+        Some(source)
+    }
+
+    /// Remembers a link. What cannot be stored is remembered until the process ends.
+    pub async fn keep_source(&self, key: Key, source: Source) {
+        let bytes = serde_json::to_vec(&source).unwrap_or_default();
+        self.sources.insert(key, Arc::new(source));
+        told(self.store.put_source(key, bytes, self.most).await);
+    }
+
+    /// Forgets a link.
+    pub async fn forget_source(&self, key: &Key) {
+        if self.source(key).await.is_some() {
+            self.sources.invalidate(key);
+            told(self.store.delete_source(*key).await);
+        }
+    }
+
+    /// Cloud's id of an upload that is usable at `now`, without looking into the store.
+    pub fn upload_at_hand(&self, key: &Key, now: i64) -> Option<Arc<UploadRow>> {
+        self.uploads.get(key).filter(|upload| now < upload.usable_until)
+    }
+
+    /// Cloud's id of an upload that is usable at `now`.
+    pub async fn upload(&self, key: &Key, now: i64) -> Option<Arc<UploadRow>> {
+        if let Some(upload) = self.uploads.get(key) {
+            return Some(upload).filter(|upload| now < upload.usable_until);
+        }
+        let upload = Arc::new(told(self.store.upload(*key).await)??);
+        self.uploads.insert(*key, Arc::clone(&upload));
+        Some(upload).filter(|upload| now < upload.usable_until)
+    }
+
+    /// Remembers an upload.
+    pub async fn keep_upload(&self, key: Key, upload: UploadRow) -> Arc<UploadRow> {
+        let kept = Arc::new(upload.clone());
+        self.uploads.insert(key, Arc::clone(&kept));
+        told(self.store.put_upload(key, upload, self.most).await);
+        kept
+    }
+
+    /// Forgets an upload, unless a newer one has taken its place.
+    pub async fn forget_upload(&self, key: &Key, media_id: &str) {
+        if self.upload(key, i64::MIN).await.is_some_and(|upload| upload.media_id == media_id) {
+            self.uploads.invalidate(key);
+            told(self.store.delete_upload(*key).await);
+        }
+    }
+
+    /// Forgets uploads that have lapsed.
+    pub async fn purge(&self, now: i64) -> Result<usize, store::Error> {
+        self.store.purge_media(now).await
+    }
+
+    /// Whether the last answer of a link was for its sender alone.
+    pub fn is_unshared(&self, key: &Key) -> bool {
+        self.unshared.contains_key(key)
+    }
+
+    /// Remembers for a while whether it was.
+    pub fn note_unshared(&self, key: Key, is_unshared: bool) {
+        if is_unshared {
+            self.unshared.insert(key, ());
+        } else {
+            self.unshared.invalidate(&key);
+        }
+    }
+}
+
+/// Least recently used first: with a policy of frequency a new link would not get in among old ones.
+fn bounded<V: Clone + Send + Sync + 'static>(most: u64) -> Map<Key, V> {
+    Map::builder().max_capacity(most).eviction_policy(EvictionPolicy::lru()).build()
+}
+
+/// A cache that cannot be stored costs time and no message, so the failure ends here, in the log.
+fn told<T>(outcome: Result<T, store::Error>) -> Option<T> {
+    outcome.inspect_err(|error| tracing::warn!(%error, "the media cache is not stored")).ok()
+}

@@ -1,0 +1,237 @@
+//! One step for clients: the bytes of a file that was uploaded here, or that Cloud has.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
+use http::{HeaderMap, Response, StatusCode, Uri};
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use serde_json::Value;
+use tokio::time::{Instant, Sleep, sleep};
+
+use super::error::MediaError;
+use super::kinds;
+use super::spool::FileBody;
+use super::{Account, Inner};
+use crate::net::egress::{redirect, same_origin, vet_url};
+use crate::upstream::{Stream, Target, is_success};
+
+/// How long Cloud may pause within a file.
+const IDLE: Duration = Duration::from_secs(20);
+/// Redirects that are followed on the way to Cloud's bytes.
+const HOPS: usize = 3;
+
+/// A file on its way to a client.
+pub struct Download {
+    /// Its type.
+    pub media_type: String,
+    /// How many bytes it has.
+    pub length: u64,
+    /// Its bytes.
+    pub body: Stream,
+}
+
+impl std::fmt::Debug for Download {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Download").field("length", &self.length).finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    /// The file that `id` names; `None` when neither we nor Cloud have it.
+    pub async fn download(&self, account: &Account, id: &str) -> Result<Option<Download>, MediaError> {
+        if is_cloud_id(id) {
+            return self.at_cloud(account, id).await;
+        }
+        let now = self.clock.now();
+        let Some(row) = self.files.find(&account.number, id).await? else {
+            return Ok(None);
+        };
+        if let Some(file) = self.files.read(&row.digest).await? {
+            self.files.touch(&row, now).await;
+            let body = FileBody::new(Arc::new(file), row.length);
+            return Ok(Some(Download {
+                media_type: row.media_type.clone(),
+                length: row.length,
+                body: Box::pin(body),
+            }));
+        }
+        let key = self.keys.upload(&account.graph, &account.number, &row.digest, &row.media_type);
+        match self.cache.upload(&key, now).await {
+            Some(upload) => self.at_cloud(account, &upload.media_id).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Asks Cloud where the file is, and begins to read it. The place is good for five minutes; a 404 from it means
+    /// asking once more (Cloud's media reference, "Download media").
+    async fn at_cloud(&self, account: &Account, id: &str) -> Result<Option<Download>, MediaError> {
+        for _ in 0..2 {
+            let Some(described) = self.describe(account, id).await? else {
+                return Ok(None);
+            };
+            let response = self.bytes(account, &described.url).await?;
+            if response.status() == StatusCode::OK {
+                return finish(described, response).map(Some);
+            }
+            if response.status() != StatusCode::NOT_FOUND {
+                return Err(MediaError::Unusable);
+            }
+        }
+        Ok(None)
+    }
+
+    async fn describe(&self, account: &Account, id: &str) -> Result<Option<Described>, MediaError> {
+        let answer = self.upstream.get(&account.node(id)?).await?;
+        if is_absent(&answer) {
+            return Ok(None);
+        }
+        if !is_success(&answer) || crate::cloud::GraphError::parse(&answer.body).is_some() {
+            return Err(MediaError::Refused(answer));
+        }
+        Described::parse(&answer.body).ok_or(MediaError::Unusable).map(Some)
+    }
+
+    /// The token goes to the place that Cloud named and not where that redirects to; and it never leaves an
+    /// encrypted API for an unencrypted place.
+    async fn bytes(&self, account: &Account, url: &str) -> Result<Response<Incoming>, MediaError> {
+        let first = vet_url(url).map_err(|_| MediaError::Unusable)?;
+        let mut here = first.clone();
+        if account.edge.uri.scheme_str() == Some("https") && here.scheme() != "https" {
+            return Err(MediaError::Unusable);
+        }
+        for _ in 0..=HOPS {
+            let authorization = account.edge.authorization.clone().filter(|_| same_origin(&first, &here));
+            let uri: Uri = here.as_str().parse().map_err(|_| MediaError::Unusable)?;
+            // Cloud's own address is the operator's choice; any other has to be a public one.
+            let is_cloud = uri.authority() == account.edge.uri.authority();
+            let client = if is_cloud { &self.upstream } else { &self.elsewhere };
+            let response = client.download(&Target { uri, authorization }).await?;
+            let Some(location) =
+                response.headers().get(LOCATION).filter(|_| response.status().is_redirection())
+            else {
+                return Ok(response);
+            };
+            here = redirect(&here, location.as_bytes()).map_err(|_| MediaError::Unusable)?;
+        }
+        Err(MediaError::Unusable)
+    }
+
+    /// Deletes a file; `false` when there is none.
+    pub async fn delete(&self, account: &Account, id: &str) -> Result<bool, MediaError> {
+        if !is_cloud_id(id) {
+            // Cloud keeps its copy until it lapses: a message that was just sent may still need it.
+            return self.files.delete(&account.number, id).await;
+        }
+        let answer = self.upstream.delete(&account.node(id)?).await?;
+        if is_absent(&answer) {
+            return Ok(false);
+        }
+        if !is_success(&answer) || crate::cloud::GraphError::parse(&answer.body).is_some() {
+            return Err(MediaError::Refused(answer));
+        }
+        Ok(true)
+    }
+}
+
+/// Cloud's ids are digits, ours have hyphens.
+pub fn is_cloud_id(id: &str) -> bool {
+    (1..=32).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// "Object with ID … does not exist" is code 100, subcode 33.
+fn is_absent(answer: &crate::upstream::Answer) -> bool {
+    let error = crate::cloud::GraphError::parse(&answer.body);
+    answer.status == StatusCode::NOT_FOUND
+        || error.is_some_and(|error| error.code == Some(100) && error.subcode == Some(33))
+}
+
+/// Where Cloud has a file.
+struct Described {
+    url: String,
+    media_type: Option<String>,
+    length: Option<u64>,
+}
+
+impl Described {
+    fn parse(body: &[u8]) -> Option<Self> {
+        let answer: Value = serde_json::from_slice(body).ok()?;
+        let length = answer.get("file_size").and_then(|size| match size {
+            Value::Number(size) => size.as_u64(),
+            // A string in Meta's documentation, a number in practice.
+            Value::String(size) => size.parse().ok(),
+            Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+        });
+        Some(Self {
+            url: answer.get("url")?.as_str()?.to_owned(),
+            media_type: answer.get("mime_type").and_then(Value::as_str).map(str::to_owned),
+            length,
+        })
+    }
+}
+
+fn finish(described: Described, response: Response<Incoming>) -> Result<Download, MediaError> {
+    let (parts, body) = response.into_parts();
+    let length = number(&parts.headers).or(described.length).ok_or(MediaError::Unusable)?;
+    let named = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let media_type = described.media_type.or(named).unwrap_or_else(|| kinds::UNKNOWN.to_owned());
+    Ok(Download {
+        media_type,
+        length,
+        body: Box::pin(Passing { body, idle: Box::pin(sleep(IDLE)), left: length }),
+    })
+}
+
+fn number(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
+}
+
+/// Cloud's bytes as they arrive; an end before the announced one is an error, so that the client's connection
+/// breaks off too and nobody takes a part for the whole.
+struct Passing {
+    body: Incoming,
+    idle: Pin<Box<Sleep>>,
+    left: u64,
+}
+
+impl Body for Passing {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        let this = self.get_mut();
+        match Pin::new(&mut this.body).poll_frame(cx) {
+            Poll::Ready(Some(Ok(frame))) => {
+                this.idle.as_mut().reset(Instant::now() + IDLE);
+                let size = frame.data_ref().map_or(0, |data| data.len() as u64);
+                match this.left.checked_sub(size) {
+                    Some(left) => this.left = left,
+                    None => return Poll::Ready(Some(Err(io::ErrorKind::InvalidData.into()))),
+                }
+                Poll::Ready(Some(Ok(frame)))
+            }
+            Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(io::Error::other(error)))),
+            Poll::Ready(None) if this.left > 0 => Poll::Ready(Some(Err(io::ErrorKind::UnexpectedEof.into()))),
+            Poll::Ready(None) => Poll::Ready(None),
+            Poll::Pending => match this.idle.as_mut().poll(cx) {
+                Poll::Ready(()) => Poll::Ready(Some(Err(io::ErrorKind::TimedOut.into()))),
+                Poll::Pending => Poll::Pending,
+            },
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.left == 0 && self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.left)
+    }
+}

@@ -1,0 +1,242 @@
+//! Files that clients uploaded here: their bytes in a folder, named by their digest, under a byte budget; what is
+//! known of them in the store.
+
+use std::collections::HashSet;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use moka::sync::Cache as Map;
+use tempfile::TempDir;
+use tokio::sync::Mutex;
+use tokio::task::spawn_blocking;
+use uuid::Uuid;
+
+use super::error::MediaError;
+use super::spool::{Digest, PARTIAL, Place, Spool, Spooled};
+use crate::store::{FileRow, Store};
+
+/// A file that nobody knows is left alone for this long: another process may be about to name it.
+const STRANGE: Duration = Duration::from_secs(3600);
+/// How many old files are looked at to make room for a new one.
+const OLD: usize = 1000;
+/// Rows at hand.
+const RECENT: u64 = 10_000;
+/// A use is noted once a day, which is exact enough for months.
+const USE: i64 = 86_400;
+
+/// The folder and what is known of it.
+pub struct Files {
+    folder: Arc<Path>,
+    store: Arc<dyn Store>,
+    /// Bytes that may be kept.
+    budget: u64,
+    /// Rows that were used lately.
+    recent: Map<String, Arc<FileRow>>,
+    /// Bytes and rows change together.
+    gate: Mutex<()>,
+    /// The folder of a store without a file, gone with the process.
+    _temporary: Option<TempDir>,
+}
+
+impl std::fmt::Debug for Files {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Files")
+            .field("folder", &self.folder)
+            .field("budget", &self.budget)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Files {
+    /// Opens the folder, or makes it; without a path one that is gone with the process. What an earlier process
+    /// left half-written is removed.
+    pub async fn open(path: Option<PathBuf>, store: Arc<dyn Store>, budget: u64) -> Result<Self, MediaError> {
+        let (folder, temporary) = match path {
+            Some(path) => (path, None),
+            None => {
+                let temporary = tempfile::Builder::new().prefix("prembridge-").tempdir()?;
+                (temporary.path().to_owned(), Some(temporary))
+            }
+        };
+        make(&folder)?;
+        let known: HashSet<String> = store.kept_digests().await?.iter().map(hex).collect();
+        sweep(&folder, &known, SystemTime::now());
+        Ok(Self {
+            folder: folder.into(),
+            store,
+            budget,
+            recent: Map::new(RECENT),
+            gate: Mutex::new(()),
+            _temporary: temporary,
+        })
+    }
+
+    /// A place for a file that only passes through.
+    pub fn passing(&self, limit: u64) -> Spool {
+        Spool::new(Place::Unnamed(Arc::clone(&self.folder)), limit)
+    }
+
+    /// A place for a file that stays.
+    pub fn staying(&self, limit: u64) -> Spool {
+        Spool::new(Place::Named(Arc::clone(&self.folder)), limit)
+    }
+
+    /// Where the bytes of `digest` are, if they are kept.
+    pub fn path(&self, digest: &Digest) -> PathBuf {
+        self.folder.join(hex(digest))
+    }
+
+    /// Keeps an arrived file and gives it an id. `can_spare` says whether the bytes of an older file may go because
+    /// Cloud has them too.
+    pub async fn keep<F: Future<Output = bool>>(
+        &self,
+        number: &str,
+        media_type: String,
+        spooled: Spooled,
+        now: i64,
+        can_spare: impl Fn(FileRow) -> F,
+    ) -> Result<FileRow, MediaError> {
+        let row = FileRow {
+            id: Uuid::new_v4().to_string(),
+            number: number.to_owned(),
+            digest: spooled.digest,
+            length: spooled.length,
+            media_type,
+            created_at: now,
+            used_at: now,
+            is_kept: true,
+        };
+        let _gate = self.gate.lock().await;
+        self.make_room(row.length, can_spare).await?;
+        spooled.keep(self.path(&row.digest)).await?;
+        self.store.put_file(row.clone()).await?;
+        Ok(row)
+    }
+
+    async fn make_room<F: Future<Output = bool>>(
+        &self,
+        length: u64,
+        can_spare: impl Fn(FileRow) -> F,
+    ) -> Result<(), MediaError> {
+        let mut kept = self.store.kept_bytes().await?;
+        if kept.saturating_add(length) <= self.budget {
+            return Ok(());
+        }
+        for row in self.store.oldest_kept(OLD).await? {
+            if kept.saturating_add(length) <= self.budget {
+                return Ok(());
+            }
+            let (digest, freed) = (row.digest, row.length);
+            // Equal bytes stand in several rows and are removed once.
+            if self.path(&digest).exists() && can_spare(row).await {
+                self.store.mark_not_kept(digest).await?;
+                self.remove(&digest).await?;
+                kept = kept.saturating_sub(freed);
+            }
+        }
+        if kept.saturating_add(length) <= self.budget { Ok(()) } else { Err(MediaError::Full) }
+    }
+
+    /// What is known of an id.
+    pub async fn find(&self, number: &str, id: &str) -> Result<Option<Arc<FileRow>>, MediaError> {
+        // Ids are unique among all numbers, and each is its own number's alone.
+        if let Some(row) = self.recent.get(id) {
+            return Ok(Some(row).filter(|row| row.number == number));
+        }
+        let Some(row) = self.store.file(number, id).await?.map(Arc::new) else {
+            return Ok(None);
+        };
+        self.recent.insert(id.to_owned(), Arc::clone(&row));
+        Ok(Some(row))
+    }
+
+    /// Notes that a file was used.
+    pub async fn touch(&self, row: &FileRow, now: i64) {
+        if now.saturating_sub(row.used_at) < USE {
+            return;
+        }
+        self.recent.invalidate(&row.id);
+        if let Err(error) = self.store.touch_file(&row.number, &row.id, now).await {
+            tracing::warn!(%error, "the use of an uploaded file was not noted");
+        }
+    }
+
+    /// Forgets an id, and its bytes if no other id has them; `false` if there is none.
+    pub async fn delete(&self, number: &str, id: &str) -> Result<bool, MediaError> {
+        let _gate = self.gate.lock().await;
+        let deleted = self.store.delete_file(number, id).await?;
+        self.recent.invalidate(id);
+        let Some(row) = deleted else {
+            return Ok(false);
+        };
+        if self.store.files_with_digest(row.digest).await? == 0 {
+            self.remove(&row.digest).await?;
+        }
+        Ok(true)
+    }
+
+    /// Forgets files that nobody used since `before`, and says how many.
+    pub async fn expire(&self, before: i64) -> Result<usize, MediaError> {
+        let mut count = 0;
+        loop {
+            let rows = self.store.files_unused_since(before, OLD).await?;
+            if rows.is_empty() {
+                return Ok(count);
+            }
+            for row in rows {
+                self.delete(&row.number, &row.id).await?;
+                count += 1;
+            }
+        }
+    }
+
+    async fn remove(&self, digest: &Digest) -> io::Result<()> {
+        match tokio::fs::remove_file(self.path(digest)).await {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            outcome => outcome,
+        }
+    }
+
+    /// Opens the bytes of a file; `None` when they are gone.
+    pub async fn read(&self, digest: &Digest) -> io::Result<Option<fs::File>> {
+        let path = self.path(digest);
+        let open = spawn_blocking(move || fs::File::open(path)).await.map_err(io::Error::other)?;
+        match open {
+            Ok(file) => Ok(Some(file)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Only its owner may look into it: what is in it was meant for one recipient each.
+fn make(folder: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+/// Removes what a process that was killed left behind. A file that cannot be removed costs room and no message.
+fn sweep(folder: &Path, known: &HashSet<String>, now: SystemTime) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let is_ours =
+            name.starts_with(PARTIAL) || (name.len() == 64 && name.bytes().all(|b| b.is_ascii_hexdigit()));
+        let is_old = entry
+            .metadata()
+            .and_then(|data| data.modified())
+            .is_ok_and(|modified| now.duration_since(modified).is_ok_and(|age| age > STRANGE));
+        if is_ours && is_old && !known.contains(&name) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+fn hex(digest: &Digest) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}

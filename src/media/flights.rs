@@ -1,0 +1,144 @@
+//! One flight per key: whoever asks while an answer is on its way waits for that answer.
+//!
+//! The work runs in a task of its own, so that a client that hangs up cancels nothing that others wait for.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+use tokio_util::task::TaskTracker;
+
+use super::key::Key;
+
+/// The work ended without an answer: it panicked, or the process is ending.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lost;
+
+/// The flights that are under way.
+#[derive(Debug)]
+pub struct Flights<V> {
+    open: Arc<Mutex<HashMap<Key, watch::Receiver<Option<V>>>>>,
+    tasks: TaskTracker,
+}
+
+impl<V: Clone + Send + Sync + 'static> Flights<V> {
+    /// Flights whose tasks `tasks` waits for.
+    pub fn new(tasks: TaskTracker) -> Self {
+        Self { open: Arc::default(), tasks }
+    }
+
+    /// The answer of the flight of `key`, and whether it is `work` that made it.
+    ///
+    /// Between a caller's own look at the cache and this, an earlier flight may have ended: `work` has to look
+    /// at the cache again.
+    pub async fn join<F>(&self, key: Key, work: impl FnOnce() -> F) -> Result<(V, bool), Lost>
+    where
+        F: Future<Output = V> + Send + 'static,
+    {
+        let (mut answer, leads) = {
+            let mut open = lock(&self.open);
+            match open.get(&key) {
+                Some(answer) => (answer.clone(), false),
+                None => {
+                    let (sender, answer) = watch::channel(None);
+                    open.insert(key, answer.clone());
+                    let landing = Landing { key, open: Arc::clone(&self.open) };
+                    let work = work();
+                    self.tasks.spawn(async move {
+                        let value = work.await;
+                        // First out of the list: who comes now finds the answer in the cache, or needs a new one.
+                        drop(landing);
+                        sender.send_replace(Some(value));
+                    });
+                    (answer, true)
+                }
+            }
+        };
+        let value = answer.wait_for(Option::is_some).await.map_err(|_| Lost)?.clone();
+        value.map(|value| (value, leads)).ok_or(Lost)
+    }
+
+    /// Does `work` for this caller alone.
+    pub async fn alone<F>(&self, work: F) -> Result<V, Lost>
+    where
+        F: Future<Output = V> + Send + 'static,
+    {
+        self.tasks.spawn(work).await.map_err(|_| Lost)
+    }
+}
+
+/// Takes a flight out of the list, however it ends.
+struct Landing<V> {
+    key: Key,
+    open: Arc<Mutex<HashMap<Key, watch::Receiver<Option<V>>>>>,
+}
+
+impl<V> Drop for Landing<V> {
+    fn drop(&mut self) {
+        lock(&self.open).remove(&self.key);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // The map is whole at every moment, whoever panicked.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use futures_util::future::join_all;
+    use tokio::sync::Notify;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn many_share_one_flight_and_the_next_is_a_new_one() {
+        let flights = Flights::new(TaskTracker::new());
+        let runs = Arc::new(AtomicUsize::new(0));
+        let go = Arc::new(Notify::new());
+        let work = || {
+            let (runs, go) = (Arc::clone(&runs), Arc::clone(&go));
+            async move {
+                go.notified().await;
+                runs.fetch_add(1, Ordering::Relaxed)
+            }
+        };
+        let all = join_all((0..50).map(|_| flights.join([1; 32], work)));
+        let (all, ()) = tokio::join!(all, async { go.notify_one() });
+        assert_eq!(all.iter().filter(|outcome| **outcome == Ok((0, true))).count(), 1);
+        assert_eq!(all.iter().filter(|outcome| **outcome == Ok((0, false))).count(), 49);
+        go.notify_one();
+        assert_eq!(flights.join([1; 32], work).await, Ok((1, true)));
+        assert!(lock(&flights.open).is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_caller_that_leaves_cancels_nothing() {
+        let flights = Flights::new(TaskTracker::new());
+        let go = Arc::new(Notify::new());
+        let work = || {
+            let go = Arc::clone(&go);
+            async move {
+                go.notified().await;
+                7
+            }
+        };
+        {
+            let mut leaver = std::pin::pin!(flights.join([2; 32], work));
+            assert!(futures_util::poll!(leaver.as_mut()).is_pending());
+        }
+        let (stays, ()) = tokio::join!(flights.join([2; 32], work), async { go.notify_one() });
+        assert_eq!(stays, Ok((7, false)));
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_an_answer_to_everyone_and_blocks_nobody() {
+        let flights: Flights<u8> = Flights::new(TaskTracker::new());
+        let fails = || async { panic!("on purpose") };
+        assert_eq!(flights.join([3; 32], fails).await, Err(Lost));
+        assert_eq!(flights.join([3; 32], || async { 1 }).await, Ok((1, true)));
+    }
+}

@@ -1,0 +1,110 @@
+//! Files that clients uploaded here: kept, and sent under Cloud's id.
+
+use std::sync::Arc;
+
+use super::error::MediaError;
+use super::kinds::{self, Evidence, Sniffed};
+use super::reason::{Event, Lookup};
+use super::spool::Spool;
+use super::upload::{AtCloud, Bytes};
+use super::{Account, Found, Inner};
+use crate::onprem::message::MediaKind;
+use crate::store::FileRow;
+
+/// How much of a sticker tells whether it is animated.
+const HEAD: usize = 64;
+
+impl Inner {
+    /// Keeps a file that has arrived.
+    ///
+    /// The answer does not wait for Cloud, as on-prem's did not: the bytes are ours to lose from here on. The upload
+    /// begins at once, so that the first message need not wait for it either; if it fails, that message tries again.
+    pub async fn keep(
+        self: &Arc<Self>,
+        account: &Arc<Account>,
+        declared: Option<&str>,
+        spool: Spool,
+    ) -> Result<String, MediaError> {
+        let spooled = spool.finish().await?;
+        if spooled.length == 0 {
+            return Err(kinds::Unfit::Empty.into());
+        }
+        let media_type = kinds::of_upload(declared, Sniffed::of(&spooled.head).media_type.as_deref());
+        let now = self.clock.now();
+        let row = self
+            .files
+            .keep(&account.number, media_type, spooled, now, |row| self.can_spare(account, row))
+            .await?;
+        let id = row.id.clone();
+        if kinds::uploadable(&row.media_type) {
+            let (inner, account) = (Arc::clone(self), Arc::clone(account));
+            self.tasks.spawn(async move {
+                let media_type = row.media_type.clone();
+                if let Err(error) = inner.upload_kept(&account, &row, &media_type).await {
+                    tracing::warn!(number = account.name, %error, "an uploaded file is not at Cloud yet");
+                }
+            });
+        }
+        Ok(id)
+    }
+
+    /// The bytes of a file may go while Cloud has them.
+    async fn can_spare(&self, account: &Account, row: FileRow) -> bool {
+        let key = self.keys.upload(&account.graph, &row.number, &row.digest, &row.media_type);
+        self.cache.upload(&key, self.clock.now()).await.is_some()
+    }
+
+    /// The id at Cloud of a file that was uploaded here.
+    pub async fn uploaded(
+        self: &Arc<Self>,
+        account: &Arc<Account>,
+        kind: MediaKind,
+        id: &str,
+        filename: Option<&str>,
+    ) -> Result<Found, MediaError> {
+        let row = self.files.find(&account.number, id).await?.ok_or(MediaError::Unknown)?;
+        let evidence = Evidence { declared: Some(&row.media_type), sniffed: None, names: [filename, None] };
+        let media_type = kinds::media_type(kind, evidence)?;
+        let is_animated = kind == MediaKind::Sticker && self.is_animated(&row).await;
+        kinds::check_size(kind, row.length, is_animated)?;
+        let (upload, row_at_cloud, how) = self.upload_kept(account, &row, &media_type).await?;
+        self.files.touch(&row, self.clock.now()).await;
+        let event = Event { lookup: Lookup::Uploaded, upload: how, forgotten: None };
+        Ok(Found {
+            media_id: row_at_cloud.media_id.clone(),
+            event,
+            source: None,
+            upload: Some(upload),
+            is_shared: true,
+        })
+    }
+
+    async fn upload_kept(
+        self: &Arc<Self>,
+        account: &Arc<Account>,
+        row: &FileRow,
+        media_type: &str,
+    ) -> Result<AtCloud, MediaError> {
+        let bytes = Bytes::Kept(self.files.path(&row.digest), row.length);
+        let outcome = self.upload(account, row.digest, media_type, bytes, true).await;
+        outcome.map_err(|error| {
+            let is_gone = matches!(
+                error.innermost(),
+                MediaError::Disk(missing) if missing.kind() == std::io::ErrorKind::NotFound
+            );
+            if is_gone { MediaError::Gone } else { error }
+        })
+    }
+
+    async fn is_animated(&self, row: &FileRow) -> bool {
+        let Ok(Some(file)) = self.files.read(&row.digest).await else {
+            return false;
+        };
+        let read = move || {
+            let mut head = [0; HEAD];
+            let count = std::io::Read::read(&mut &file, &mut head).unwrap_or_default();
+            Sniffed::of(head.get(..count).unwrap_or_default()).is_animated
+        };
+        tokio::task::spawn_blocking(read).await.unwrap_or(false)
+    }
+}

@@ -1,0 +1,205 @@
+//! `/v1/media`, and what clients are told about files.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http_body_util::BodyExt;
+use hyper::body::{Body as _, Incoming};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::{Call, internal_failure, store_failure};
+use crate::media::{Download, Media, MediaError, SpoolError};
+use crate::onprem::ErrorCode;
+use crate::onprem::error::Meta;
+use crate::onprem::media::MediaReply;
+use crate::server::body;
+use crate::server::dispatch::Trail;
+use crate::server::respond::{self, Body, Failure, Reply, Source};
+use crate::server::state::State;
+use crate::translate::error_to_onprem;
+use crate::translate::errors::{CloudFailure, Endpoint};
+use crate::upstream::Answer;
+
+/// The slowest client whose upload is waited for sends 100 MiB in this time.
+const LONGEST_UPLOAD: Duration = Duration::from_secs(30 * 60);
+
+/// `POST /v1/media`: the file itself is the body, whatever its type.
+pub async fn upload(call: &Call<'_>, incoming: Incoming) -> Result<Reply, Failure> {
+    let (state, limits) = (call.state, &call.state.limits);
+    let declared = incoming.size_hint().exact();
+    if declared.is_some_and(|length| length > limits.media) {
+        return Err(body::refuse(call.headers, incoming, too_large(limits.media)).await);
+    }
+    let mut spool = state.media.spool(limits.media);
+    receive(incoming, &mut spool, &state.media, limits.body_timeout, limits.media).await?;
+    let media_type = content_type(call.headers);
+    let id =
+        state.media.keep(&call.number.account, media_type, spool).await.map_err(|error| not_kept(&error))?;
+    let status = StatusCode::from_u16(state.compat.created_status).unwrap_or(StatusCode::CREATED);
+    Ok(respond::json(status, &MediaReply::new(&id, Meta::stable(&state.compat.version))))
+}
+
+async fn receive(
+    mut incoming: Incoming,
+    spool: &mut crate::media::Spool,
+    media: &Media,
+    idle: Duration,
+    limit: u64,
+) -> Result<(), Failure> {
+    let end = Instant::now() + LONGEST_UPLOAD;
+    loop {
+        let frame = timeout_at(end, timeout(idle, incoming.frame()))
+            .await
+            .ok()
+            .and_then(Result::ok)
+            .ok_or_else(|| body::too_slow(idle))?;
+        let Some(frame) = frame else {
+            return Ok(());
+        };
+        let Ok(data) = frame.map_err(|error| body::broken(&error))?.into_data() else {
+            continue;
+        };
+        media.metrics().received(data.len());
+        spool.push(data).await.map_err(|error| match error {
+            SpoolError::TooLarge(_) => too_large(limit),
+            SpoolError::Disk(error) => not_kept(&error.into()).closing(),
+        })?;
+    }
+}
+
+/// `GET /v1/media/{media-id}`: the bytes in one step; "404 with no body" when there are none.
+pub(super) async fn download(call: &Call<'_>, id: &str, trail: &mut Trail) -> Result<Reply, Failure> {
+    let found = call.state.media.download(&call.number.account, id).await;
+    let Some(Download { media_type, length, body }) =
+        found.map_err(|error| failure(call.state, &call.number.phone_number_id, "media", &error, trail))?
+    else {
+        let mut reply = Response::new(Body::from(Bytes::new()));
+        *reply.status_mut() = StatusCode::NOT_FOUND;
+        return Ok(reply);
+    };
+    let mut reply = Response::new(Body::Stream(body));
+    let headers = reply.headers_mut();
+    let unknown = HeaderValue::from_static("application/octet-stream");
+    headers.insert(CONTENT_TYPE, HeaderValue::try_from(media_type).unwrap_or(unknown));
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    Ok(reply)
+}
+
+/// `DELETE /v1/media/{media-id}`
+pub(super) async fn delete(call: &Call<'_>, id: &str, trail: &mut Trail) -> Result<Reply, Failure> {
+    match call.state.media.delete(&call.number.account, id).await {
+        Ok(true) => Ok(respond::empty(&call.state.compat.version)),
+        Ok(false) => Err(Failure::client(ErrorCode::ResourceNotFound, "no file has this id")),
+        Err(error) => Err(failure(call.state, &call.number.phone_number_id, "media", &error, trail)),
+    }
+}
+
+fn content_type(headers: &HeaderMap) -> Option<&str> {
+    headers.get(CONTENT_TYPE)?.to_str().ok()
+}
+
+fn too_large(limit: u64) -> Failure {
+    Failure::client(ErrorCode::InvalidRequest, format!("the file is larger than {limit} bytes"))
+        .http(413)
+        .closing()
+}
+
+/// Why an uploaded file was not kept.
+fn not_kept(error: &MediaError) -> Failure {
+    let failed = |code, details: &str| Failure::new(Source::Internal, code, details).log(error.to_string());
+    match error.innermost() {
+        MediaError::FileUnfit(unfit) => {
+            Failure::client(ErrorCode::ParameterInvalid, format!("the file cannot be kept: {unfit}"))
+        }
+        MediaError::Disk(_) => {
+            failed(ErrorCode::DatabaseError, "the file could not be stored; nothing was kept")
+        }
+        MediaError::Store(error) => store_failure(error),
+        MediaError::Full => {
+            let mut failure =
+                failed(ErrorCode::SystemOverloaded, "there is no room for another file; delete some first");
+            failure.retry_after = Some(60);
+            failure
+        }
+        other @ (MediaError::Link(_)
+        | MediaError::Origin { .. }
+        | MediaError::LinkUnfit { .. }
+        | MediaError::Unknown
+        | MediaError::Gone
+        | MediaError::Refused(_)
+        | MediaError::Unreachable(_)
+        | MediaError::Unusable
+        | MediaError::Secret
+        | MediaError::Shared(_)
+        | MediaError::Lost) => internal_failure(other.to_string()),
+    }
+}
+
+/// What a client is told when the file at `path` cannot be had or sent; nothing was sent in any case.
+///
+/// 1014 for what a provider did is the vendor's own word: "media upload failed due to bad image or media not
+/// found". A client's mistake is never a 5xx, which it would repeat.
+pub(super) fn failure(
+    state: &State,
+    phone_number_id: &str,
+    path: &str,
+    error: &MediaError,
+    trail: &mut Trail,
+) -> Failure {
+    let text = |error: &MediaError| format!("{path}: {error}");
+    match error.innermost() {
+        error @ (MediaError::Link(_) | MediaError::FileUnfit(_)) => {
+            Failure::client(ErrorCode::ParameterInvalid, text(error))
+        }
+        error @ (MediaError::Origin { .. } | MediaError::LinkUnfit { .. }) => {
+            // The host and what it did: no part of either is a secret.
+            Failure::new(Source::Provider, ErrorCode::InternalError, text(error)).log(error.to_string())
+        }
+        error @ (MediaError::Unknown | MediaError::Gone) => {
+            Failure::client(ErrorCode::ResourceNotFound, text(error))
+        }
+        MediaError::Refused(answer) => refused(state, phone_number_id, answer, trail),
+        MediaError::Unreachable(error) => {
+            let mut failure = Failure::new(
+                Source::Upstream,
+                ErrorCode::SystemOverloaded,
+                format!("{path}: the Cloud API cannot be reached; nothing was sent, try again later"),
+            )
+            .log(&error.reason);
+            failure.retry_after = Some(1);
+            failure
+        }
+        error @ MediaError::Unusable => {
+            Failure::new(Source::Upstream, ErrorCode::InternalError, text(error)).log(error.to_string())
+        }
+        MediaError::Disk(error) => {
+            let details = format!("{path}: the file could not be stored on its way; nothing was sent");
+            Failure::new(Source::Internal, ErrorCode::DatabaseError, details).log(error.to_string())
+        }
+        MediaError::Store(error) => store_failure(error),
+        other @ (MediaError::Full | MediaError::Secret | MediaError::Lost | MediaError::Shared(_)) => {
+            internal_failure(other.to_string())
+        }
+    }
+}
+
+/// Cloud's own words about a file, in the dialect.
+fn refused(state: &State, phone_number_id: &str, answer: &Answer, trail: &mut Trail) -> Failure {
+    let error = error_to_onprem(
+        &CloudFailure {
+            http: answer.status.as_u16(),
+            body: &answer.body,
+            retry_after: answer.retry_after,
+            endpoint: Endpoint::Media,
+            phone_number_id,
+        },
+        &state.compat.options,
+    );
+    trail.cloud_code = error.cloud_code;
+    trail.cloud_trace.clone_from(&error.trace);
+    let mut failure = Failure::new(Source::Upstream, error.code, error.details).http(error.http);
+    failure.retry_after = error.retry_after;
+    failure.log(format!("cloud answered http {} to a call about a file", answer.status.as_u16()))
+}

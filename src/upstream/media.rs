@@ -1,0 +1,144 @@
+//! Calls about files. They have connections of their own: a hundred large uploads slow no message.
+//!
+//! Unlike messages they may be repeated: an upload that was made twice costs an id that lapses unused.
+
+use std::io;
+use std::pin::Pin;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Empty};
+use hyper::body::{Body, Incoming};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::{Answer, CallError, Deadlines, Sent, Target, read, reason, user_agent};
+use crate::net::Connector;
+
+/// What is buffered of one connection, in each direction: fifty large files at once stay small.
+const BUFFER: usize = 64 * 1024;
+/// Idle connections that are kept.
+const IDLE: usize = 16;
+/// The pause before an upload that Cloud could not take is tried once more.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// The body of a request or an answer that is too large for memory.
+pub type Stream = Pin<Box<dyn Body<Data = Bytes, Error = io::Error> + Send>>;
+
+/// The pooled client for files.
+#[derive(Clone, Debug)]
+pub struct MediaUpstream {
+    client: Client<Connector, Stream>,
+    deadlines: Deadlines,
+    /// From the beginning of an upload to the end of its answer.
+    upload: Duration,
+}
+
+impl MediaUpstream {
+    /// A client over `connector`. An upload may take `upload`; everything else what messages may.
+    pub fn new(connector: Connector, deadlines: Deadlines, upload: Duration) -> Self {
+        let client = Client::builder(TokioExecutor::new())
+            .pool_idle_timeout(deadlines.pool_idle)
+            .pool_max_idle_per_host(IDLE)
+            .pool_timer(TokioTimer::new())
+            .timer(TokioTimer::new())
+            .http1_max_buf_size(BUFFER)
+            .build(connector);
+        Self { client, deadlines, upload }
+    }
+
+    /// Posts what `body` makes. After a failure of Cloud or of the network it is made and posted once more.
+    pub async fn upload(
+        &self,
+        target: &Target,
+        content_type: &HeaderValue,
+        body: impl Fn() -> io::Result<Stream>,
+    ) -> Result<Answer, CallError> {
+        let first = self.upload_once(target, content_type, body()).await;
+        let may_pass = match &first {
+            Ok(answer) => answer.status.is_server_error(),
+            Err(_) => true,
+        };
+        if !may_pass {
+            return first;
+        }
+        sleep(PAUSE).await;
+        self.upload_once(target, content_type, body()).await
+    }
+
+    async fn upload_once(
+        &self,
+        target: &Target,
+        content_type: &HeaderValue,
+        body: io::Result<Stream>,
+    ) -> Result<Answer, CallError> {
+        let body = body.map_err(|error| failed(format!("the file cannot be read: {error}")))?;
+        let mut request = request(Method::POST, target, body);
+        request.headers_mut().insert(CONTENT_TYPE, content_type.clone());
+        let end = Instant::now() + self.upload;
+        answer(self.head(request, end).await?, end).await
+    }
+
+    /// Reads an object that describes a file.
+    pub async fn get(&self, target: &Target) -> Result<Answer, CallError> {
+        self.small(Method::GET, target).await
+    }
+
+    /// Deletes an object.
+    pub async fn delete(&self, target: &Target) -> Result<Answer, CallError> {
+        self.small(Method::DELETE, target).await
+    }
+
+    async fn small(&self, method: Method, target: &Target) -> Result<Answer, CallError> {
+        let end = Instant::now() + self.deadlines.total;
+        let head_end = end.min(Instant::now() + self.deadlines.first_byte);
+        answer(self.head(request(method, target, nothing()), head_end).await?, end).await
+    }
+
+    /// Begins to read a file; the caller reads its body.
+    pub async fn download(&self, target: &Target) -> Result<Response<Incoming>, CallError> {
+        let end = Instant::now() + self.deadlines.first_byte;
+        self.head(request(Method::GET, target, nothing()), end).await
+    }
+
+    async fn head(&self, request: Request<Stream>, end: Instant) -> Result<Response<Incoming>, CallError> {
+        match timeout_at(end, self.client.request(request)).await {
+            Ok(Ok(response)) => Ok(response),
+            Ok(Err(error)) => Err(failed(reason(&error))),
+            Err(_) => Err(CallError { is_timeout: true, ..failed("no answer in time".to_owned()) }),
+        }
+    }
+}
+
+/// Whether Cloud took it, which an error status or an error body deny.
+pub fn is_success(answer: &Answer) -> bool {
+    answer.status == StatusCode::OK || answer.status == StatusCode::CREATED
+}
+
+async fn answer(response: Response<Incoming>, end: Instant) -> Result<Answer, CallError> {
+    let (parts, body) = response.into_parts();
+    let retry_after =
+        parts.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
+    Ok(Answer { status: parts.status, retry_after, body: read(body, end).await? })
+}
+
+fn request(method: Method, target: &Target, body: Stream) -> Request<Stream> {
+    let mut request = Request::new(body);
+    *request.method_mut() = method;
+    *request.uri_mut() = target.uri.clone();
+    target.authorize(request.headers_mut());
+    user_agent(request.headers_mut());
+    request
+}
+
+fn nothing() -> Stream {
+    Box::pin(Empty::new().map_err(|never| match never {}))
+}
+
+/// No message is in doubt when a call about a file fails.
+fn failed(reason: String) -> CallError {
+    CallError { sent: Sent::No, is_timeout: false, reason }
+}
