@@ -1,7 +1,7 @@
 //! Whatever Graph, or something between it and us, may answer. The first byte chooses the status.
 #![no_main]
 
-#[allow(dead_code, reason = "each target uses its half")]
+#[allow(dead_code, reason = "each target uses its part")]
 #[path = "../../tests/invariants.rs"]
 mod invariants;
 

@@ -1,7 +1,7 @@
 //! Whatever a client may post to `/v1/messages`.
 #![no_main]
 
-#[allow(dead_code, reason = "each target uses its half")]
+#[allow(dead_code, reason = "each target uses its part")]
 #[path = "../../tests/invariants.rs"]
 mod invariants;
 

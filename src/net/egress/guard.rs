@@ -70,14 +70,16 @@ impl fmt::Debug for Guard {
 }
 
 impl Guard {
-    /// A guard that also keeps links away from `own`, the addresses at which we listen. An unspecified one
-    /// stands for its port at every address of this machine.
+    /// A guard that also keeps links away from `own`, the addresses at which we listen, as they were bound
+    /// and not as they were configured: port 0 is nobody's. An unspecified address stands for its port at
+    /// every address of this machine.
     pub fn new(rules: Rules, own: Vec<SocketAddr>, resolver: Arc<dyn Resolve>) -> Self {
         Self { rules, own: own.into_iter().map(unwrapped).collect(), resolver }
     }
 
-    /// The addresses of `host` that may be dialled, in the resolver's order and at least one. They are what
-    /// was judged: whoever asks must dial them, and not look the name up again.
+    /// The addresses of `host` (an IPv6 address without its brackets) that may be dialled, in the resolver's
+    /// order and at least one. They are what was judged: whoever asks must dial them, and not look the name
+    /// up again.
     pub async fn addresses(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, ConnectError> {
         let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
         let found = match self.resolver.resolve(&host, port).await {
