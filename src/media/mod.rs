@@ -3,5 +3,6 @@
 
 mod cache_control;
 pub mod freshness;
+mod lifetime;
 pub mod validators;
 mod why;
