@@ -6,6 +6,8 @@ mod admin;
 #[cfg(test)]
 mod architecture;
 #[cfg(test)]
+mod cache_tests;
+#[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod clients;

@@ -28,6 +28,7 @@ mod form;
 pub mod freshness;
 pub mod key;
 pub mod kinds;
+mod lifetime;
 mod link;
 pub mod providers;
 pub mod reason;
