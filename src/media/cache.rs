@@ -10,7 +10,7 @@ use moka::policy::EvictionPolicy;
 use moka::sync::Cache as Map;
 use serde::{Deserialize, Serialize};
 
-use super::freshness::Policy;
+use super::freshness::{Policy, Why};
 use super::key::Key;
 use super::kinds::Sniffed;
 use super::spool::Digest;
@@ -19,6 +19,8 @@ use crate::store::{self, Store, UploadRow};
 /// How long it is remembered that an answer may not be shared, so that sends of it do not queue up behind one
 /// another only to fetch it themselves.
 const UNSHARED: Duration = Duration::from_secs(120);
+/// How long it is remembered why an answer was not remembered, to tell it when the link is fetched again.
+const FORGOTTEN: Duration = Duration::from_secs(3600);
 
 /// What a link's last answer said.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +44,7 @@ pub struct Cache {
     sources: Map<Key, Arc<Source>>,
     uploads: Map<Key, Arc<UploadRow>>,
     unshared: Map<Key, ()>,
+    forgotten: Map<Key, Why>,
     store: Arc<dyn Store>,
     most: u64,
 }
@@ -59,6 +62,7 @@ impl Cache {
             sources: bounded(most),
             uploads: bounded(most),
             unshared: Map::builder().max_capacity(most).time_to_live(UNSHARED).build(),
+            forgotten: Map::builder().max_capacity(most).time_to_live(FORGOTTEN).build(),
             store,
             most,
         }
@@ -84,6 +88,7 @@ impl Cache {
 
     /// Remembers a link. What cannot be stored is remembered until the process ends.
     pub async fn keep_source(&self, key: Key, source: Source) {
+        self.unshared.invalidate(&key);
         let bytes = serde_json::to_vec(&source).unwrap_or_default();
         self.sources.insert(key, Arc::new(source));
         told(self.store.put_source(key, bytes, self.most).await);
@@ -138,13 +143,20 @@ impl Cache {
         self.unshared.contains_key(key)
     }
 
-    /// Remembers for a while whether it was.
-    pub fn note_unshared(&self, key: Key, is_unshared: bool) {
-        if is_unshared {
-            self.unshared.insert(key, ());
-        } else {
+    /// Why the last answer of a link was not remembered.
+    pub fn why_forgotten(&self, key: &Key) -> Option<Why> {
+        self.forgotten.get(key)
+    }
+
+    /// Forgets a link, and remembers for a while why, and whether its answer was for its sender alone.
+    pub async fn give_up_source(&self, key: Key, why: Why, is_shared: bool) {
+        self.forgotten.insert(key, why);
+        if is_shared {
             self.unshared.invalidate(&key);
+        } else {
+            self.unshared.insert(key, ());
         }
+        self.forget_source(&key).await;
     }
 }
 

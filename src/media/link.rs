@@ -104,8 +104,9 @@ impl Inner {
 
     /// The way of a fresh hit: no store, no task, no wait.
     fn at_hand(&self, errand: &Errand) -> Option<Found> {
-        let now = self.clock.now();
         let source = self.cache.source_at_hand(&errand.key)?;
+        // Read after the entry: an earlier time would look as if the clock had been set back.
+        let now = self.clock.now();
         if source.policy.decide(now) != Decision::Fresh {
             return None;
         }
@@ -120,10 +121,10 @@ impl Inner {
 
     /// Looks, asks or fetches.
     async fn obtain(self: &Arc<Self>, errand: &Errand) -> Result<Found, MediaError> {
-        let now = self.clock.now();
-        let mut lookup = Lookup::First;
+        let mut lookup = self.cache.why_forgotten(&errand.key).map_or(Lookup::First, Lookup::Stale);
         let mut asks = None;
         if let Some(source) = self.cache.source(&errand.key).await {
+            let now = self.clock.now();
             let upload = match self.upload_key(errand, &source) {
                 Ok(key) => self.cache.upload(&key, now).await.map(|upload| (key, upload)),
                 Err(_) => None,
@@ -190,7 +191,7 @@ impl Inner {
             Keep::Yes => self.cache.keep_source(errand.key, Source { policy, ..source.clone() }).await,
             Keep::Unusable(why) | Keep::Never(why) => {
                 event.forgotten = Some(why);
-                self.cache.forget_source(&errand.key).await;
+                self.cache.give_up_source(errand.key, why, matches!(policy.keep(), Keep::Unusable(_))).await;
             }
         }
         self.found(errand, upload, Some(key), event)
@@ -216,7 +217,6 @@ impl Inner {
             Keep::Unusable(why) => (Some(why), true),
             Keep::Never(why) => (Some(why), false),
         };
-        self.cache.note_unshared(errand.key, !is_shared);
         let source = Source {
             digest: spooled.digest,
             length: spooled.length,
@@ -229,10 +229,9 @@ impl Inner {
         let bytes = UploadBytes::Spooled(Arc::new(spooled));
         let (key, row, upload) =
             self.upload(&errand.account, source.digest, &media_type, bytes, is_shared).await?;
-        if forgotten.is_none() {
-            self.cache.keep_source(errand.key, source).await;
-        } else {
-            self.cache.forget_source(&errand.key).await;
+        match forgotten {
+            None => self.cache.keep_source(errand.key, source).await,
+            Some(why) => self.cache.give_up_source(errand.key, why, is_shared).await,
         }
         let mut found =
             self.found(errand, &row, is_shared.then_some(key), Event { lookup, upload, forgotten });

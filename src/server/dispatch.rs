@@ -21,6 +21,9 @@ use crate::session::Principal;
 use crate::telemetry::{EndpointLabel, ErrorLabels, RequestLabels, request_id};
 
 const REQUEST_ID: &str = "x-request-id";
+/// What happened to each file of a message, for people who wonder why it was fetched again: in the words of
+/// [`media::reason`](crate::media::reason).
+pub const MEDIA: &str = "x-prembridge-media";
 /// Of a client's own request id: longer or stranger ones are replaced.
 const REQUEST_ID_LENGTH: usize = 128;
 
@@ -79,6 +82,9 @@ pub async fn dispatch(state: Arc<State>, peer: SocketAddr, request: Request<Inco
     let headers = reply.headers_mut();
     if let Ok(value) = HeaderValue::from_str(&context.request_id) {
         headers.insert(REQUEST_ID, value);
+    }
+    if let Some(value) = trail.media.as_deref().and_then(|media| HeaderValue::from_str(media).ok()) {
+        headers.insert(MEDIA, value);
     }
     if state.is_draining() {
         headers.insert(CONNECTION, HeaderValue::from_static("close"));

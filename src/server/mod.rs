@@ -11,7 +11,7 @@ mod listener;
 mod respond;
 mod state;
 
-pub use dispatch::dispatch;
+pub use dispatch::{MEDIA, dispatch};
 pub use listener::{Listener, ServeLimits};
 pub use respond::{Failure, Source};
 pub use state::{Compat, Limits, Number, Numbers, State};

@@ -12,6 +12,7 @@ use serde_json::Value;
 use std::time::Duration;
 
 use crate::net::{Connector, Deadlines, client_config};
+use crate::server::MEDIA;
 
 /// The client.
 pub struct Client {
@@ -25,6 +26,8 @@ pub struct Client {
 pub struct Answer {
     /// Its status.
     pub status: u16,
+    /// What it says about files.
+    pub media: String,
     /// Its body.
     pub text: String,
     /// Its body, parsed.
@@ -63,9 +66,11 @@ impl Client {
             .map_err(|error| error.to_string())?;
         let response = self.http.request(request).await.map_err(|error| error.to_string())?;
         let status = response.status().as_u16();
+        let media = response.headers().get(MEDIA).and_then(|value| value.to_str().ok());
+        let media = media.unwrap_or_default().to_owned();
         let bytes = response.into_body().collect().await.map_err(|error| error.to_string())?.to_bytes();
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let json = serde_json::from_str(&text).unwrap_or(Value::Null);
-        Ok(Answer { status, text, json })
+        Ok(Answer { status, media, text, json })
     }
 }

@@ -1,22 +1,38 @@
 //! What happens in the demo: each step is a request of an on-prem client and what it must lead to.
 
+/// What happens before an exchange.
+pub enum Before {
+    /// Nothing.
+    Nothing,
+    /// The mock learns to fail.
+    Fault(&'static str),
+    /// The provider brings out another edition of its menu.
+    Change,
+}
+
 /// One exchange.
 pub struct Step {
     /// What the step is about.
     pub title: &'static str,
     /// Verb and path.
     pub request: (&'static str, &'static str),
-    /// The body, exactly as the client sends it.
+    /// The body, exactly as the client sends it; `{provider}` is where the media provider listens.
     pub body: &'static str,
-    /// A fault for the mock, first.
-    pub fault: Option<&'static str>,
+    /// What happens first.
+    pub before: Before,
     /// The status that the client must get.
     pub status: u16,
     /// JSON pointers into what Cloud must have got, with their values.
     pub cloud: &'static [(&'static str, &'static str)],
+    /// How often the provider must have been asked, how often a file must have been uploaded, and what the answer
+    /// must say about that.
+    pub media: (usize, usize, &'static str),
     /// JSON pointers into what the client must get, with their values; `*` is any value.
     pub app: &'static [(&'static str, &'static str)],
 }
+
+/// A message without files that have to be found.
+const NO_FILE: (usize, usize, &str) = (0, 0, "");
 
 /// A message.
 const MESSAGES: (&str, &str) = ("POST", "/v1/messages");
@@ -27,9 +43,10 @@ pub const STORY: &[Step] = &[
         title: "A text, with the link preview where on-prem had it",
         request: MESSAGES,
         body: r#"{"to":"1 (650) 555-1234","type":"text","preview_url":true,"text":{"body":"See https://example.com"}}"#,
-        fault: None,
+        before: Before::Nothing,
         status: 201,
         cloud: &[("/messaging_product", "whatsapp"), ("/to", "+16505551234"), ("/text/preview_url", "true")],
+        media: NO_FILE,
         app: &[
             ("/messages/0/id", "*"),
             ("/contacts/0/input", "1 (650) 555-1234"),
@@ -40,7 +57,7 @@ pub const STORY: &[Step] = &[
         title: "An hsm message arrives as a template",
         request: MESSAGES,
         body: r#"{"to":"16505551234","type":"hsm","hsm":{"namespace":"cbd7_18f1","element_name":"order_shipped","language":{"policy":"deterministic","code":"en_US"},"localizable_params":[{"default":"Jane"},{"default":"$10","currency":{"currency_code":"USD","amount_1000":10000}},{"default":"January 26th 2017","date_time":{"unix_epoch":{"timestamp":1485470276}}}]}}"#,
-        fault: None,
+        before: Before::Nothing,
         status: 201,
         cloud: &[
             ("/type", "template"),
@@ -49,45 +66,137 @@ pub const STORY: &[Step] = &[
             ("/template/components/0/parameters/1/currency/fallback_value", "$10"),
             ("/template/components/0/parameters/2/date_time/fallback_value", "January 26th 2017"),
         ],
+        media: NO_FILE,
         app: &[("/messages/0/id", "*"), ("/contacts/0/input", "16505551234")],
     },
     Step {
         title: "Reply buttons, with the action as a string and a header image by id",
         request: MESSAGES,
         body: r#"{"to":"16505551234","type":"interactive","interactive":{"type":"button","header":{"type":"image","image":{"id":"1037543291543636","caption":null}},"body":{"text":"Deliver today?"},"action":"{\"buttons\":[{\"type\":\"reply\",\"reply\":{\"id\":\"y\",\"title\":\"Yes\"}},{\"type\":\"reply\",\"reply\":{\"id\":\"n\",\"title\":\"No\"}}]}"}}"#,
-        fault: None,
+        before: Before::Nothing,
         status: 201,
         cloud: &[
             ("/interactive/action/buttons/1/reply/title", "No"),
             ("/interactive/header/image/id", "1037543291543636"),
         ],
+        media: NO_FILE,
         app: &[("/messages/0/id", "*")],
     },
     Step {
         title: "Cloud refuses: the error comes back with its on-prem code",
         request: MESSAGES,
         body: r#"{"to":"16505551234","text":{"body":"Hello again"}}"#,
-        fault: Some("131047:once"),
+        before: Before::Fault("131047:once"),
         status: 400,
         cloud: &[("/type", "text")],
+        media: NO_FILE,
         app: &[("/errors/0/code", "470"), ("/errors/0/title", "Re-engagement message")],
     },
     Step {
         title: "A mistake is answered at once, in the dialect, and nothing is sent",
         request: MESSAGES,
         body: r#"{"to":"16505551234","type":"text","text":{}}"#,
-        fault: None,
+        before: Before::Nothing,
         status: 400,
         cloud: &[],
+        media: NO_FILE,
         app: &[("/errors/0/code", "1008"), ("/errors/0/details", "text.body is missing or empty")],
     },
     Step {
         title: "A read receipt",
         request: ("PUT", "/v1/messages/wamid.HBgLMTY1MDUwNzY1MjAVAgARGBI5QTNDQTVCM0Q0Q0Q2RTY3RTcA"),
         body: r#"{"status":"read"}"#,
-        fault: None,
+        before: Before::Nothing,
         status: 200,
         cloud: &[("/status", "read"), ("/message_id", "*")],
+        media: NO_FILE,
         app: &[("/meta/api_status", "stable")],
     },
+    Step {
+        title: "A media provider, registered as on-prem had them",
+        request: ("POST", "/v1/settings/application/media/providers"),
+        body: r#"[{"name":"cdn","type":"www","config":{"bearer":"demo-provider-token"}}]"#,
+        before: Before::Nothing,
+        status: 200,
+        cloud: &[],
+        media: NO_FILE,
+        app: &[("/meta/api_status", "stable")],
+    },
+    Step {
+        title: "Its file is fetched with its credentials and uploaded",
+        request: MESSAGES,
+        body: INVOICE,
+        before: Before::Nothing,
+        status: 201,
+        cloud: &[("/document/id", "*")],
+        media: (1, 1, "miss:first upload:uploaded"),
+        app: &[("/messages/0/id", "*")],
+    },
+    Step {
+        title: "The same link again: remembered for as long as max-age says",
+        request: MESSAGES,
+        body: INVOICE,
+        before: Before::Nothing,
+        status: 201,
+        cloud: &[("/document/id", "*")],
+        media: (0, 0, "hit:fresh upload:known"),
+        app: &[("/messages/0/id", "*")],
+    },
+    Step {
+        title: "A file that wants to be asked for each time (no-cache)",
+        request: MESSAGES,
+        body: MENU,
+        before: Before::Nothing,
+        status: 201,
+        cloud: &[("/image/id", "*")],
+        media: (1, 1, "miss:first upload:uploaded"),
+        app: &[("/messages/0/id", "*")],
+    },
+    Step {
+        title: "Asked by its ETag: it was not modified, so nothing is fetched or uploaded",
+        request: MESSAGES,
+        body: MENU,
+        before: Before::Nothing,
+        status: 201,
+        cloud: &[("/image/id", "*")],
+        media: (1, 0, "revalidated:not_modified upload:known"),
+        app: &[("/messages/0/id", "*")],
+    },
+    Step {
+        title: "The origin changed in the meantime: fetched and uploaded again",
+        request: MESSAGES,
+        body: MENU,
+        before: Before::Change,
+        status: 201,
+        cloud: &[("/image/id", "*")],
+        media: (1, 1, "miss:changed upload:uploaded"),
+        app: &[("/messages/0/id", "*")],
+    },
+    Step {
+        title: "A file for one recipient only (private) is not remembered",
+        request: MESSAGES,
+        body: STATEMENT,
+        before: Before::Nothing,
+        status: 201,
+        cloud: &[("/document/id", "*")],
+        media: (1, 1, "miss:first upload:uploaded forgotten:private"),
+        app: &[("/messages/0/id", "*")],
+    },
+    Step {
+        title: "So the next send fetches and uploads it again",
+        request: MESSAGES,
+        body: STATEMENT,
+        before: Before::Nothing,
+        status: 201,
+        cloud: &[("/document/id", "*")],
+        media: (1, 1, "miss:private upload:uploaded forgotten:private"),
+        app: &[("/messages/0/id", "*")],
+    },
 ];
+
+/// A link behind a provider, in the seed's second spelling.
+const INVOICE: &str = r#"{"to":"16505551234","type":"document","document":{"link":"cdn/{provider}/invoice.pdf","filename":"Invoice.pdf"}}"#;
+/// A link that anybody may open.
+const MENU: &str = r#"{"to":"16505551234","type":"image","image":{"link":"{provider}/menu.png"}}"#;
+/// A link behind a provider, in the seed's first spelling.
+const STATEMENT: &str = r#"{"to":"16505551234","type":"document","document":{"link":"{provider}/statement.pdf","provider":{"name":"cdn"}}}"#;
