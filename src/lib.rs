@@ -4,9 +4,10 @@
 //!
 //! A program written for the on-prem client posts `/v1/messages`. [`server`] accepts the request,
 //! finds its [route](onprem::route), asks [`session`] who is asking, reads the body under limits and
-//! parses it into an [`onprem::message::Message`] that borrows from it. [`translate`] turns that into
-//! a [`cloud::message::Message`], which [`upstream`] posts to Graph with the number's own token. The
-//! answer comes back through [`translate::reply_to_onprem`] or [`translate::error_to_onprem`].
+//! parses it into an [`onprem::message::Message`] that borrows from it. [`media`] finds the files that
+//! it names at Cloud, fetching and uploading them where needed. [`translate`] turns message and ids
+//! into a [`cloud::message::Message`], which [`upstream`] posts to Graph with the number's own token.
+//! The answer comes back through [`translate::reply_to_onprem`] or [`translate::error_to_onprem`].
 //!
 //! # Words
 //!
@@ -39,6 +40,9 @@
 //!   only ever about the client's own login.
 //! - The hot path, a text message, touches no store and holds no lock across an await.
 //! - What cannot be translated is refused or noted ([`translate::rules`]), never silently dropped.
+//! - A file is only ever used by the number, and the credentials, that it was fetched with; what is `private` or
+//!   `no-store` is used once and not remembered.
+//! - A connection to where a client's link leads goes to an address that was judged ([`net::egress`]).
 //! - Log lines and metric labels never hold bodies, tokens or full phone numbers.
 //!
 //! # Start reading here
