@@ -29,7 +29,9 @@ async fn wabclient_and_turn_python_work_unmodified() {
         String::from_utf8_lossy(&driven.stdout),
         String::from_utf8_lossy(&driven.stderr)
     );
-    assert_eq!(proxy.mock.accepted(), 7);
+    assert_eq!(proxy.mock.accepted(), 9);
+    // Two clients uploaded an image twice and a document once: equal bytes go to Cloud once.
+    assert_eq!(proxy.mock.uploads(), 2);
     // Strict clients read our notes of what Cloud merely tolerates, too.
     for request in proxy.mock.recorded() {
         assert!(request.notes.is_empty(), "{:?}", request.notes);

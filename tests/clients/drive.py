@@ -3,6 +3,7 @@
 Usage: drive.py BASE_URL API_KEY. Prints what went wrong and exits with 1, or exits with 0.
 """
 
+import io
 import sys
 
 import requests
@@ -51,11 +52,21 @@ try:
 except requests.HTTPError as error:
     check("in the dialect", error.response.json()["errors"][0]["code"] == 1002)
 
+# Files: up with wabclient, sent under the id that we gave, and down again in one step.
+png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
+sent = client.send_image(to, "a.png", io.BytesIO(png))
+check("an image that was uploaded", sent["messages"][0]["id"].startswith("wamid."))
+media_id = client.connection.upload_media(io.BytesIO(png), "image/png")
+length, stream = client.download_media(media_id)
+check("the bytes as they were", length == len(png) and stream.read() == png)
+
 # turn-python: a static token.
 turn.request_types.TurnRequest.base_url = f"{base}/v1/"
 messages = TurnClient(key).messages
 check("send_text", messages.send_text(to, "hello").startswith("wamid."))
 check("send_templated_message", messages.send_templated_message(to, "ns", "order_shipped", "en", ["Jane"]).startswith("wamid."))
+pdf = b"%PDF-1.4 a bill"
+check("send_media", messages.send_media(to, pdf, "application/pdf", "document", caption="Bill").startswith("wamid."))
 try:
     messages.send_text(to, "")
     check("an empty text is refused", False)
