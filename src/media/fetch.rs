@@ -1,5 +1,9 @@
 //! Fetching what a link leads to: with a provider's credentials, through the egress guard, redirects followed by
 //! hand.
+//!
+//! The client is hyper-util's, as for Graph, and not a larger one: the guard has to dial the address that it judged,
+//! literal ones included, so the connector is ours; redirects, credentials and codings are decided here; and what is
+//! left of an HTTP client is what hyper-util has.
 
 use std::sync::Arc;
 use std::time::Duration;

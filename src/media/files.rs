@@ -122,6 +122,7 @@ impl Files {
         can_spare: impl Fn(FileRow) -> F,
     ) -> Result<(), MediaError> {
         let mut kept = self.store.kept_bytes().await?;
+        let mut gone = HashSet::new();
         if kept.saturating_add(length) <= self.budget {
             return Ok(());
         }
@@ -131,7 +132,11 @@ impl Files {
             }
             let (digest, freed) = (row.digest, row.length);
             // Equal bytes stand in several rows and are removed once.
-            if self.path(&digest).exists() && can_spare(row).await {
+            if gone.contains(&digest) {
+                continue;
+            }
+            if can_spare(row).await {
+                gone.insert(digest);
                 self.store.mark_not_kept(digest).await?;
                 self.remove(&digest).await?;
                 kept = kept.saturating_sub(freed);

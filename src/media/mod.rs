@@ -44,7 +44,8 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use moka::sync::Cache as Map;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
 pub use download::{Download, is_cloud_id};
@@ -71,6 +72,10 @@ use reason::{Event, Upload};
 const FETCHES: usize = 64;
 /// Files that are uploaded at the same time.
 const UPLOADS: usize = 64;
+/// Files that clients upload at the same time; more wait for [`RECEIVE_WAIT`].
+const RECEIVED: usize = 64;
+/// How long a client's upload waits for its turn.
+const RECEIVE_WAIT: Duration = Duration::from_secs(20);
 /// How long it is remembered which files a message carried: until Cloud has told what became of it.
 const SENT: Duration = Duration::from_secs(86_400);
 /// Of how many messages.
@@ -190,6 +195,7 @@ struct Inner {
     fetcher: Fetcher,
     fetch_slots: Semaphore,
     upload_slots: Semaphore,
+    receive_slots: Arc<Semaphore>,
     upstream: MediaUpstream,
     elsewhere: MediaUpstream,
     providers: Providers,
@@ -218,6 +224,7 @@ impl Media {
             fetcher: Fetcher::new(links, settings.profile, clock.clone(), metrics.clone()),
             fetch_slots: Semaphore::new(FETCHES),
             upload_slots: Semaphore::new(UPLOADS),
+            receive_slots: Arc::new(Semaphore::new(RECEIVED)),
             upstream,
             elsewhere,
             providers,
@@ -296,9 +303,12 @@ impl Media {
         }
     }
 
-    /// A place for a file of at most `limit` bytes that a client uploads.
-    pub fn spool(&self, limit: u64) -> Spool {
-        self.0.files.staying(limit)
+    /// A place for a file of at most `limit` bytes that a client uploads, and the turn that lasts as long as the
+    /// permit; `None` when too many others are being uploaded.
+    pub async fn receive(&self, limit: u64) -> Option<(Spool, OwnedSemaphorePermit)> {
+        let turn = Arc::clone(&self.0.receive_slots).acquire_owned();
+        let permit = timeout(RECEIVE_WAIT, turn).await.ok()?.ok()?;
+        Some((self.0.files.staying(limit), permit))
     }
 
     /// Keeps an uploaded file, gives it an id, and begins to upload it to Cloud.

@@ -32,7 +32,11 @@ pub async fn upload(call: &Call<'_>, incoming: Incoming) -> Result<Reply, Failur
     if declared.is_some_and(|length| length > limits.media) {
         return Err(body::refuse(call.headers, incoming, too_large(limits.media)).await);
     }
-    let mut spool = state.media.spool(limits.media);
+    let Some((mut spool, _turn)) = state.media.receive(limits.media).await else {
+        let mut failure = Failure::client(ErrorCode::SystemOverloaded, "too many files are being uploaded");
+        failure.retry_after = Some(5);
+        return Err(body::refuse(call.headers, incoming, failure).await);
+    };
     receive(incoming, &mut spool, &state.media, limits.body_timeout, limits.media).await?;
     let media_type = content_type(call.headers);
     let id =
