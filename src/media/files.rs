@@ -110,39 +110,61 @@ impl Files {
             is_kept: true,
         };
         let _gate = self.gate.lock().await;
-        self.make_room(row.length, can_spare).await?;
+        self.make_room(&row.digest, row.length, can_spare).await?;
         spooled.keep(self.path(&row.digest)).await?;
         self.store.put_file(row.clone()).await?;
         Ok(row)
     }
 
+    /// Makes room for the bytes of `digest`: the longest unused files go first.
     async fn make_room<F: Future<Output = bool>>(
         &self,
+        digest: &Digest,
         length: u64,
         can_spare: impl Fn(FileRow) -> F,
     ) -> Result<(), MediaError> {
-        let mut kept = self.store.kept_bytes().await?;
-        let mut gone = HashSet::new();
-        if kept.saturating_add(length) <= self.budget {
+        // Bytes that are here already take no more room.
+        if tokio::fs::try_exists(self.path(digest)).await? {
             return Ok(());
         }
-        for row in self.store.oldest_kept(OLD).await? {
-            if kept.saturating_add(length) <= self.budget {
-                return Ok(());
+        let wanted = self.store.kept_bytes().await?.saturating_add(length);
+        let mut excess = wanted.saturating_sub(self.budget);
+        if excess == 0 {
+            return Ok(());
+        }
+        let rows = self.store.oldest_kept(OLD).await?;
+        let mut seen = HashSet::new();
+        for row in &rows {
+            if excess == 0 {
+                break;
             }
-            let (digest, freed) = (row.digest, row.length);
-            // Equal bytes stand in several rows and are removed once.
-            if gone.contains(&digest) {
-                continue;
-            }
-            if can_spare(row).await {
-                gone.insert(digest);
-                self.store.mark_not_kept(digest).await?;
-                self.remove(&digest).await?;
-                kept = kept.saturating_sub(freed);
+            if seen.insert(row.digest) && self.may_go(&row.digest, &rows, &can_spare).await? {
+                self.store.mark_not_kept(row.digest).await?;
+                self.remove(&row.digest).await?;
+                excess = excess.saturating_sub(row.length);
             }
         }
-        if kept.saturating_add(length) <= self.budget { Ok(()) } else { Err(MediaError::Full) }
+        if excess == 0 { Ok(()) } else { Err(MediaError::Full) }
+    }
+
+    /// Bytes may go when everyone who was given an id for them can do without; `rows` are the old ones.
+    async fn may_go<F: Future<Output = bool>>(
+        &self,
+        digest: &Digest,
+        rows: &[FileRow],
+        can_spare: &impl Fn(FileRow) -> F,
+    ) -> Result<bool, MediaError> {
+        let sharers: Vec<_> = rows.iter().filter(|row| row.digest == *digest).collect();
+        if self.store.files_with_digest(*digest).await? != sharers.len() as u64 {
+            // Somebody used them lately.
+            return Ok(false);
+        }
+        for row in sharers {
+            if !can_spare(row.clone()).await {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// What is known of an id.
