@@ -110,34 +110,46 @@ impl Files {
             is_kept: true,
         };
         let _gate = self.gate.lock().await;
-        self.make_room(row.length, can_spare).await?;
+        self.make_room(&row, can_spare).await?;
         spooled.keep(self.path(&row.digest)).await?;
         self.store.put_file(row.clone()).await?;
         Ok(row)
     }
 
+    /// Removes old files until there is room for `new`, or nothing when that would not be enough.
     async fn make_room<F: Future<Output = bool>>(
         &self,
-        length: u64,
+        new: &FileRow,
         can_spare: impl Fn(FileRow) -> F,
     ) -> Result<(), MediaError> {
+        // Bytes that are here already need no room of their own.
+        let needed = if self.path(&new.digest).exists() { 0 } else { new.length };
         let mut kept = self.store.kept_bytes().await?;
-        if kept.saturating_add(length) <= self.budget {
+        let fits = |kept: u64| kept.saturating_add(needed) <= self.budget;
+        if fits(kept) {
             return Ok(());
         }
+        let mut spared: Vec<Digest> = Vec::new();
         for row in self.store.oldest_kept(OLD).await? {
-            if kept.saturating_add(length) <= self.budget {
-                return Ok(());
+            if fits(kept) {
+                break;
             }
             let (digest, freed) = (row.digest, row.length);
             // Equal bytes stand in several rows and are removed once.
-            if self.path(&digest).exists() && can_spare(row).await {
-                self.store.mark_not_kept(digest).await?;
-                self.remove(&digest).await?;
+            let is_counted = digest == new.digest || spared.contains(&digest);
+            if !is_counted && self.path(&digest).exists() && can_spare(row).await {
+                spared.push(digest);
                 kept = kept.saturating_sub(freed);
             }
         }
-        if kept.saturating_add(length) <= self.budget { Ok(()) } else { Err(MediaError::Full) }
+        if !fits(kept) {
+            return Err(MediaError::Full);
+        }
+        for digest in spared {
+            self.store.mark_not_kept(digest).await?;
+            self.remove(&digest).await?;
+        }
+        Ok(())
     }
 
     /// What is known of an id.
