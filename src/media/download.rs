@@ -93,7 +93,12 @@ impl Inner {
         if !is_success(&answer) || crate::cloud::GraphError::parse(&answer.body).is_some() {
             return Err(MediaError::Refused(answer));
         }
-        Described::parse(&answer.body).ok_or(MediaError::Unusable).map(Some)
+        match Described::parse(&answer.body) {
+            Some(described) => Ok(Some(described)),
+            // Whatever Graph knows has an id: a number, a flow. Only files have a place to be downloaded from.
+            None if is_another_object(&answer.body) => Ok(None),
+            None => Err(MediaError::Unusable),
+        }
     }
 
     /// The token goes to the place that Cloud named and not where that redirects to; and it never leaves an
@@ -126,6 +131,10 @@ impl Inner {
         if !is_cloud_id(id) {
             // Cloud keeps its copy until it lapses: a message that was just sent may still need it.
             return self.files.delete(&account.number, id).await;
+        }
+        // Graph deletes by the same call whatever else has such an id, a flow for one.
+        if self.describe(account, id).await?.is_none() {
+            return Ok(false);
         }
         let answer = self.upstream.delete(&account.node(id)?).await?;
         if is_absent(&answer) {
@@ -172,6 +181,11 @@ impl Described {
             length,
         })
     }
+}
+
+fn is_another_object(body: &[u8]) -> bool {
+    let object: Option<serde_json::Map<String, Value>> = serde_json::from_slice(body).ok();
+    object.is_some_and(|object| object.contains_key("id") && !object.contains_key("url"))
 }
 
 fn finish(described: Described, response: Response<Incoming>) -> Result<Download, MediaError> {

@@ -110,41 +110,46 @@ impl Files {
             is_kept: true,
         };
         let _gate = self.gate.lock().await;
-        self.make_room(&row.digest, row.length, can_spare).await?;
+        self.make_room(&row, can_spare).await?;
         spooled.keep(self.path(&row.digest)).await?;
         self.store.put_file(row.clone()).await?;
         Ok(row)
     }
 
-    /// Makes room for the bytes of `digest`: the longest unused files go first.
+    /// Removes the longest unused files until there is room for `new`; none when that would not be enough.
     async fn make_room<F: Future<Output = bool>>(
         &self,
-        digest: &Digest,
-        length: u64,
+        new: &FileRow,
         can_spare: impl Fn(FileRow) -> F,
     ) -> Result<(), MediaError> {
         // Bytes that are here already take no more room.
-        if tokio::fs::try_exists(self.path(digest)).await? {
+        if tokio::fs::try_exists(self.path(&new.digest)).await? {
             return Ok(());
         }
-        let wanted = self.store.kept_bytes().await?.saturating_add(length);
+        let wanted = self.store.kept_bytes().await?.saturating_add(new.length);
         let mut excess = wanted.saturating_sub(self.budget);
         if excess == 0 {
             return Ok(());
         }
         let rows = self.store.oldest_kept(OLD).await?;
-        let mut seen = HashSet::new();
+        let (mut seen, mut spared) = (HashSet::new(), Vec::new());
         for row in &rows {
             if excess == 0 {
                 break;
             }
             if seen.insert(row.digest) && self.may_go(&row.digest, &rows, &can_spare).await? {
-                self.store.mark_not_kept(row.digest).await?;
-                self.remove(&row.digest).await?;
                 excess = excess.saturating_sub(row.length);
+                spared.push(row.digest);
             }
         }
-        if excess == 0 { Ok(()) } else { Err(MediaError::Full) }
+        if excess > 0 {
+            return Err(MediaError::Full);
+        }
+        for digest in spared {
+            self.store.mark_not_kept(digest).await?;
+            self.remove(&digest).await?;
+        }
+        Ok(())
     }
 
     /// Bytes may go when everyone who was given an id for them can do without; `rows` are the old ones.

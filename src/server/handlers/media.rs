@@ -191,6 +191,17 @@ pub(super) fn failure(
 
 /// Cloud's own words about a file, in the dialect.
 fn refused(state: &State, phone_number_id: &str, answer: &Answer, trail: &mut Trail) -> Failure {
+    let line = format!("cloud answered http {} to a call about a file", answer.status.as_u16());
+    if answer.status.is_server_error() && crate::cloud::GraphError::parse(&answer.body).is_none() {
+        // The translation would say that a message may have been sent, but there is none yet.
+        let details = format!(
+            "the Cloud API answered HTTP {}; nothing was sent, try again later",
+            answer.status.as_u16()
+        );
+        let mut failure = Failure::new(Source::Upstream, ErrorCode::SystemOverloaded, details).log(line);
+        failure.retry_after = Some(answer.retry_after.unwrap_or(1));
+        return failure;
+    }
     let error = error_to_onprem(
         &CloudFailure {
             http: answer.status.as_u16(),
@@ -205,5 +216,5 @@ fn refused(state: &State, phone_number_id: &str, answer: &Answer, trail: &mut Tr
     trail.cloud_trace.clone_from(&error.trace);
     let mut failure = Failure::new(Source::Upstream, error.code, error.details).http(error.http);
     failure.retry_after = error.retry_after;
-    failure.log(format!("cloud answered http {} to a call about a file", answer.status.as_u16()))
+    failure.log(line)
 }
