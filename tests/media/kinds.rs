@@ -1,0 +1,198 @@
+//! Each kind of message with the types and sizes that Cloud takes for it.
+
+use serde_json::json;
+
+use super::scene::*;
+use crate::stub::Answer;
+use crate::support::TO;
+
+const KIB: usize = 1 << 10;
+
+/// A WebP file of this many bytes.
+fn webp(is_animated: bool, length: usize) -> Vec<u8> {
+    let mut bytes = b"RIFF\0\0\0\0WEBPVP8X\x0a\0\0\0\0".to_vec();
+    if is_animated {
+        bytes[20] = 0x02;
+    }
+    bytes.resize(length, 0);
+    bytes
+}
+
+#[tokio::test]
+async fn a_file_goes_up_under_its_type() {
+    let scene = Scene::start().await;
+    let pdf = b"%PDF-1.7 ".as_slice();
+    let mp4 = b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom".as_slice();
+    for (n, (kind, path, filename, declared, bytes, uploaded)) in [
+        ("image", "/x", "", "image/png", PNG, "image/png"),
+        ("image", "/x", "", "IMAGE/JPG", b"jpeg", "image/jpeg"),
+        ("image", "/x", "", "", PNG, "image/png"),
+        ("image", "/x", "", "application/octet-stream", PNG, "image/png"),
+        ("image", "/x.jpeg", "", "binary/octet-stream", b"?", "image/jpeg"),
+        ("document", "/x", "", "application/pdf", b"?", "application/pdf"),
+        ("document", "/x", "", "text/plain; charset=utf-8", b"?", "text/plain"),
+        ("document", "/x", "a.PDF", "application/octet-stream", b"?", "application/pdf"),
+        (
+            "document",
+            "/x",
+            "a.docx",
+            "",
+            b"?",
+            "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+        ),
+        ("document", "/x.txt", "a.pdf", "", b"?", "application/pdf"),
+        ("document", "/x.txt", "", "", b"?", "text/plain"),
+        ("document", "/x", "a.txt", "", pdf, "application/pdf"),
+        ("document", "/x", "", "", PNG, "image/png"),
+        ("video", "/x", "", "video/mp4", b"?", "video/mp4"),
+        ("video", "/x", "", "video/3gp", b"?", "video/3gpp"),
+        ("video", "/x", "", "", mp4, "video/mp4"),
+        ("audio", "/x", "", "audio/ogg; codecs=opus", b"?", "audio/ogg; codecs=opus"),
+        ("audio", "/x", "", "Audio/Ogg;codecs=opus;x=y", b"?", "audio/ogg; codecs=opus"),
+        ("audio", "/x", "", "audio/mp3", b"?", "audio/mpeg"),
+        ("audio", "/x.amr", "", "", b"?", "audio/amr"),
+        ("sticker", "/x", "", "image/webp", b"?", "image/webp"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        // Bytes of its own, so that each is uploaded.
+        let bytes = [bytes, format!(" {n}").as_bytes()].concat();
+        let answer = Answer::ok(bytes);
+        let answer =
+            if declared.is_empty() { answer.no_content_type() } else { answer.content_type(declared) };
+        scene.provider.serve(&format!("/{n}{path}"), answer);
+        let mut object = json!({"link": scene.provider.url(&format!("/{n}{path}?a=b.zip"))});
+        if !filename.is_empty() {
+            object["filename"] = filename.into();
+        }
+        let sent = scene.sent_message(&media(kind, &object)).await;
+        let upload = scene.uploads().pop().unwrap();
+        assert_eq!(upload.body.file().unwrap().media_type, uploaded, "{n} {kind} {declared:?}");
+        assert!(upload.notes.is_empty(), "{:?}", upload.notes);
+        assert!(sent[kind]["id"].is_string() && sent[kind]["link"].is_null(), "{sent}");
+        assert_eq!(sent[kind]["filename"].as_str().unwrap_or_default(), filename);
+        assert_eq!(scene.uploads().len(), n + 1);
+    }
+}
+
+#[tokio::test]
+async fn a_file_of_another_kind_is_refused() {
+    let scene = Scene::start().await;
+    for (kind, declared, bytes, words) in [
+        ("image", "image/gif", PNG, "this is image/gif"),
+        ("image", "image/webp", PNG, "this is image/webp"),
+        ("image", "", b"%PDF-1.7".as_slice(), "this is application/pdf"),
+        ("image", "", b"?", "nothing tells its type"),
+        ("image", "/", b"?", "this is /"),
+        ("document", "text/html", b"%PDF-1.7", "this is text/html"),
+        ("document", "application/zip", b"?", "this is application/zip"),
+        ("audio", "video/mp4", b"?", "this is video/mp4"),
+        ("audio", "audio/wav", b"?", "this is audio/wav"),
+        ("video", "audio/mpeg", b"?", "this is audio/mpeg"),
+        ("sticker", "image/png", PNG, "this is image/png"),
+    ] {
+        let answer = Answer::ok(bytes);
+        let answer =
+            if declared.is_empty() { answer.no_content_type() } else { answer.content_type(declared) };
+        scene.provider.serve("/x", answer);
+        let message = media(kind, &json!({"link": scene.provider.url("/x?y=canary")}));
+        let reply = scene.proxy.send(&message).await;
+        let (code, _, details) = reply.error();
+        assert_eq!((reply.status, code), (500, 1014), "{kind} {declared}: {reply:?}");
+        assert!(details.contains(words) && !details.contains("canary"), "{words}: {details}");
+    }
+    assert_eq!(scene.counts(), counts(11, 0, 0, 0));
+    assert!(scene.files().is_empty());
+}
+
+#[tokio::test]
+async fn stickers_that_move_may_be_larger() {
+    let scene = Scene::start().await;
+    for (n, (is_animated, length, is_taken)) in [
+        (false, 100 * KIB, true),
+        (false, 100 * KIB + 1, false),
+        (true, 300 * KIB, true),
+        (true, 500 * KIB, true),
+        (true, 500 * KIB + 1, false),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let bytes = webp(is_animated, length);
+        let uploaded =
+            if length <= 500 * KIB { Some(scene.upload("image/webp", &bytes).await) } else { None };
+        scene.provider.serve("/x", Answer::ok(bytes).content_type("image/webp"));
+        let by_link = media("sticker", &json!({"link": scene.provider.url(&format!("/x?{n}"))}));
+        let by_id = uploaded.map(|id| media("sticker", &json!({"id": id})));
+        for (message, code) in [(Some(by_link), (500, 1014)), (by_id, (400, 1009))] {
+            let Some(message) = message else { continue };
+            let reply = scene.proxy.send(&message).await;
+            if is_taken {
+                assert_eq!(reply.status, 201, "{length}: {reply:?}");
+            } else {
+                assert_eq!((reply.status, reply.code()), code, "{length}: {reply:?}");
+                assert!(reply.error().2.contains("a sticker may have"), "{reply:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_files_of_a_template_are_fetched_at_the_same_time() {
+    let scene = Scene::start().await;
+    scene.provider.serve("/i", png());
+    scene.provider.serve("/d", Answer::ok("%PDF-1.7").content_type("application/pdf"));
+    let [image, document] = ["/i", "/d"].map(|path| scene.provider.url(path));
+    let message = json!({"to": TO, "type": "template", "template": {
+    "name": "n", "language": {"policy": "deterministic", "code": "en_US"}, "components": [
+        {"type": "header", "parameters": [{"type": "image", "image": {"link": image}}]},
+        {"type": "header", "parameters": [
+            {"type": "document", "document": {"link": document, "filename": "a.pdf"}}]},
+        {"type": "body", "parameters": [{"type": "text", "text": "t"}]},
+    ]}});
+    scene.provider.hold();
+    let waiting = async {
+        scene.provider.until(|seen| seen.requests.len() == 2).await;
+        scene.provider.release();
+    };
+    let (sent, ()) = tokio::join!(scene.sent_message(&message), waiting);
+    let components = &sent["template"]["components"];
+    let [first, second] = [0, 1].map(|at| &components[at]["parameters"][0]);
+    let ids = [&first["image"], &second["document"]].map(|object| {
+        assert!(object["link"].is_null(), "{object}");
+        object["id"].as_str().unwrap().to_owned()
+    });
+    assert_ne!(ids[0], ids[1]);
+    assert_eq!(second["document"]["filename"], "a.pdf");
+    let types: Vec<_> = ids.iter().map(|id| scene.proxy.mock.expire_media(id)).collect();
+    assert_eq!(types, [true, true], "each is Cloud's");
+    assert_eq!(scene.counts(), counts(2, 0, 2, 1));
+    // The path of the one that fails is told, and nothing is sent.
+    scene.provider.serve("/d", Answer::new(404));
+    let reply = scene.proxy.send(&message).await;
+    let (code, _, details) = reply.error();
+    assert_eq!((reply.status, code), (500, 1014), "{reply:?}");
+    assert!(details.starts_with("template.components[1].parameters[0].document: "), "{details}");
+    assert_eq!(scene.counts().s, 1);
+}
+
+#[tokio::test]
+async fn the_header_of_an_interactive_message_has_its_file() {
+    let scene = Scene::start().await;
+    scene.serve(png());
+    scene.set_provider("cdn", &json!({"bearer": "b"})).await;
+    let link = scene.provider.url("/a.png");
+    let uploaded = scene.upload("image/png", &image_bytes("ours")).await;
+    for object in
+        [json!({"link": link}), json!({"link": link, "provider": {"name": "cdn"}}), json!({"id": uploaded})]
+    {
+        let message = json!({"to": TO, "type": "interactive", "interactive": {
+            "type": "button", "header": {"type": "image", "image": object}, "body": {"text": "b"},
+            "action": {"buttons": [{"type": "reply", "reply": {"id": "i", "title": "t"}}]}}});
+        let sent = scene.sent_message(&message).await;
+        let header = &sent["interactive"]["header"]["image"];
+        assert_eq!(header.as_object().unwrap().keys().collect::<Vec<_>>(), ["id"], "{sent}");
+    }
+    assert_eq!(scene.counts(), counts(2, 0, 2, 3));
+}
