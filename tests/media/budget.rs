@@ -39,7 +39,9 @@ async fn old_files_go_first_and_their_ids_still_work() {
         assert_eq!(scene.sent_image(&json!({"id": id})).await, *cloud);
     }
     assert_eq!(scene.counts().u, 3);
-    // A file that is gone here can be brought again, and is one file then.
+    // A file that is gone here can be brought again, and is one file then; the first makes room for it.
+    scene.advance(2 * DAY);
+    assert_eq!(scene.sent_image(&json!({"id": ids[2]})).await, at_cloud[2]);
     let again = scene.upload("image/png", &file("b", 40 * KIB)).await;
     assert_eq!(scene.sent_image(&json!({"id": again})).await, at_cloud[1]);
     assert_eq!(scene.counts().u, 3);
