@@ -102,6 +102,7 @@ fn full_sets_every_section() {
     assert_eq!((media.max_entries, media.keep, config.limits.max_media), (10, 1 << 30, 16 << 20));
     let seconds = Duration::from_secs;
     assert_eq!((media.fetch_timeout, media.upload_timeout), (seconds(9), seconds(8)));
+    assert_eq!(media.wait_timeout, seconds(7));
     assert_eq!((media.folder.as_deref(), media.keep_for), (Some("media".as_ref()), seconds(60 * 86_400)));
     assert_eq!(config.compat.created_status, 200);
     assert_eq!(config.compat.api_version, "v2.53.0");

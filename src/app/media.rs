@@ -28,6 +28,7 @@ pub fn settings(config: &Config) -> Settings {
         },
         passes_links: media.links == Links::Pass,
         fetch_timeout: media.fetch_timeout,
+        wait_timeout: media.wait_timeout,
         max_entries: media.max_entries as u64,
         folder: media.folder.clone().or_else(|| beside(&config.store)),
         keep: media.keep as u64,

@@ -148,6 +148,7 @@ table!(Media {
     links: String,
     max_entries: i64,
     fetch_timeout: String,
+    wait_timeout: String,
     upload_timeout: String,
     folder: String,
     keep: Size,

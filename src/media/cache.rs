@@ -125,6 +125,11 @@ impl Cache {
         kept
     }
 
+    /// Keeps an upload whatever others are remembered; says whether that is certain.
+    pub async fn pin_upload(&self, key: Key) -> bool {
+        told(self.store.pin_upload(key).await).is_some()
+    }
+
     /// Forgets an upload, unless a newer one has taken its place.
     pub async fn forget_upload(&self, key: &Key, media_id: &str) {
         if self.upload(key, i64::MIN).await.is_some_and(|upload| upload.media_id == media_id) {

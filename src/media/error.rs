@@ -32,6 +32,9 @@ pub enum MediaError {
     /// An uploaded file cannot be sent as this kind of message.
     #[error("the uploaded file cannot be sent: {0}")]
     FileUnfit(#[from] Unfit),
+    /// It is still on its way.
+    #[error("the file is still on its way; nothing was sent, send the message again")]
+    Late,
     /// Nobody was given this id.
     #[error("no file has this id; upload it with POST /v1/media, or send a link")]
     Unknown,
@@ -53,6 +56,9 @@ pub enum MediaError {
     /// The folder for files is full of files that nothing else has.
     #[error("the folder of uploaded files is full (media.keep)")]
     Full,
+    /// The folder for files is another store's.
+    #[error("{} belongs to another store", .0.display())]
+    Foreign(std::path::PathBuf),
     /// The store does not answer.
     #[error("{0}")]
     Store(#[from] store::Error),
@@ -74,17 +80,5 @@ impl MediaError {
     /// The error itself, however many waited for it.
     pub fn innermost(&self) -> &Self {
         if let Self::Shared(shared) = self { shared.innermost() } else { self }
-    }
-}
-
-impl From<super::spool::SpoolError> for MediaError {
-    fn from(error: super::spool::SpoolError) -> Self {
-        match error {
-            // Whoever sets a limit says so in the words of its subject.
-            super::spool::SpoolError::TooLarge(limit) => {
-                Self::Link(format!("the file has more than {limit} bytes"))
-            }
-            super::spool::SpoolError::Disk(error) => Self::Disk(error),
-        }
     }
 }

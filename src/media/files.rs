@@ -20,10 +20,14 @@ use crate::store::{FileRow, Store};
 
 /// A file that nobody knows is left alone for this long: another process may be about to name it.
 const STRANGE: Duration = Duration::from_secs(3600);
-/// How many old files are looked at to make room for a new one.
-const OLD: usize = 1000;
-/// Rows at hand.
+/// How many old files are looked at together to make room for a new one, and how often.
+const OLD: usize = 200;
+const PAGES: usize = 50;
+/// The file that says whose folder it is.
+const OWNER: &str = ".prembridge";
+/// Rows at hand, and for how long: what was read while it was deleted must not stay.
 const RECENT: u64 = 10_000;
+const RECENT_TIME: Duration = Duration::from_secs(60);
 /// A use is noted once a day, which is exact enough for months.
 const USE: i64 = 86_400;
 
@@ -35,9 +39,9 @@ pub struct Files {
     budget: u64,
     /// Rows that were used lately.
     recent: Map<String, Arc<FileRow>>,
-    /// Bytes and rows change together.
-    gate: Mutex<()>,
-    /// The folder of a store without a file, gone with the process.
+    /// Bytes and rows change together; how many bytes are kept.
+    gate: Mutex<u64>,
+    /// The folder of a store without a file, removed when the process ends in good order.
     _temporary: Option<TempDir>,
 }
 
@@ -51,9 +55,14 @@ impl std::fmt::Debug for Files {
 }
 
 impl Files {
-    /// Opens the folder, or makes it; without a path one that is gone with the process. What an earlier process
-    /// left half-written is removed.
-    pub async fn open(path: Option<PathBuf>, store: Arc<dyn Store>, budget: u64) -> Result<Self, MediaError> {
+    /// Opens the folder, or makes it; without a path one that is removed at the end. What an earlier process left
+    /// half-written is removed, but never in the folder of another store than that of `owner`.
+    pub async fn open(
+        path: Option<PathBuf>,
+        store: Arc<dyn Store>,
+        budget: u64,
+        owner: &Digest,
+    ) -> Result<Self, MediaError> {
         let (folder, temporary) = match path {
             Some(path) => (path, None),
             None => {
@@ -62,16 +71,27 @@ impl Files {
             }
         };
         make(&folder)?;
-        let known: HashSet<String> = store.kept_digests().await?.iter().map(hex).collect();
-        sweep(&folder, &known, SystemTime::now());
-        Ok(Self {
+        claim(&folder, &hex(owner))?;
+        let kept = store.kept_bytes().await?;
+        let files = Self {
             folder: folder.into(),
             store,
             budget,
-            recent: Map::new(RECENT),
-            gate: Mutex::new(()),
+            recent: Map::builder().max_capacity(RECENT).time_to_live(RECENT_TIME).build(),
+            gate: Mutex::new(kept),
             _temporary: temporary,
-        })
+        };
+        files.sweep().await?;
+        Ok(files)
+    }
+
+    /// Removes what processes that were killed left behind.
+    pub async fn sweep(&self) -> Result<(), MediaError> {
+        let known: HashSet<String> = self.store.kept_digests().await?.iter().map(hex).collect();
+        let folder = Arc::clone(&self.folder);
+        Ok(spawn_blocking(move || sweep(&folder, &known, SystemTime::now()))
+            .await
+            .map_err(io::Error::other)?)
     }
 
     /// A place for a file that only passes through.
@@ -109,67 +129,83 @@ impl Files {
             used_at: now,
             is_kept: true,
         };
-        let _gate = self.gate.lock().await;
-        self.make_room(&row, can_spare).await?;
-        spooled.keep(self.path(&row.digest)).await?;
-        self.store.put_file(row.clone()).await?;
+        let path = self.path(&row.digest);
+        let mut kept = self.gate.lock().await;
+        // Bytes that are here already take no more room.
+        let is_new = !tokio::fs::try_exists(&path).await?;
+        if is_new {
+            self.make_room(row.length, &mut kept, can_spare).await?;
+        }
+        spooled.keep(path).await?;
+        if let Err(error) = self.store.put_file(row.clone()).await {
+            if is_new {
+                self.remove(&row.digest).await?;
+            }
+            return Err(error.into());
+        }
+        if is_new {
+            *kept = kept.saturating_add(row.length);
+        }
         Ok(row)
     }
 
-    /// Removes the longest unused files until there is room for `new`; none when that would not be enough.
+    /// Removes the longest unused bytes until there is room for `length` more; none when that would not be enough.
     async fn make_room<F: Future<Output = bool>>(
         &self,
-        new: &FileRow,
+        length: u64,
+        kept: &mut u64,
         can_spare: impl Fn(FileRow) -> F,
     ) -> Result<(), MediaError> {
-        // Bytes that are here already take no more room.
-        if tokio::fs::try_exists(self.path(&new.digest)).await? {
-            return Ok(());
-        }
-        let wanted = self.store.kept_bytes().await?.saturating_add(new.length);
-        let mut excess = wanted.saturating_sub(self.budget);
-        if excess == 0 {
-            return Ok(());
-        }
-        let rows = self.store.oldest_kept(OLD).await?;
-        let (mut seen, mut spared) = (HashSet::new(), Vec::new());
-        for row in &rows {
+        let mut excess = kept.saturating_add(length).saturating_sub(self.budget);
+        let mut spared = Vec::new();
+        for page in 0..PAGES {
             if excess == 0 {
                 break;
             }
-            if seen.insert(row.digest) && self.may_go(&row.digest, &rows, &can_spare).await? {
-                excess = excess.saturating_sub(row.length);
-                spared.push(row.digest);
+            let digests = self.store.oldest_kept(page * OLD, OLD).await?;
+            if digests.is_empty() {
+                break;
+            }
+            for digest in digests {
+                if excess == 0 {
+                    break;
+                }
+                if let Some(length) = self.may_go(&digest, &can_spare).await? {
+                    excess = excess.saturating_sub(length);
+                    spared.push((digest, length));
+                }
             }
         }
         if excess > 0 {
             return Err(MediaError::Full);
         }
-        for digest in spared {
+        for (digest, length) in spared {
             self.store.mark_not_kept(digest).await?;
             self.remove(&digest).await?;
+            *kept = kept.saturating_sub(length);
         }
         Ok(())
     }
 
-    /// Bytes may go when everyone who was given an id for them can do without; `rows` are the old ones.
+    /// Bytes may go when everyone who was given an id for them can do without; says how many they are.
     async fn may_go<F: Future<Output = bool>>(
         &self,
         digest: &Digest,
-        rows: &[FileRow],
         can_spare: &impl Fn(FileRow) -> F,
-    ) -> Result<bool, MediaError> {
-        let sharers: Vec<_> = rows.iter().filter(|row| row.digest == *digest).collect();
-        if self.store.files_with_digest(*digest).await? != sharers.len() as u64 {
-            // Somebody used them lately.
-            return Ok(false);
-        }
-        for row in sharers {
-            if !can_spare(row.clone()).await {
-                return Ok(false);
+    ) -> Result<Option<u64>, MediaError> {
+        let mut rows = self.store.files_of(*digest).await?;
+        let length = rows.first().map(|row| row.length);
+        // Of equal rows the latest promises most.
+        rows.sort_by(|a, b| {
+            (&a.number, &a.media_type, b.created_at).cmp(&(&b.number, &b.media_type, a.created_at))
+        });
+        rows.dedup_by(|later, first| later.number == first.number && later.media_type == first.media_type);
+        for row in rows {
+            if !can_spare(row).await {
+                return Ok(None);
             }
         }
-        Ok(true)
+        Ok(length)
     }
 
     /// What is known of an id.
@@ -198,7 +234,7 @@ impl Files {
 
     /// Forgets an id, and its bytes if no other id has them; `false` if there is none.
     pub async fn delete(&self, number: &str, id: &str) -> Result<bool, MediaError> {
-        let _gate = self.gate.lock().await;
+        let mut kept = self.gate.lock().await;
         let deleted = self.store.delete_file(number, id).await?;
         self.recent.invalidate(id);
         let Some(row) = deleted else {
@@ -206,6 +242,9 @@ impl Files {
         };
         if self.store.files_with_digest(row.digest).await? == 0 {
             self.remove(&row.digest).await?;
+            if row.is_kept {
+                *kept = kept.saturating_sub(row.length);
+            }
         }
         Ok(true)
     }
@@ -251,6 +290,17 @@ fn make(folder: &Path) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(folder)
+}
+
+/// Marks the folder as this store's, and refuses another's: its files would look as if nobody knew them.
+fn claim(folder: &Path, owner: &str) -> Result<(), MediaError> {
+    let mark = folder.join(OWNER);
+    match fs::read_to_string(&mark) {
+        Ok(found) if found == owner => Ok(()),
+        Ok(_) => Err(MediaError::Foreign(folder.to_owned())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(fs::write(mark, owner)?),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Removes what a process that was killed left behind. A file that cannot be removed costs room and no message.

@@ -42,6 +42,11 @@ impl Keys {
         Self(MacKey::new(secret))
     }
 
+    /// What tells the store that these keys are for from any other.
+    pub fn owner(&self) -> Key {
+        self.0.digest(&["owner"])
+    }
+
     /// The key of a link.
     pub fn source(&self, origin: &Origin<'_>) -> Key {
         self.0.digest(&[

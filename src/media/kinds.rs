@@ -11,6 +11,9 @@ const MIB: u64 = 1024 * KIB;
 /// A static sticker may have 100 KB, an animated one 500 KB.
 const STATIC_STICKER: u64 = 100 * KIB;
 
+/// The longest name of a type that is remembered, and the longest parameter.
+const LONGEST_NAME: usize = 128;
+
 /// The name for "any bytes".
 pub const UNKNOWN: &str = "application/octet-stream";
 
@@ -177,15 +180,29 @@ pub fn check_size(kind: MediaKind, length: u64, is_animated: bool) -> Result<(),
 /// The type of a file that a client uploads, whatever it will be sent as.
 pub fn of_upload(declared: Option<&str>, sniffed: Option<&str>) -> String {
     match declared.and_then(meaningful) {
-        Some(declared) => find(essence(declared))
-            .map_or_else(|| declared.trim().to_owned(), |known| with_codecs(known, declared)),
+        Some(declared) => canonical(declared).unwrap_or_else(|| named(declared.trim())),
         None => sniffed.unwrap_or(UNKNOWN).to_owned(),
     }
 }
 
-/// Whether Cloud's media endpoint takes this type at all, and as which kind it takes the most bytes.
-pub fn uploadable(media_type: &str) -> bool {
-    find(essence(media_type)).is_some()
+/// Whether Cloud's media endpoint takes so many bytes of this type, as which kind of message whatever.
+pub fn is_uploadable(media_type: &str, length: u64) -> bool {
+    find(essence(media_type)).is_some_and(|known| length <= limit(known.kind))
+}
+
+/// The declared type as it is remembered: one that Cloud takes, under its own name; `None` for all others, among
+/// them those that say nothing.
+pub fn canonical(declared: &str) -> Option<String> {
+    find(essence(declared)).map(|known| with_codecs(known, declared))
+}
+
+/// A type that Cloud does not take, as its client called it (RFC 6838 section 4.2: at most 127 characters on each side
+/// of the slash; nobody has such).
+fn named(declared: &str) -> String {
+    let is_fit =
+        |name: &str| name.len() <= LONGEST_NAME && name.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+    let fit = [declared, essence(declared)].into_iter().find(|name| is_fit(name));
+    fit.unwrap_or(UNKNOWN).to_owned()
 }
 
 /// A document may be any file that Cloud takes.
@@ -213,6 +230,7 @@ fn meaningful(declared: &str) -> Option<&str> {
 fn with_codecs(known: &Type, declared: &str) -> String {
     let codecs = declared.split(';').skip(1).map(str::trim).find(|parameter| {
         known.name == "audio/ogg"
+            && parameter.len() <= LONGEST_NAME
             && parameter.to_ascii_lowercase().starts_with("codecs=")
             && parameter.is_ascii()
     });
@@ -329,6 +347,8 @@ mod tests {
         assert_eq!(of_upload(Some("image/jpg"), None), "image/jpeg");
         assert_eq!(of_upload(Some("application/x-www-form-urlencoded"), Some("image/png")), "image/png");
         assert_eq!(of_upload(None, None), UNKNOWN);
-        assert!(uploadable("audio/ogg; codecs=opus") && !uploadable("application/zip"));
+        assert!(is_uploadable("audio/ogg; codecs=opus", 1) && !is_uploadable("application/zip", 1));
+        assert!(!is_uploadable("video/mp4", 17 * MIB));
+        assert_eq!(of_upload(Some(&format!("x/{}", "y".repeat(200))), None), UNKNOWN);
     }
 }

@@ -7,20 +7,21 @@ use http::HeaderMap;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use super::cache::Source;
 use super::error::{MediaError, Shared};
 use super::fetch::{Fetched, File, Remembered, host, origin};
-use super::freshness::{Decision, Keep, Policy};
+use super::freshness::{Decision, Keep, Policy, Profile, Why};
 use super::key::{Key, Origin};
 use super::kinds::{self, Evidence, Sniffed, Unfit};
 use super::providers::Provider;
 use super::reason::{Event, Lookup, Upload};
 use super::spool::{SpoolError, Spooled};
 use super::upload::Bytes as UploadBytes;
-use super::{Account, Found, Inner};
+use super::{Account, FETCHES_PER_HOST, Found, Inner, is_too_slow};
 use crate::net::egress::vet_url;
 use crate::onprem::message::{Link, MediaKind};
 use crate::store::UploadRow;
@@ -112,7 +113,7 @@ impl Inner {
         }
         let key = self.upload_key(errand, &source).ok()?;
         let upload = self.cache.upload_at_hand(&key, now)?;
-        Some(self.found(errand, &upload, Some(key), Event { lookup: Lookup::Fresh, ..KNOWN }))
+        Some(self.found(errand, &upload, Some(key), KNOWN))
     }
 
     async fn run(self: Arc<Self>, errand: Errand) -> Result<Found, Shared> {
@@ -121,80 +122,141 @@ impl Inner {
 
     /// Looks, asks or fetches.
     async fn obtain(self: &Arc<Self>, errand: &Errand) -> Result<Found, MediaError> {
-        let mut lookup = self.cache.why_forgotten(&errand.key).map_or(Lookup::First, Lookup::Stale);
-        let mut asks = None;
-        if let Some(source) = self.cache.source(&errand.key).await {
-            let now = self.clock.now();
-            let upload = match self.upload_key(errand, &source) {
-                Ok(key) => self.cache.upload(&key, now).await.map(|upload| (key, upload)),
-                Err(_) => None,
-            };
-            // Without a copy at Cloud a 304 would be useless: the bytes are not kept here.
-            match (source.policy.decide(now), upload) {
-                (Decision::Fresh, Some((key, upload))) => {
-                    let event = Event { lookup: Lookup::Fresh, ..KNOWN };
-                    return Ok(self.found(errand, &upload, Some(key), event));
-                }
-                (Decision::Fresh, None) => {
-                    // A file that cannot be sent as this is told without fetching it again.
-                    self.upload_key(errand, &source).map_err(|unfit| link_unfit(&errand.url, unfit))?;
-                    lookup = Lookup::NoUpload;
-                }
-                (Decision::Revalidate(why), Some((key, upload))) => {
-                    lookup = Lookup::Changed(why);
-                    asks = Some((source, key, upload, why));
-                }
-                (Decision::Revalidate(_), None) => lookup = Lookup::NoUpload,
-                (Decision::Refetch(why), _) => lookup = Lookup::Stale(why),
-            }
-        }
+        let known = self.look(errand).await?;
         let end = Instant::now() + self.settings.fetch_timeout;
-        let _slot = timeout_at(end, self.fetch_slots.acquire())
-            .await
-            .map_err(|_| origin(&errand.url, "too many other files are being fetched"))?;
-        let get = |remembered| self.fetcher.get(&errand.url, errand.provider.as_ref(), remembered, end);
-        let Some((source, key, upload, why)) = asks else {
-            return match get(None).await? {
-                Fetched::File(file) => self.take_in(errand, file, lookup, end).await,
-                Fetched::NotModified(_) | Fetched::Confused => Err(unasked(errand)),
-            };
-        };
-        let url = source.final_url.as_deref().unwrap_or(errand.url.as_str());
-        match get(Some(Remembered { policy: &source.policy, url })).await? {
-            Fetched::NotModified(policy) => {
-                let event = Event { lookup: Lookup::NotModified(why), ..KNOWN };
-                Ok(self.confirmed(errand, &source, policy, key, &upload, event).await)
+        match known {
+            Known::Hit(found) => Ok(found),
+            Known::Fetch(lookup) => {
+                let slot = self.slot(errand, end).await?;
+                self.fetch(errand, lookup, slot, end).await
             }
-            Fetched::File(file) if file.is_same => {
-                let event = Event { lookup: Lookup::SameValidators(why), ..KNOWN };
-                Ok(self.confirmed(errand, &source, file.policy, key, &upload, event).await)
+            Known::Ask(question) => {
+                let slot = self.slot(errand, end).await?;
+                self.ask(errand, question, slot, end).await
             }
-            Fetched::File(file) => self.take_in(errand, file, lookup, end).await,
-            Fetched::Confused => match get(None).await? {
-                Fetched::File(file) => self.take_in(errand, file, lookup, end).await,
-                Fetched::NotModified(_) | Fetched::Confused => Err(unasked(errand)),
-            },
         }
     }
 
-    /// The provider confirmed what is remembered.
+    /// What is known before anybody is asked.
+    async fn look(&self, errand: &Errand) -> Result<Known, MediaError> {
+        let Some(source) = self.cache.source(&errand.key).await else {
+            let why = self.cache.why_forgotten(&errand.key);
+            return Ok(Known::Fetch(why.map_or(Lookup::First, Lookup::Stale)));
+        };
+        // Read after the entry: an earlier time would look as if the clock had been set back.
+        let now = self.clock.now();
+        let upload = match self.upload_key(errand, &source) {
+            Ok(key) => self.cache.upload(&key, now).await.map(|upload| (key, upload)),
+            Err(_) => None,
+        };
+        // Without a copy at Cloud a 304 would be useless: the bytes are not kept here.
+        Ok(match (source.policy.decide(now), upload) {
+            (Decision::Fresh, Some((key, upload))) => {
+                Known::Hit(self.found(errand, &upload, Some(key), KNOWN))
+            }
+            (Decision::Fresh, None) => {
+                // A file that cannot be sent as this is told without fetching it again.
+                self.upload_key(errand, &source).map_err(|unfit| link_unfit(&errand.url, unfit))?;
+                Known::Fetch(Lookup::NoUpload)
+            }
+            (Decision::Revalidate(why), Some((key, upload))) => {
+                Known::Ask(Question { source, key, upload, why })
+            }
+            (Decision::Revalidate(_), None) => Known::Fetch(Lookup::NoUpload),
+            (Decision::Refetch(why), _) => Known::Fetch(Lookup::Stale(why)),
+        })
+    }
+
+    /// A place among those that fetch, first among those of the same host: a slow one holds up only itself.
+    async fn slot(&self, errand: &Errand, end: Instant) -> Result<Slot, MediaError> {
+        let host = self.host_slots.get_with(host(&errand.url), || Arc::new(Semaphore::new(FETCHES_PER_HOST)));
+        let turn = async {
+            let of_host = host.acquire_owned().await.ok()?;
+            let of_all = Arc::clone(&self.fetch_slots).acquire_owned().await.ok()?;
+            Some(Slot { _of_host: of_host, _of_all: of_all })
+        };
+        let turn = timeout_at(end, turn).await.ok().flatten();
+        turn.ok_or_else(|| origin(&errand.url, "too many other files are being fetched"))
+    }
+
+    /// Fetches without a condition.
+    async fn fetch(
+        self: &Arc<Self>,
+        errand: &Errand,
+        lookup: Lookup,
+        slot: Slot,
+        end: Instant,
+    ) -> Result<Found, MediaError> {
+        // "304 to an unconditional GET => one unconditional GET, else download error"
+        for _ in 0..2 {
+            match self.fetcher.get(&errand.url, errand.provider.as_ref(), None, end).await? {
+                Fetched::File(file) => return self.take_in(errand, file, lookup, slot, end).await,
+                Fetched::NotModified(_) | Fetched::Confused => {}
+            }
+        }
+        Err(origin(&errand.url, "it answered 304 although nothing was asked"))
+    }
+
+    /// Asks whether what is remembered changed.
+    async fn ask(
+        self: &Arc<Self>,
+        errand: &Errand,
+        question: Question,
+        slot: Slot,
+        end: Instant,
+    ) -> Result<Found, MediaError> {
+        let Question { source, why, .. } = &question;
+        let (url, why) = (source.final_url.as_deref().unwrap_or(errand.url.as_str()), *why);
+        let remembered = Some(Remembered { policy: &source.policy, url });
+        let confirmed = match self.fetcher.get(&errand.url, errand.provider.as_ref(), remembered, end).await?
+        {
+            Fetched::NotModified(policy) => Some((policy, Lookup::NotModified(why))),
+            Fetched::File(file) if self.is_unchanged(&file, source) => {
+                Some((file.policy, Lookup::SameValidators(why)))
+            }
+            Fetched::File(file) => return self.take_in(errand, file, Lookup::Changed(why), slot, end).await,
+            Fetched::Confused => None,
+        };
+        if let Some((policy, lookup)) = confirmed
+            && let Some(found) = self.confirmed(errand, &question, policy, lookup).await
+        {
+            return Ok(found);
+        }
+        self.fetch(errand, Lookup::Changed(why), slot, end).await
+    }
+
+    /// The provider confirmed what is remembered. `None` when Cloud's copy went meanwhile, or was taken to be dead by
+    /// another send.
     async fn confirmed(
         &self,
         errand: &Errand,
-        source: &Source,
+        question: &Question,
         policy: Policy,
-        key: Key,
-        upload: &UploadRow,
-        mut event: Event,
-    ) -> Found {
+        lookup: Lookup,
+    ) -> Option<Found> {
+        let Question { source, key, upload, .. } = question;
+        let current = self.cache.upload(key, self.clock.now()).await?;
+        if current.media_id != upload.media_id {
+            return None;
+        }
+        let event = Event { lookup, ..KNOWN };
         match policy.keep() {
-            Keep::Yes => self.cache.keep_source(errand.key, Source { policy, ..source.clone() }).await,
-            Keep::Unusable(why) | Keep::Never(why) => {
-                event.forgotten = Some(why);
-                self.cache.give_up_source(errand.key, why, matches!(policy.keep(), Keep::Unusable(_))).await;
+            Keep::Yes => {
+                self.cache.keep_source(errand.key, Source { policy, ..Source::clone(source) }).await;
+                Some(self.found(errand, upload, Some(*key), event))
+            }
+            Keep::Unusable(why) => {
+                self.cache.give_up_source(errand.key, why, true).await;
+                Some(self.found(errand, upload, Some(*key), Event { forgotten: Some(why), ..event }))
+            }
+            // From now on it is for one send alone: not even the digest stays, and who waited asks anew.
+            Keep::Never(why) => {
+                self.cache.give_up_source(errand.key, why, false).await;
+                self.cache.forget_upload(key, &upload.media_id).await;
+                let event = Event { forgotten: Some(why), ..event };
+                Some(Found { is_shared: false, ..self.found(errand, upload, None, event) })
             }
         }
-        self.found(errand, upload, Some(key), event)
     }
 
     /// Reads a file, uploads it unless Cloud has the bytes already, and remembers what may be remembered.
@@ -203,6 +265,7 @@ impl Inner {
         errand: &Errand,
         file: Box<File>,
         lookup: Lookup,
+        slot: Slot,
         end: Instant,
     ) -> Result<Found, MediaError> {
         let File { policy, headers, body, url, .. } = *file;
@@ -210,6 +273,8 @@ impl Inner {
         let unfit = |unfit| link_unfit(&url, unfit);
         kinds::check_declared(errand.kind, declared).map_err(unfit)?;
         let spooled = self.read(errand, &url, &headers, body, end).await?;
+        // The upload has slots of its own.
+        drop(slot);
         let sniffed = Sniffed::of(&spooled.head);
         kinds::check_size(errand.kind, spooled.length, sniffed.is_animated).map_err(unfit)?;
         let (forgotten, is_shared) = match policy.keep() {
@@ -220,7 +285,7 @@ impl Inner {
         let source = Source {
             digest: spooled.digest,
             length: spooled.length,
-            declared: declared.map(str::to_owned),
+            declared: declared.and_then(kinds::canonical),
             sniffed,
             final_url: (url != errand.url).then(|| url.to_string()),
             policy,
@@ -250,12 +315,11 @@ impl Inner {
     ) -> Result<Spooled, MediaError> {
         let limit = kinds::limit(errand.kind);
         let too_large = || link_unfit(url, Unfit::TooLarge(errand.kind, limit));
-        let declared =
-            headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.trim().parse().ok());
-        if declared.or(body.size_hint().exact()).is_some_and(|length: u64| length > limit) {
+        if length(headers).or(body.size_hint().exact()).is_some_and(|length| length > limit) {
             return Err(too_large());
         }
         let mut spool = self.files.passing(limit);
+        let started = Instant::now();
         loop {
             let frame = timeout_at(end.min(Instant::now() + BODY_IDLE), body.frame())
                 .await
@@ -268,12 +332,25 @@ impl Inner {
                 continue;
             };
             self.metrics.fetched(data.len());
+            if is_too_slow(started.elapsed(), spool.length()) {
+                return Err(origin(url, "the file comes too slowly"));
+            }
             spool.push(data).await.map_err(|error| match error {
                 SpoolError::TooLarge(_) => too_large(),
                 SpoolError::Disk(error) => error.into(),
             })?;
         }
-        spool.finish().await.map_err(MediaError::from)
+        Ok(spool.finish().await?)
+    }
+
+    /// Whether an answer with the same validators is what is remembered. What has become private is read anew; and a
+    /// `Last-Modified` counts whole seconds, so the length has to agree too, though Meta's own rules do not say so.
+    fn is_unchanged(&self, file: &File, source: &Source) -> bool {
+        let is_same_length = match self.settings.profile {
+            Profile::Rfc => length(&file.headers).is_none_or(|length| length == source.length),
+            Profile::Documented => true,
+        };
+        file.is_same && is_same_length && !matches!(file.policy.keep(), Keep::Never(_))
     }
 
     fn upload_key(&self, errand: &Errand, source: &Source) -> Result<Key, Unfit> {
@@ -292,6 +369,34 @@ impl Inner {
             is_shared: true,
         }
     }
+}
+
+/// What is known of a link before anybody is asked.
+enum Known {
+    /// It is fresh, and Cloud has it.
+    Hit(Found),
+    /// It is stale, and its validators may be asked about.
+    Ask(Question),
+    /// It has to be fetched.
+    Fetch(Lookup),
+}
+
+/// What is remembered of a link, to be confirmed.
+struct Question {
+    source: Arc<Source>,
+    key: Key,
+    upload: Arc<UploadRow>,
+    why: Why,
+}
+
+/// A place among those that fetch.
+struct Slot {
+    _of_host: OwnedSemaphorePermit,
+    _of_all: OwnedSemaphorePermit,
+}
+
+fn length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
 }
 
 /// What the ways without a new upload have in common.
@@ -324,8 +429,4 @@ fn content_type(headers: &HeaderMap) -> Option<&str> {
 
 fn link_unfit(url: &Url, unfit: Unfit) -> MediaError {
     MediaError::LinkUnfit { host: host(url), unfit }
-}
-
-fn unasked(errand: &Errand) -> MediaError {
-    origin(&errand.url, "it answered 304 although nothing was asked")
 }

@@ -69,9 +69,20 @@ use providers::Providers;
 use reason::{Event, Upload};
 
 /// Files that are fetched at the same time; more wait. Each takes a few hundred KiB.
-const FETCHES: usize = 64;
+const FETCHES: usize = 128;
+/// And from one host: a slow one must not hold up the others.
+const FETCHES_PER_HOST: usize = 32;
+/// Hosts whose places are remembered, and for how long after their last use.
+const HOSTS: u64 = 10_000;
+const HOST_IDLE: Duration = Duration::from_secs(600);
+/// Bytes per second that whoever sends a file has to keep up on the average, after a while.
+const SLOWEST: u64 = 8 * 1024;
+/// That while.
+const SLOW_START: Duration = Duration::from_secs(20);
 /// Files that are uploaded at the same time.
 const UPLOADS: usize = 64;
+/// Of these, files that no message waits for yet.
+const BACKGROUND: usize = 8;
 /// Files that clients upload at the same time; more wait for [`RECEIVE_WAIT`].
 const RECEIVED: usize = 64;
 /// How long a client's upload waits for its turn.
@@ -92,6 +103,8 @@ pub struct Settings {
     pub passes_links: bool,
     /// How long a fetch may take from its beginning to its last byte.
     pub fetch_timeout: Duration,
+    /// How long a message waits for its files. They go on arriving after that, for the next try.
+    pub wait_timeout: Duration,
     /// How many links, and how many uploads, are remembered.
     pub max_entries: u64,
     /// The folder of uploaded files and of files on their way; without one, a folder that is gone with the process.
@@ -126,7 +139,7 @@ pub struct Tools {
     pub clock: Clock,
     /// Counters.
     pub metrics: MediaMetrics,
-    /// Waits for work in the background when the process ends.
+    /// Waits, when the process ends, for work that a message waits for.
     pub tasks: TaskTracker,
 }
 
@@ -193,8 +206,10 @@ struct Inner {
     flights: Flights<Result<Found, Shared>>,
     uploads: Flights<Result<(Arc<UploadRow>, Upload), Shared>>,
     fetcher: Fetcher,
-    fetch_slots: Semaphore,
+    fetch_slots: Arc<Semaphore>,
+    host_slots: Map<String, Arc<Semaphore>>,
     upload_slots: Semaphore,
+    background_slots: Semaphore,
     receive_slots: Arc<Semaphore>,
     upstream: MediaUpstream,
     elsewhere: MediaUpstream,
@@ -204,7 +219,8 @@ struct Inner {
     sent: Map<String, Arc<[Found]>>,
     clock: Clock,
     metrics: MediaMetrics,
-    tasks: TaskTracker,
+    /// Work that nobody waits for, when the process ends neither.
+    background: TaskTracker,
 }
 
 impl Media {
@@ -215,15 +231,18 @@ impl Media {
         getrandom::fill(&mut candidate).map_err(|error| std::io::Error::other(error.to_string()))?;
         let secret = store.secret(SECRET, candidate.to_vec()).await?;
         let keys = Keys::new(&secret.try_into().map_err(|_| MediaError::Secret)?);
-        let files = Files::open(settings.folder.clone(), Arc::clone(&store), settings.keep).await?;
+        let files =
+            Files::open(settings.folder.clone(), Arc::clone(&store), settings.keep, &keys.owner()).await?;
         Ok(Self(Arc::new(Inner {
             keys,
             cache: Cache::new(store, settings.max_entries),
             flights: Flights::new(tasks.clone()),
-            uploads: Flights::new(tasks.clone()),
+            uploads: Flights::new(tasks),
             fetcher: Fetcher::new(links, settings.profile, clock.clone(), metrics.clone()),
-            fetch_slots: Semaphore::new(FETCHES),
+            fetch_slots: Arc::new(Semaphore::new(FETCHES)),
+            host_slots: Map::builder().max_capacity(HOSTS).time_to_idle(HOST_IDLE).build(),
             upload_slots: Semaphore::new(UPLOADS),
+            background_slots: Semaphore::new(BACKGROUND),
             receive_slots: Arc::new(Semaphore::new(RECEIVED)),
             upstream,
             elsewhere,
@@ -232,7 +251,7 @@ impl Media {
             sent: Map::builder().max_capacity(SENT_MOST).time_to_live(SENT).build(),
             clock,
             metrics,
-            tasks,
+            background: TaskTracker::new(),
             settings,
         })))
     }
@@ -243,7 +262,12 @@ impl Media {
         account: &Arc<Account>,
         references: &[MediaRef<'_>],
     ) -> Result<Resolution, Missing> {
-        let found = join_all(references.iter().map(|reference| self.find(account, reference))).await;
+        let all = join_all(references.iter().map(|reference| self.find(account, reference)));
+        // A client that has given up sends again: then a message that is still waiting must not go out too.
+        let found = timeout(self.0.settings.wait_timeout, all).await.map_err(|_| Missing {
+            path: references.iter().map(|reference| reference.path.as_str()).collect::<Vec<_>>().join(", "),
+            error: Arc::new(MediaError::Late),
+        })?;
         let mut resolution = Resolution::default();
         for (outcome, reference) in found.into_iter().zip(references) {
             let outcome = outcome.map_err(|error| Missing { path: reference.path.clone(), error })?;
@@ -336,6 +360,7 @@ impl Media {
         let now = self.0.clock.now();
         let keep_for = i64::try_from(self.0.settings.keep_for.as_secs()).unwrap_or(i64::MAX);
         self.0.files.expire(now.saturating_sub(keep_for)).await?;
+        self.0.files.sweep().await?;
         self.0.cache.purge(now).await?;
         Ok(())
     }
@@ -344,6 +369,11 @@ impl Media {
     pub fn metrics(&self) -> &MediaMetrics {
         &self.0.metrics
     }
+}
+
+/// Whether a file comes so slowly that it only holds a place.
+pub fn is_too_slow(elapsed: Duration, bytes: u64) -> bool {
+    elapsed > SLOW_START && bytes < elapsed.as_secs() * SLOWEST
 }
 
 fn count(metrics: &MediaMetrics, event: &Event) {

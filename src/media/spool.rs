@@ -85,7 +85,10 @@ impl Spool {
         let room = HEAD.saturating_sub(self.head.len()).min(data.len());
         self.head.extend_from_slice(data.get(..room).unwrap_or_default());
         self.gathered.extend_from_slice(&data);
-        if self.gathered.len() >= GATHER { self.flush(true).await } else { Ok(()) }
+        if self.gathered.len() >= GATHER {
+            self.flush(true).await?;
+        }
+        Ok(())
     }
 
     /// How many bytes came.
@@ -94,7 +97,7 @@ impl Spool {
     }
 
     /// The whole file.
-    pub async fn finish(mut self) -> Result<Spooled, SpoolError> {
+    pub async fn finish(mut self) -> io::Result<Spooled> {
         let is_small = self.disk.as_ref().is_some_and(|disk| disk.file.is_none());
         let in_memory = is_small && matches!(self.place, Place::Unnamed(_));
         let whole = if in_memory { Some(self.gathered.clone().freeze()) } else { None };
@@ -105,13 +108,13 @@ impl Spool {
             (Some(bytes), _) => Content::Memory(bytes),
             (None, Some(Temporary::Unnamed(file))) => Content::File(Arc::new(file)),
             (None, Some(Temporary::Named(file))) => Content::Named(file),
-            (None, None) => return Err(lost().into()),
+            (None, None) => return Err(lost()),
         };
         Ok(Spooled { digest, length: self.length, head: self.head.freeze(), content })
     }
 
     /// Hashes what was gathered, and writes it if asked.
-    async fn flush(&mut self, writes: bool) -> Result<(), SpoolError> {
+    async fn flush(&mut self, writes: bool) -> io::Result<()> {
         let mut disk = self.disk.take().ok_or_else(lost)?;
         let data = std::mem::take(&mut self.gathered);
         let place = self.place.clone();
@@ -150,7 +153,7 @@ impl Disk {
 }
 
 /// How the names of files begin that are still arriving.
-pub const PARTIAL: &str = "partial-";
+pub const PARTIAL: &str = ".prembridge-partial-";
 
 fn lost() -> io::Error {
     io::Error::other("an earlier write failed")
@@ -292,7 +295,7 @@ mod tests {
         for (at, size) in sizes.iter().enumerate() {
             spool.push(Bytes::from(vec![u8::try_from(at).unwrap(); *size])).await?;
         }
-        spool.finish().await
+        Ok(spool.finish().await?)
     }
 
     #[tokio::test]

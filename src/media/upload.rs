@@ -94,7 +94,8 @@ impl Inner {
         Ok((key, row, if leads { upload } else { Upload::SameBytes }))
     }
 
-    async fn upload_new(
+    /// Uploads whatever Cloud has already.
+    pub async fn upload_new(
         &self,
         account: &Account,
         media_type: &str,

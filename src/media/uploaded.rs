@@ -11,6 +11,8 @@ use super::{Account, Found, Inner};
 use crate::onprem::message::MediaKind;
 use crate::store::FileRow;
 
+/// An id of ours works for 30 days; Cloud's own is not used on its last day, and was made a little later.
+const PROMISED: i64 = 28 * 86_400;
 /// How much of a sticker tells whether it is animated.
 const HEAD: usize = 64;
 
@@ -36,9 +38,12 @@ impl Inner {
             .keep(&account.number, media_type, spooled, now, |row| self.can_spare(account, row))
             .await?;
         let id = row.id.clone();
-        if kinds::uploadable(&row.media_type) {
+        if kinds::is_uploadable(&row.media_type, row.length) {
             let (inner, account) = (Arc::clone(self), Arc::clone(account));
-            self.tasks.spawn(async move {
+            self.background.spawn(async move {
+                let Ok(_turn) = inner.background_slots.acquire().await else {
+                    return;
+                };
                 let media_type = row.media_type.clone();
                 if let Err(error) = inner.upload_kept(&account, &row, &media_type).await {
                     tracing::warn!(number = account.name, %error, "an uploaded file is not at Cloud yet");
@@ -48,10 +53,25 @@ impl Inner {
         Ok(id)
     }
 
-    /// The bytes of a file may go while Cloud has them.
+    /// The bytes of a file may go when Cloud has them for about as long as the id was promised to work; where its copy
+    /// lapses sooner, it gets a new one. From then on what is remembered of that upload is all that is left.
     async fn can_spare(&self, account: &Account, row: FileRow) -> bool {
         let key = self.keys.upload(&account.graph, &row.number, &row.digest, &row.media_type);
-        self.cache.upload(&key, self.clock.now()).await.is_some()
+        let Some(upload) = self.cache.upload(&key, self.clock.now()).await else {
+            return false;
+        };
+        if upload.usable_until < row.created_at.saturating_add(PROMISED) {
+            // Only a number's own token uploads under it.
+            if row.number != account.number {
+                return false;
+            }
+            let bytes = Bytes::Kept(self.files.path(&row.digest), row.length);
+            match self.upload_new(account, &row.media_type, &bytes).await {
+                Ok(upload) => self.cache.keep_upload(key, upload).await,
+                Err(_) => return false,
+            };
+        }
+        self.cache.pin_upload(key).await
     }
 
     /// The id at Cloud of a file that was uploaded here.
@@ -98,7 +118,8 @@ impl Inner {
 
     async fn is_animated(&self, row: &FileRow) -> bool {
         let Ok(Some(file)) = self.files.read(&row.digest).await else {
-            return false;
+            // Its bytes went because Cloud has them, so Cloud has taken it for what it is.
+            return true;
         };
         let read = move || {
             let mut head = [0; HEAD];

@@ -32,8 +32,11 @@ pub trait MediaStore: Send + Sync {
     /// The Cloud id of an upload, whether it is still usable or not.
     fn upload(&self, key: Digest) -> Reply<'_, Option<UploadRow>>;
 
-    /// Keeps an upload, as the newest entry, and forgets all but the `most` newest.
+    /// Keeps an upload, as the newest entry, and forgets all but the `most` newest; pinned ones stay.
     fn put_upload(&self, key: Digest, row: UploadRow, most: u64) -> Reply<'_, ()>;
+
+    /// Remembers that this upload is all that is left of a file. It stays pinned when it is put anew.
+    fn pin_upload(&self, key: Digest) -> Reply<'_, ()>;
 
     /// Forgets an upload. Doing it twice is no error.
     fn delete_upload(&self, key: Digest) -> Reply<'_, ()>;
@@ -60,8 +63,11 @@ pub trait MediaStore: Send + Sync {
     /// Files of all numbers whose last use was at `t` or before, the longest unused first.
     fn files_unused_since(&self, t: i64, most: usize) -> Reply<'_, Vec<FileRow>>;
 
-    /// Kept files of all numbers, the longest unused first.
-    fn oldest_kept(&self, most: usize) -> Reply<'_, Vec<FileRow>>;
+    /// Bytes that are kept, those first that nobody of any number used for the longest time, from the `skip`th on.
+    fn oldest_kept(&self, skip: usize, most: usize) -> Reply<'_, Vec<Digest>>;
+
+    /// All files of all numbers that have these bytes.
+    fn files_of(&self, digest: Digest) -> Reply<'_, Vec<FileRow>>;
 
     /// How many bytes are kept; files with the same digest count once.
     fn kept_bytes(&self) -> Reply<'_, u64>;

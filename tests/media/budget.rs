@@ -49,8 +49,12 @@ async fn old_files_go_first_and_their_ids_still_work() {
     assert_eq!(scene.delete(&ids[0]).await.status, 200);
     scene.advance(2 * DAY);
     assert_eq!(scene.sent_image(&json!({"id": ids[2]})).await, at_cloud[2]);
-    scene.upload("image/png", &file("d", 60 * KIB)).await;
-    assert!(scene.proxy.mock.expire_media(&at_cloud[1]));
+    let last = scene.upload("image/png", &file("d", 60 * KIB)).await;
+    scene.sent_image(&json!({"id": last})).await;
+    // The second upload of it has a promise of its own, which Cloud's first copy would not have kept.
+    let renewed = scene.sent_image(&json!({"id": again})).await;
+    assert_ne!(renewed, at_cloud[1]);
+    assert!(scene.proxy.mock.expire_media(&renewed));
     for gone in [&ids[1], &again] {
         // Cloud says that it has lost it, and it is not here.
         let reply = scene.send_image(&json!({"id": gone})).await;

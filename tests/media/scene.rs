@@ -247,7 +247,9 @@ impl Scene {
     /// The names in the folder of files.
     pub fn files(&self) -> Vec<String> {
         let entries = std::fs::read_dir(self.folder.join("files")).unwrap();
-        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        // The mark that says whose folder it is.
+        names.filter(|name| name != ".prembridge").collect()
     }
 
     pub fn advance(&self, seconds: i64) {

@@ -164,7 +164,7 @@ async fn an_upload_that_breaks_off_leaves_nothing() {
         client.write_all(bytes).await;
         // It is on its way to the disk.
         until(|| scene.files().len() == 1).await;
-        assert!(scene.files()[0].starts_with("partial-"));
+        assert!(scene.files()[0].starts_with(".prembridge-partial-"));
         drop(client);
         until(|| scene.files().is_empty()).await;
     }

@@ -126,21 +126,24 @@ async fn bytes_count_once(store: &dyn Store) {
     assert_eq!(store.kept_digests().await.unwrap(), [digest(1), digest(2)]);
     assert_eq!(store.files_with_digest(digest(1)).await.unwrap(), 2);
     assert_eq!(store.files_with_digest(digest(9)).await.unwrap(), 0);
-    let oldest = async |most| ids(store.oldest_kept(most).await.unwrap());
-    assert_eq!(oldest(9).await, ["two", "three", "one"]);
-    assert_eq!(oldest(2).await, ["two", "three"]);
+    // Bytes are as old as their latest use.
+    let oldest = async |skip, most| store.oldest_kept(skip, most).await.unwrap();
+    assert_eq!(oldest(0, 9).await, [digest(1), digest(2)]);
+    assert_eq!((oldest(1, 9).await, oldest(0, 1).await), (vec![digest(2)], vec![digest(1)]));
+    assert_eq!(ids(store.files_of(digest(1)).await.unwrap()), ["two", "three"]);
     store.mark_not_kept(digest(1)).await.unwrap();
     store.mark_not_kept(digest(1)).await.unwrap();
-    assert_eq!(oldest(9).await, ["one"]);
+    assert_eq!(oldest(0, 9).await, [digest(2)]);
     assert_eq!(store.kept_bytes().await.unwrap(), 1_002);
     assert_eq!(store.kept_digests().await.unwrap(), [digest(2)]);
     assert_eq!(store.files_with_digest(digest(1)).await.unwrap(), 2, "the ids stay");
     assert!(!store.file("2", "two").await.unwrap().unwrap().is_kept);
     store.put_file(FileRow { is_kept: false, ..file("1", "four", 1, 40) }).await.unwrap();
-    assert_eq!(oldest(9).await, ["one"]);
+    assert_eq!(oldest(0, 9).await, [digest(2)]);
     // The bytes have come back, for everyone who has their digest.
     store.put_file(file("1", "five", 1, 50)).await.unwrap();
-    assert_eq!(oldest(9).await, ["two", "three", "one", "four", "five"]);
+    assert_eq!(oldest(0, 9).await, [digest(2), digest(1)]);
+    assert_eq!(ids(store.files_of(digest(1)).await.unwrap()), ["two", "three", "four", "five"]);
 }
 
 async fn a_deleted_file_is_told(store: &dyn Store) {

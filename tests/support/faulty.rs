@@ -79,7 +79,9 @@ impl MediaStore for Faulty {
             fn file(number: &str, id: &str) -> Option<FileRow>;
             fn files_with_digest(digest: Digest) -> u64;
             fn files_unused_since(t: i64, most: usize) -> Vec<FileRow>;
-            fn oldest_kept(most: usize) -> Vec<FileRow>;
+            fn oldest_kept(skip: usize, most: usize) -> Vec<Digest>;
+            fn files_of(digest: Digest) -> Vec<FileRow>;
+            fn pin_upload(key: Digest) -> ();
             fn kept_bytes() -> u64;
             fn kept_digests() -> Vec<Digest>;
         }

@@ -10,7 +10,7 @@ use hyper::body::{Body as _, Incoming};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{Call, internal_failure, store_failure};
-use crate::media::{Download, Media, MediaError, SpoolError};
+use crate::media::{Download, Media, MediaError, SpoolError, is_too_slow};
 use crate::onprem::ErrorCode;
 use crate::onprem::error::Meta;
 use crate::onprem::media::MediaReply;
@@ -33,7 +33,8 @@ pub async fn upload(call: &Call<'_>, incoming: Incoming) -> Result<Reply, Failur
         return Err(body::refuse(call.headers, incoming, too_large(limits.media)).await);
     }
     let Some((mut spool, _turn)) = state.media.receive(limits.media).await else {
-        let mut failure = Failure::client(ErrorCode::SystemOverloaded, "too many files are being uploaded");
+        let details = "too many files are being uploaded; send this one again later";
+        let mut failure = Failure::new(Source::Internal, ErrorCode::SystemOverloaded, details);
         failure.retry_after = Some(5);
         return Err(body::refuse(call.headers, incoming, failure).await);
     };
@@ -52,7 +53,8 @@ async fn receive(
     idle: Duration,
     limit: u64,
 ) -> Result<(), Failure> {
-    let end = Instant::now() + LONGEST_UPLOAD;
+    let started = Instant::now();
+    let end = started + LONGEST_UPLOAD;
     loop {
         let frame = timeout_at(end, timeout(idle, incoming.frame()))
             .await
@@ -66,6 +68,9 @@ async fn receive(
             continue;
         };
         media.metrics().received(data.len());
+        if is_too_slow(started.elapsed(), spool.length()) {
+            return Err(body::too_slow(started.elapsed()));
+        }
         spool.push(data).await.map_err(|error| match error {
             SpoolError::TooLarge(_) => too_large(limit),
             SpoolError::Disk(error) => not_kept(&error.into()).closing(),
@@ -135,6 +140,8 @@ fn not_kept(error: &MediaError) -> Failure {
         | MediaError::Refused(_)
         | MediaError::Unreachable(_)
         | MediaError::Unusable
+        | MediaError::Late
+        | MediaError::Foreign(_)
         | MediaError::Secret
         | MediaError::Shared(_)
         | MediaError::Lost) => internal_failure(other.to_string()),
@@ -143,8 +150,9 @@ fn not_kept(error: &MediaError) -> Failure {
 
 /// What a client is told when the file at `path` cannot be had or sent; nothing was sent in any case.
 ///
-/// 1014 for what a provider did is the vendor's own word: "media upload failed due to bad image or media not
-/// found". A client's mistake is never a 5xx, which it would repeat.
+/// 1014 for what a provider did, or gave, is the vendor's own word: "media upload failed due to bad image or media
+/// not found"; trying again may help, once the file is another. What only the message could mend is never a 5xx, which
+/// clients repeat.
 pub(super) fn failure(
     state: &State,
     phone_number_id: &str,
@@ -182,10 +190,20 @@ pub(super) fn failure(
             let details = format!("{path}: the file could not be stored on its way; nothing was sent");
             Failure::new(Source::Internal, ErrorCode::DatabaseError, details).log(error.to_string())
         }
-        MediaError::Store(error) => store_failure(error),
-        other @ (MediaError::Full | MediaError::Secret | MediaError::Lost | MediaError::Shared(_)) => {
-            internal_failure(other.to_string())
+        MediaError::Late => {
+            let mut failure = Failure::new(Source::Provider, ErrorCode::SystemOverloaded, text(error));
+            failure.retry_after = Some(5);
+            failure
         }
+        MediaError::Store(error) => {
+            let details = format!("{path}: the store does not answer; nothing was sent");
+            Failure::new(Source::Internal, ErrorCode::DatabaseError, details).log(error.to_string())
+        }
+        other @ (MediaError::Full
+        | MediaError::Foreign(_)
+        | MediaError::Secret
+        | MediaError::Lost
+        | MediaError::Shared(_)) => internal_failure(other.to_string()),
     }
 }
 

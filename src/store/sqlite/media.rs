@@ -89,13 +89,23 @@ impl MediaStore for Sqlite {
 
     fn put_upload(&self, key: Digest, row: UploadRow, most: u64) -> Reply<'_, ()> {
         self.0.submit(move |tx| {
+            let pinned = "SELECT count(*) FROM media_uploads WHERE key = ?1 AND is_pinned = 1";
+            let is_pinned = number(tx, pinned, params![key.as_slice()])? > 0;
             write(tx, "DELETE FROM media_uploads WHERE key = ?1", params![key.as_slice()])?;
-            let sql = "INSERT INTO media_uploads (key, media_id, usable_until) VALUES (?1, ?2, ?3)";
-            write(tx, sql, params![key.as_slice(), row.media_id, row.usable_until])?;
+            let sql =
+                "INSERT INTO media_uploads (key, media_id, usable_until, is_pinned) VALUES (?1, ?2, ?3, ?4)";
+            write(tx, sql, params![key.as_slice(), row.media_id, row.usable_until, is_pinned])?;
             let oldest = "DELETE FROM media_uploads WHERE seq IN (
-                              SELECT seq FROM media_uploads ORDER BY seq LIMIT max(0, (
+                              SELECT seq FROM media_uploads WHERE is_pinned = 0 ORDER BY seq LIMIT max(0, (
                                   SELECT held FROM media_counts WHERE name = 'media_uploads') - ?1))";
             write(tx, oldest, params![at_most(most)]).map(drop)
+        })
+    }
+
+    fn pin_upload(&self, key: Digest) -> Reply<'_, ()> {
+        self.0.submit(move |tx| {
+            let sql = "UPDATE media_uploads SET is_pinned = 1 WHERE key = ?1";
+            write(tx, sql, params![key.as_slice()]).map(drop)
         })
     }
 
@@ -151,10 +161,19 @@ impl MediaStore for Sqlite {
         })
     }
 
-    fn oldest_kept(&self, most: usize) -> Reply<'_, Vec<FileRow>> {
+    fn oldest_kept(&self, skip: usize, most: usize) -> Reply<'_, Vec<Digest>> {
         self.0.submit(move |tx| {
-            let sql = select_files!("WHERE is_kept = 1 ORDER BY used_at, id LIMIT ?1");
-            files(tx, sql, params![at_most(most)])
+            let sql = "SELECT digest FROM media_files WHERE is_kept = 1
+                       GROUP BY digest ORDER BY max(used_at), digest LIMIT ?2 OFFSET ?1";
+            let mut query = tx.prepare_cached(sql)?;
+            let rows = query.query_map(params![at_most(skip), at_most(most)], |row| row.get(0))?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
+    fn files_of(&self, digest: Digest) -> Reply<'_, Vec<FileRow>> {
+        self.0.submit(move |tx| {
+            files(tx, select_files!("WHERE digest = ?1 ORDER BY used_at, id"), params![digest.as_slice()])
         })
     }
 

@@ -56,7 +56,8 @@ const MEDIA: &str = "
         seq          INTEGER PRIMARY KEY,
         key          BLOB NOT NULL UNIQUE CHECK (length(key) = 32),
         media_id     TEXT NOT NULL,
-        usable_until INTEGER NOT NULL
+        usable_until INTEGER NOT NULL,
+        is_pinned    INTEGER NOT NULL CHECK (is_pinned IN (0, 1))
     ) STRICT;
     CREATE INDEX media_uploads_by_end ON media_uploads (usable_until);
     CREATE TABLE media_counts (
