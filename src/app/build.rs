@@ -9,7 +9,6 @@ use http::{HeaderValue, Uri};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use thiserror::Error;
-use tokio_util::task::TaskTracker;
 
 use super::{egress, media};
 use crate::clock::Clock;
@@ -98,7 +97,7 @@ pub(super) struct Built {
 }
 
 /// Opens the store and binds the listeners.
-pub(super) async fn build(config: Config, clock: Clock, tasks: TaskTracker) -> Result<Built, StartError> {
+pub(super) async fn build(config: Config, clock: Clock) -> Result<Built, StartError> {
     let store = open_store(&config.store)?;
     let sessions = Sessions::open(Arc::clone(&store), clock.clone(), access(&config)).await?;
     let configured =
@@ -118,7 +117,7 @@ pub(super) async fn build(config: Config, clock: Clock, tasks: TaskTracker) -> R
     let metrics = Metrics::default();
     let own =
         vec![api.address().map_err(StartError::Listener)?, admin.address().map_err(StartError::Listener)?];
-    let tools = media::tools(&config, own, providers.clone(), clock, metrics.media.clone(), tasks)?;
+    let tools = media::tools(&config, own, providers.clone(), clock, metrics.media.clone())?;
     let media = Media::open(media::settings(&config), Arc::clone(&store), tools).await?;
     let state = State {
         numbers: numbers(&config)?,

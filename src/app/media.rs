@@ -5,8 +5,6 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tokio_util::task::TaskTracker;
-
 use super::build::{StartError, connect_deadlines, connector, deadlines};
 use super::egress;
 use crate::clock::Clock;
@@ -54,7 +52,6 @@ pub fn tools(
     providers: Providers,
     clock: Clock,
     metrics: MediaMetrics,
-    tasks: TaskTracker,
 ) -> Result<Tools, StartError> {
     let guard = Arc::new(egress::guard(&config.egress, own));
     let tls = net::client_config(config.egress.ca_file.as_deref())?;
@@ -68,6 +65,5 @@ pub fn tools(
         providers,
         clock,
         metrics,
-        tasks,
     })
 }

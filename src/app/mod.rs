@@ -53,8 +53,7 @@ pub struct Addresses {
 impl App {
     /// Opens the store, binds the listeners and serves.
     pub async fn start(config: Config, clock: Clock) -> Result<Self, StartError> {
-        let tasks = TaskTracker::new();
-        let built = build::build(config, clock, tasks.clone()).await?;
+        let built = build::build(config, clock).await?;
         let app = Self {
             addresses: Addresses {
                 api: built.api.address().map_err(StartError::Listener)?,
@@ -64,7 +63,7 @@ impl App {
             state: Arc::new(built.state),
             closing: CancellationToken::new(),
             ending: CancellationToken::new(),
-            tasks,
+            tasks: TaskTracker::new(),
             admin_tasks: TaskTracker::new(),
             lame_duck: built.lame_duck,
             drain_timeout: built.drain_timeout,
@@ -103,6 +102,7 @@ impl App {
         self.closing.cancel();
         self.tasks.close();
         let drained = tokio::time::timeout(self.drain_timeout, self.tasks.wait()).await.is_ok();
+        self.state.media.stop().await;
         self.ending.cancel();
         self.admin_tasks.close();
         // The operator's connections are not worth waiting long for.

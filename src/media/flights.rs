@@ -7,6 +7,8 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::key::Key;
@@ -19,13 +21,38 @@ pub struct Lost;
 #[derive(Debug)]
 pub struct Flights<V> {
     open: Arc<Mutex<HashMap<Key, watch::Receiver<Option<V>>>>>,
+    background: Background,
+}
+
+/// Tasks that belong to nobody's request, and what ends them.
+#[derive(Clone, Debug, Default)]
+pub struct Background {
     tasks: TaskTracker,
+    ending: CancellationToken,
+}
+
+impl Background {
+    /// Does `work` until it is done or everything ends.
+    pub fn spawn<F>(&self, work: F) -> JoinHandle<Option<F::Output>>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        let ending = self.ending.clone();
+        self.tasks.spawn(async move { ending.run_until_cancelled(work).await })
+    }
+
+    /// Ends all of it.
+    pub async fn stop(&self) {
+        self.ending.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
 }
 
 impl<V: Clone + Send + Sync + 'static> Flights<V> {
-    /// Flights whose tasks `tasks` waits for.
-    pub fn new(tasks: TaskTracker) -> Self {
-        Self { open: Arc::default(), tasks }
+    /// Flights among `background`.
+    pub fn new(background: Background) -> Self {
+        Self { open: Arc::default(), background }
     }
 
     /// The answer of the flight of `key`, and whether it is `work` that made it.
@@ -45,7 +72,7 @@ impl<V: Clone + Send + Sync + 'static> Flights<V> {
                     open.insert(key, answer.clone());
                     let landing = Landing { key, open: Arc::clone(&self.open) };
                     let work = work();
-                    self.tasks.spawn(async move {
+                    self.background.spawn(async move {
                         let value = work.await;
                         // First out of the list: who comes now finds the answer in the cache, or needs a new one.
                         drop(landing);
@@ -64,7 +91,7 @@ impl<V: Clone + Send + Sync + 'static> Flights<V> {
     where
         F: Future<Output = V> + Send + 'static,
     {
-        self.tasks.spawn(work).await.map_err(|_| Lost)
+        self.background.spawn(work).await.ok().flatten().ok_or(Lost)
     }
 }
 
@@ -96,7 +123,7 @@ mod tests {
 
     #[tokio::test]
     async fn many_share_one_flight_and_the_next_is_a_new_one() {
-        let flights = Flights::new(TaskTracker::new());
+        let flights = Flights::new(Background::default());
         let runs = Arc::new(AtomicUsize::new(0));
         let go = Arc::new(Notify::new());
         let work = || {
@@ -117,7 +144,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_caller_that_leaves_cancels_nothing() {
-        let flights = Flights::new(TaskTracker::new());
+        let flights = Flights::new(Background::default());
         let go = Arc::new(Notify::new());
         let work = || {
             let go = Arc::clone(&go);
@@ -136,7 +163,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_is_an_answer_to_everyone_and_blocks_nobody() {
-        let flights: Flights<u8> = Flights::new(TaskTracker::new());
+        let flights: Flights<u8> = Flights::new(Background::default());
         let fails = || async { panic!("on purpose") };
         assert_eq!(flights.join([3; 32], fails).await, Err(Lost));
         assert_eq!(flights.join([3; 32], || async { 1 }).await, Ok((1, true)));

@@ -46,7 +46,6 @@ use futures_util::future::join_all;
 use moka::sync::Cache as Map;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
-use tokio_util::task::TaskTracker;
 
 pub use download::{Download, is_cloud_id};
 pub use error::{MediaError, Shared};
@@ -62,7 +61,7 @@ use crate::upstream::{MediaUpstream, Target};
 use cache::Cache;
 use fetch::Fetcher;
 use files::Files;
-use flights::Flights;
+use flights::{Background, Flights};
 use freshness::Profile;
 use key::{Key, Keys};
 use providers::Providers;
@@ -139,8 +138,6 @@ pub struct Tools {
     pub clock: Clock,
     /// Counters.
     pub metrics: MediaMetrics,
-    /// Waits, when the process ends, for work that a message waits for.
-    pub tasks: TaskTracker,
 }
 
 /// The number on whose behalf something is fetched or uploaded.
@@ -219,14 +216,14 @@ struct Inner {
     sent: Map<String, Arc<[Found]>>,
     clock: Clock,
     metrics: MediaMetrics,
-    /// Work that nobody waits for, when the process ends neither.
-    background: TaskTracker,
+    background: Background,
 }
 
 impl Media {
     /// Opens the folder and reads the key of the keys.
     pub async fn open(settings: Settings, store: Arc<dyn Store>, tools: Tools) -> Result<Self, MediaError> {
-        let Tools { links, upstream, elsewhere, providers, clock, metrics, tasks } = tools;
+        let Tools { links, upstream, elsewhere, providers, clock, metrics } = tools;
+        let background = Background::default();
         let mut candidate = [0; 32];
         getrandom::fill(&mut candidate).map_err(|error| std::io::Error::other(error.to_string()))?;
         let secret = store.secret(SECRET, candidate.to_vec()).await?;
@@ -236,8 +233,8 @@ impl Media {
         Ok(Self(Arc::new(Inner {
             keys,
             cache: Cache::new(store, settings.max_entries),
-            flights: Flights::new(tasks.clone()),
-            uploads: Flights::new(tasks),
+            flights: Flights::new(background.clone()),
+            uploads: Flights::new(background.clone()),
             fetcher: Fetcher::new(links, settings.profile, clock.clone(), metrics.clone()),
             fetch_slots: Arc::new(Semaphore::new(FETCHES)),
             host_slots: Map::builder().max_capacity(HOSTS).time_to_idle(HOST_IDLE).build(),
@@ -251,7 +248,7 @@ impl Media {
             sent: Map::builder().max_capacity(SENT_MOST).time_to_live(SENT).build(),
             clock,
             metrics,
-            background: TaskTracker::new(),
+            background,
             settings,
         })))
     }
@@ -363,6 +360,11 @@ impl Media {
         self.0.files.sweep().await?;
         self.0.cache.purge(now).await?;
         Ok(())
+    }
+
+    /// Ends what no message waits for; the next one that needs it begins it anew.
+    pub async fn stop(&self) {
+        self.0.background.stop().await;
     }
 
     /// Counters of bytes that clients move.

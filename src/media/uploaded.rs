@@ -40,7 +40,7 @@ impl Inner {
         let id = row.id.clone();
         if kinds::is_uploadable(&row.media_type, row.length) {
             let (inner, account) = (Arc::clone(self), Arc::clone(account));
-            self.background.spawn(async move {
+            let work = async move {
                 let Ok(_turn) = inner.background_slots.acquire().await else {
                     return;
                 };
@@ -48,7 +48,8 @@ impl Inner {
                 if let Err(error) = inner.upload_kept(&account, &row, &media_type).await {
                     tracing::warn!(number = account.name, %error, "an uploaded file is not at Cloud yet");
                 }
-            });
+            };
+            self.background.spawn(work);
         }
         Ok(id)
     }
