@@ -107,7 +107,7 @@ pub fn rules<const COUNT: usize>(allow: [&str; COUNT]) -> Rules {
 }
 
 pub fn by_system(rules: Rules) -> Guard {
-    Guard::new(rules, Vec::new(), Arc::new(SystemResolver))
+    Guard::new(rules, Vec::new(), Arc::new(SystemResolver::default()))
 }
 
 pub fn connector(guard: &Arc<Guard>) -> Connector {

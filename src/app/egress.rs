@@ -13,7 +13,7 @@ pub fn guard(config: &Egress, own: Vec<SocketAddr>) -> Guard {
         Allowed::Host(name) => Allow::Host(name.clone()),
     });
     let rules = Rules { allow: allow.collect(), ports: config.ports.clone() };
-    Guard::new(rules, own, Arc::new(SystemResolver))
+    Guard::new(rules, own, Arc::new(SystemResolver::default()))
 }
 
 /// Whether media are fetched and none of them may be on a private network, where the media servers of most

@@ -55,12 +55,16 @@ pub fn tools(
 ) -> Result<Tools, StartError> {
     let guard = Arc::new(egress::guard(&config.egress, own));
     let tls = net::client_config(config.egress.ca_file.as_deref())?;
-    let links = Connector::guarded(tls, connect_deadlines(&config.cloud), guard);
+    let deadline = connect_deadlines(&config.cloud);
+    let links = Connector::guarded(tls, deadline, Arc::clone(&guard));
+    // Whoever answers for Cloud answers for the places that it names, an intercepting relay for one.
+    let cloud_tls = net::client_config(config.cloud.ca_file.as_deref())?;
+    let elsewhere = Connector::guarded(cloud_tls, deadline, guard);
     let deadlines = deadlines(&config.cloud);
     let upload = config.media.upload_timeout;
     Ok(Tools {
         upstream: MediaUpstream::new(connector(config)?, deadlines, upload),
-        elsewhere: MediaUpstream::new(links.clone(), deadlines, upload),
+        elsewhere: MediaUpstream::new(elsewhere, deadlines, upload),
         links,
         providers,
         clock,

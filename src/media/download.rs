@@ -18,7 +18,7 @@ use super::kinds;
 use super::spool::FileBody;
 use super::{Account, Inner};
 use crate::net::egress::{redirect, same_origin, vet_url};
-use crate::upstream::{Stream, Target, is_success};
+use crate::upstream::{CallError, Sent, Stream, Target, is_success};
 
 /// How long Cloud may pause within a file.
 const IDLE: Duration = Duration::from_secs(20);
@@ -78,7 +78,12 @@ impl Inner {
             if response.status() == StatusCode::OK {
                 return finish(described, response).map(Some);
             }
-            if response.status() != StatusCode::NOT_FOUND {
+            let status = response.status();
+            if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
+                let reason = format!("the file's place answered http {}", status.as_u16());
+                return Err(MediaError::Unreachable(CallError { sent: Sent::No, is_timeout: false, reason }));
+            }
+            if status != StatusCode::NOT_FOUND {
                 return Err(MediaError::Unusable);
             }
         }
@@ -90,7 +95,7 @@ impl Inner {
         if is_absent(&answer) {
             return Ok(None);
         }
-        if !is_success(&answer) || crate::cloud::GraphError::parse(&answer.body).is_some() {
+        if !is_success(&answer) {
             return Err(MediaError::Refused(answer));
         }
         match Described::parse(&answer.body) {
@@ -140,7 +145,7 @@ impl Inner {
         if is_absent(&answer) {
             return Ok(false);
         }
-        if !is_success(&answer) || crate::cloud::GraphError::parse(&answer.body).is_some() {
+        if !is_success(&answer) {
             return Err(MediaError::Refused(answer));
         }
         Ok(true)

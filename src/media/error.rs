@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::kinds::Unfit;
 use crate::store;
-use crate::upstream::{Answer, CallError};
+use crate::upstream::{Answer, CallError, UploadError};
 
 /// Why a file cannot be had or sent.
 #[derive(Debug, thiserror::Error)]
@@ -75,6 +75,15 @@ pub enum MediaError {
 
 /// An error that everyone gets who waited for the same file.
 pub type Shared = Arc<MediaError>;
+
+impl From<UploadError> for MediaError {
+    fn from(error: UploadError) -> Self {
+        match error {
+            UploadError::File(error) => Self::Disk(error),
+            UploadError::Call(error) => Self::Unreachable(error),
+        }
+    }
+}
 
 impl MediaError {
     /// The error itself, however many waited for it.

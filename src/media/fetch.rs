@@ -25,7 +25,7 @@ use crate::clock::Clock;
 use crate::net::egress::{redirect, same_origin};
 use crate::net::{ConnectError, Connector};
 use crate::telemetry::MediaMetrics;
-use crate::upstream::user_agent;
+use crate::upstream::{innermost, user_agent};
 
 /// Redirects that are followed; a fourth ends the fetch.
 const HOPS: usize = 3;
@@ -34,9 +34,9 @@ const FIRST_BYTE: Duration = Duration::from_secs(20);
 /// What is buffered of one connection: fifty large files at once stay small.
 const BUFFER: usize = 64 * 1024;
 /// Idle connections that are kept to one host.
-const IDLE: usize = 8;
-/// And for how long.
-const IDLE_TIME: Duration = Duration::from_secs(15);
+const IDLE: usize = 4;
+/// And for how long: clients may name any number of hosts, and each connection takes a file descriptor.
+const IDLE_TIME: Duration = Duration::from_secs(5);
 
 /// The client for links.
 #[derive(Debug)]
@@ -234,12 +234,4 @@ fn check_coding(url: &Url, headers: &HeaderMap) -> Result<(), MediaError> {
         return Ok(());
     }
     Err(origin(url, "it sent the file with a Content-Encoding although none was asked for"))
-}
-
-fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut cause = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
 }

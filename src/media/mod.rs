@@ -86,6 +86,8 @@ const BACKGROUND: usize = 8;
 const RECEIVED: usize = 64;
 /// How long a client's upload waits for its turn.
 const RECEIVE_WAIT: Duration = Duration::from_secs(20);
+/// The most files that one message may name: a template with ten cards has ten.
+const MOST_FILES: usize = 32;
 /// How long it is remembered which files a message carried: until Cloud has told what became of it.
 const SENT: Duration = Duration::from_secs(86_400);
 /// Of how many messages.
@@ -259,6 +261,10 @@ impl Media {
         account: &Arc<Account>,
         references: &[MediaRef<'_>],
     ) -> Result<Resolution, Missing> {
+        if let Some(first_too_many) = references.get(MOST_FILES) {
+            let error = MediaError::Link(format!("a message may name {MOST_FILES} files at most"));
+            return Err(Missing { path: first_too_many.path.clone(), error: Arc::new(error) });
+        }
         let all = join_all(references.iter().map(|reference| self.find(account, reference)));
         // A client that has given up sends again: then a message that is still waiting must not go out too.
         let found = timeout(self.0.settings.wait_timeout, all).await.map_err(|_| Missing {

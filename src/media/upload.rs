@@ -116,7 +116,7 @@ impl Inner {
                 Ok(Box::pin(form.body(file)))
             })
             .await?;
-        if !is_success(&answer) || crate::cloud::GraphError::parse(&answer.body).is_some() {
+        if !is_success(&answer) {
             return Err(MediaError::Refused(answer));
         }
         let media_id = id_of(&answer.body).ok_or(MediaError::Unusable)?;

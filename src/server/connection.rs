@@ -28,6 +28,10 @@ const LINGER: Duration = Duration::from_secs(5);
 /// What is read at a time while it lingers.
 const LINGER_READ: usize = 16 * 1024;
 
+/// How long a client may take no byte of its answer: a download that nobody reads holds a file, a connection to Cloud
+/// and the end of the process.
+const STALLED: Duration = Duration::from_secs(30);
+
 /// A client's connection, plain or with TLS.
 #[derive(Debug)]
 pub struct ClientStream {
@@ -36,6 +40,7 @@ pub struct ClientStream {
     substitute: Option<Substitute>,
     linger: Linger,
     lingering: Option<Pin<Box<Sleep>>>,
+    stalled: Option<Pin<Box<Sleep>>>,
 }
 
 /// The wish that a connection linger at its end.
@@ -74,12 +79,22 @@ impl ClientStream {
     }
 
     fn new(stream: Stream, version: Arc<str>) -> Self {
-        Self { stream, version, substitute: None, linger: Linger::default(), lingering: None }
+        Self { stream, version, substitute: None, linger: Linger::default(), lingering: None, stalled: None }
     }
 
     /// By which this connection can be asked to linger.
     pub fn linger(&self) -> Linger {
         self.linger.clone()
+    }
+
+    /// Gives a write up that has been waiting for [`STALLED`].
+    fn within<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            self.stalled = None;
+            return written;
+        }
+        let end = self.stalled.get_or_insert_with(|| Box::pin(sleep(STALLED)));
+        end.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 
     /// Reads and forgets until the client closes, or for [`LINGER`].
@@ -170,17 +185,20 @@ impl Write for ClientStream {
         if this.substitute.is_some() {
             return this.poll_substitute(cx, bytes.len());
         }
-        match &mut this.stream {
+        let written = match &mut this.stream {
             Stream::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
             Stream::Tls(stream) => Pin::new(&mut **stream).poll_write(cx, bytes),
-        }
+        };
+        this.within(cx, written)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.get_mut().stream {
+        let this = self.get_mut();
+        let flushed = match &mut this.stream {
             Stream::Plain(stream) => Pin::new(stream).poll_flush(cx),
             Stream::Tls(stream) => Pin::new(&mut **stream).poll_flush(cx),
-        }
+        };
+        this.within(cx, flushed)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -214,10 +232,12 @@ impl Write for ClientStream {
         if let (Some(only), None) = (filled.next(), filled.next()) {
             return self.poll_write(cx, only);
         }
-        match &mut self.get_mut().stream {
+        let this = self.get_mut();
+        let written = match &mut this.stream {
             Stream::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, parts),
             Stream::Tls(stream) => Pin::new(&mut **stream).poll_write_vectored(cx, parts),
-        }
+        };
+        this.within(cx, written)
     }
 }
 

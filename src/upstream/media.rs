@@ -8,14 +8,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderValue, Method, Request, Response};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::{Body, Incoming};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::{Answer, CallError, Deadlines, Sent, Target, read, reason, user_agent};
+use super::{Answer, CallError, Deadlines, Sent, Target, innermost, read, user_agent};
+use crate::cloud::GraphError;
 use crate::net::Connector;
 
 /// What is buffered of one connection, in each direction: fifty large files at once stay small.
@@ -56,26 +57,25 @@ impl MediaUpstream {
         target: &Target,
         content_type: &HeaderValue,
         body: impl Fn() -> io::Result<Stream>,
-    ) -> Result<Answer, CallError> {
-        let first = self.upload_once(target, content_type, body()).await;
+    ) -> Result<Answer, UploadError> {
+        let first = self.upload_once(target, content_type, body()?).await;
         let may_pass = match &first {
             Ok(answer) => answer.status.is_server_error(),
             Err(_) => true,
         };
         if !may_pass {
-            return first;
+            return Ok(first?);
         }
         sleep(PAUSE).await;
-        self.upload_once(target, content_type, body()).await
+        Ok(self.upload_once(target, content_type, body()?).await?)
     }
 
     async fn upload_once(
         &self,
         target: &Target,
         content_type: &HeaderValue,
-        body: io::Result<Stream>,
+        body: Stream,
     ) -> Result<Answer, CallError> {
-        let body = body.map_err(|error| failed(format!("the file cannot be read: {error}")))?;
         let mut request = request(Method::POST, target, body);
         request.headers_mut().insert(CONTENT_TYPE, content_type.clone());
         let end = Instant::now() + self.upload;
@@ -107,15 +107,26 @@ impl MediaUpstream {
     async fn head(&self, request: Request<Stream>, end: Instant) -> Result<Response<Incoming>, CallError> {
         match timeout_at(end, self.client.request(request)).await {
             Ok(Ok(response)) => Ok(response),
-            Ok(Err(error)) => Err(failed(reason(&error))),
+            Ok(Err(error)) => Err(failed(innermost(&error))),
             Err(_) => Err(CallError { is_timeout: true, ..failed("no answer in time".to_owned()) }),
         }
     }
 }
 
-/// Whether Cloud took it, which an error status or an error body deny.
+/// Why an upload has no whole answer.
+#[derive(Debug, thiserror::Error)]
+pub enum UploadError {
+    /// The file cannot be read; Cloud has nothing to do with it.
+    #[error(transparent)]
+    File(#[from] io::Error),
+    /// Cloud did not answer.
+    #[error(transparent)]
+    Call(#[from] CallError),
+}
+
+/// Whether Cloud did what was asked, which an error status or an error body denies.
 pub fn is_success(answer: &Answer) -> bool {
-    answer.status == StatusCode::OK || answer.status == StatusCode::CREATED
+    answer.status.is_success() && GraphError::parse(&answer.body).is_none()
 }
 
 async fn answer(response: Response<Incoming>, end: Instant) -> Result<Answer, CallError> {

@@ -6,7 +6,7 @@
 mod body;
 mod media;
 
-pub use media::{MediaUpstream, Stream, is_success};
+pub use media::{MediaUpstream, Stream, UploadError, is_success};
 
 use std::time::Duration;
 
@@ -190,12 +190,12 @@ pub fn user_agent(headers: &mut HeaderMap) {
 /// the request, or in doubt.
 fn call_error(error: &hyper_util::client::legacy::Error, grip: Grip) -> CallError {
     let sent = if error.is_connect() { Sent::No } else { sent(grip) };
-    CallError { sent, is_timeout: false, reason: reason(error) }
+    CallError { sent, is_timeout: false, reason: innermost(error) }
 }
 
 /// The innermost cause, which says most.
-fn reason(error: &hyper_util::client::legacy::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
+pub fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut cause = error;
     while let Some(source) = cause.source() {
         cause = source;
     }

@@ -10,7 +10,7 @@ use super::{Door, Script, connect, has_ipv6, reason, rules};
 /// Everything is allowed but what is our own.
 fn guard(own: &[SocketAddr]) -> Arc<Guard> {
     let rules = rules(["0.0.0.0/0", "::/0", "media.internal"]);
-    Arc::new(Guard::new(rules, own.to_vec(), Arc::new(SystemResolver)))
+    Arc::new(Guard::new(rules, own.to_vec(), Arc::new(SystemResolver::default())))
 }
 
 /// An address of this machine that is not loopback, if it has one. Sends nothing.

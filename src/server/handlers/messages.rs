@@ -60,7 +60,11 @@ async fn post_message(
             state.media.forget(&files.found).await;
             files = resolve(call, &references, trail).await?;
             notes = Notes::brief();
-            post_translated(call, message, body, &files.resolved, &mut notes).await?
+            let answer = post_translated(call, message, body, &files.resolved, &mut notes).await?;
+            if is_dead_media(&answer) {
+                state.media.forget(&files.found).await;
+            }
+            answer
         }
         answer => answer,
     };
