@@ -31,6 +31,10 @@ mod invariants;
 mod login;
 #[cfg(test)]
 mod media;
+// Resident memory and open files are read from /proc.
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod memory;
 #[cfg(test)]
 mod messages;
 #[cfg(test)]

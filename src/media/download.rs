@@ -254,3 +254,45 @@ impl Body for Passing {
         SizeHint::with_exact(self.left)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn value() -> impl Strategy<Value = Value> {
+        prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<u64>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            any::<u64>().prop_map(|number| Value::from(number.to_string())),
+            any::<String>().prop_map(Value::from),
+            Just(json!([1])),
+            Just(json!({"a": 1})),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_cloud_says_of_a_file_is_read_or_refused(
+            url in value(), media_type in value(), size in value(), junk in prop::collection::vec(any::<u8>(), 0..64)
+        ) {
+            let body = json!({"url": url, "mime_type": media_type, "file_size": size}).to_string();
+            match Described::parse(body.as_bytes()) {
+                Some(described) => {
+                    prop_assert_eq!(Some(described.url.as_str()), url.as_str());
+                    prop_assert_eq!(described.media_type.as_deref(), media_type.as_str());
+                    let text = size.as_str().and_then(|size| size.parse().ok());
+                    prop_assert_eq!(described.length, size.as_u64().or(text));
+                }
+                None => prop_assert!(!url.is_string()),
+            }
+            prop_assert!(Described::parse(&body.as_bytes()[..body.len() - 1]).is_none());
+            prop_assert!(Described::parse(&junk).is_none());
+        }
+    }
+}

@@ -32,6 +32,7 @@ mod lifetime;
 mod link;
 pub mod providers;
 pub mod reason;
+mod sent;
 mod spool;
 mod upload;
 mod uploaded;
@@ -66,6 +67,7 @@ use freshness::Profile;
 use key::{Key, Keys};
 use providers::Providers;
 use reason::{Event, Upload};
+use sent::Sent;
 
 /// Files that are fetched at the same time; more wait. Each takes a few hundred KiB.
 const FETCHES: usize = 128;
@@ -88,10 +90,6 @@ const RECEIVED: usize = 64;
 const RECEIVE_WAIT: Duration = Duration::from_secs(20);
 /// The most files that one message may name: a template with ten cards has ten.
 const MOST_FILES: usize = 32;
-/// How long it is remembered which files a message carried: until Cloud has told what became of it.
-const SENT: Duration = Duration::from_secs(86_400);
-/// Of how many messages.
-const SENT_MOST: u64 = 10_000;
 /// What the store calls the key of the cache's keys.
 const SECRET: &str = "media-cache-key";
 
@@ -214,8 +212,7 @@ struct Inner {
     elsewhere: MediaUpstream,
     providers: Providers,
     files: Files,
-    /// Which entries messages were sent with, by message id.
-    sent: Map<String, Arc<[Found]>>,
+    sent: Sent,
     clock: Clock,
     metrics: MediaMetrics,
     background: Background,
@@ -247,7 +244,7 @@ impl Media {
             elsewhere,
             providers,
             files,
-            sent: Map::builder().max_capacity(SENT_MOST).time_to_live(SENT).build(),
+            sent: Sent::default(),
             clock,
             metrics,
             background,
@@ -315,13 +312,13 @@ impl Media {
 
     /// Remembers which files a message was sent with, in case that Cloud cannot use them (131053).
     pub fn note_sent(&self, message_id: &str, found: Vec<Found>) {
-        self.0.sent.insert(message_id.to_owned(), found.into());
+        self.0.sent.note(message_id, found, self.0.clock.now());
     }
 
     /// Cloud could not use the files of this message (131053 "Media upload error", by webhook): they are fetched and
     /// uploaded anew by the next message that wants them. This one is not sent again.
     pub async fn forget_sent(&self, message_id: &str) {
-        let Some(found) = self.0.sent.remove(message_id) else {
+        let Some(found) = self.0.sent.take(message_id) else {
             return;
         };
         self.forget(&found).await;

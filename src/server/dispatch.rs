@@ -48,7 +48,7 @@ pub struct Trail {
     pub cloud_trace: Option<String>,
     /// Graph's error code.
     pub cloud_code: Option<i64>,
-    /// What happened to each file of a message.
+    /// What happened to each file of a message, when requests are logged.
     pub media: Option<String>,
 }
 

@@ -86,6 +86,12 @@ impl Server {
         }
     }
 
+    /// What the system knows of it, by the name of a file in `/proc`.
+    #[cfg(target_os = "linux")]
+    pub fn proc(&self, name: &str) -> std::path::PathBuf {
+        Path::new("/proc").join(self.child.id().to_string()).join(name)
+    }
+
     /// Sends a signal by its name.
     pub fn signal(&self, name: &str) {
         let id = self.child.id().to_string();

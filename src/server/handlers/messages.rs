@@ -95,7 +95,7 @@ async fn resolve(
         state.media.resolve(account, references).await.map_err(|missing| {
             media::failure(state, &account.number, &missing.path, &missing.error, trail)
         })?;
-    if !files.found.is_empty() {
+    if state.log_requests && !files.found.is_empty() {
         let events: Vec<String> = files.found.iter().map(|found| found.event.to_string()).collect();
         trail.media = Some(events.join(", "));
     }
