@@ -20,8 +20,8 @@ use prembridge::onprem::{ErrorCode, Invalid};
 use prembridge::translate::errors::{CloudFailure, Endpoint};
 use prembridge::translate::rules::{RULES, Rule, RuleSet};
 use prembridge::translate::{
-    MessageError, Notes, Options, Resolved, Sent, UndeliverableAs, WaId, error_to_onprem, message_to_cloud,
-    receipt_to_cloud, reply_to_onprem,
+    MessageError, MessageIds, Notes, Options, Resolved, Sent, UndeliverableAs, WaId, error_to_onprem,
+    message_to_cloud, receipt_message_to_cloud, receipt_to_cloud, reply_to_onprem,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -63,6 +63,9 @@ struct Case {
     /// `as-cloud` (replies).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     wa_id: Option<String>,
+    /// `onprem`: which form of message ids the client sees (replies).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    message_ids: Option<String>,
     /// 1013 (errors).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     undeliverable_as: Option<u16>,
@@ -72,6 +75,10 @@ impl Case {
     fn options(&self) -> Options {
         Options {
             wa_id: if self.wa_id.as_deref() == Some("as-cloud") { WaId::AsCloud } else { WaId::AsSent },
+            message_ids: match self.message_ids.as_deref() {
+                Some("onprem") => MessageIds::Onprem,
+                _ => MessageIds::Cloud,
+            },
             undeliverable_as: match self.undeliverable_as {
                 Some(1013) => UndeliverableAs::UserNotValid,
                 _ => UndeliverableAs::ReceiverIncapable,
@@ -190,7 +197,7 @@ fn message(folder: &Path, case: &Case) -> Outcome {
             }
         }
         Ok(Request::Receipt(receipt)) => {
-            let value = value(&prembridge::cloud::message::Receipt::from(&receipt).to_json());
+            let value = value(&receipt_message_to_cloud(&receipt, &mut notes).to_json());
             Outcome { file: "cloud.json", value, rules: notes.applied() }
         }
         Err(invalid) => {

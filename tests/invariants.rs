@@ -6,7 +6,7 @@ use prembridge::onprem::error::ErrorBody;
 use prembridge::onprem::message::{Body, Message, Request};
 use prembridge::translate::errors::{CloudFailure, Endpoint};
 use prembridge::translate::{
-    Notes, Options, Resolved, UndeliverableAs, WaId, error_to_onprem, media_refs, message_to_cloud,
+    Notes, Options, Resolved, UndeliverableAs, error_to_onprem, media_refs, message_to_cloud,
 };
 use prembridge::wire::{Object, Raw, string, too_deep};
 
@@ -139,9 +139,9 @@ pub fn error(http: u16, body: &[u8]) {
             let failure =
                 CloudFailure { http, body, retry_after: None, endpoint, phone_number_id: "106540352242922" };
             let options = Options {
-                wa_id: WaId::AsSent,
                 undeliverable_as: UndeliverableAs::UserNotValid,
                 expose_cloud_code,
+                ..Options::default()
             };
             let error = error_to_onprem(&failure, &options);
             // 401 is only ever about the client's own login.

@@ -32,6 +32,8 @@ mod login;
 #[cfg(test)]
 mod media;
 #[cfg(test)]
+mod message_ids;
+#[cfg(test)]
 mod messages;
 #[cfg(test)]
 mod mock;

@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 
 use super::FINDINGS;
 use super::output::{complain, line, pretty};
-use crate::cloud::message as cloud;
 use crate::onprem::Invalid;
 use crate::onprem::error::{DEFAULT_VERSION, ErrorBody};
 use crate::onprem::message::{Body, Request, Source};
 use crate::translate::errors::{CloudFailure, Endpoint};
 use crate::translate::{
-    MessageError, Notes, Options, Resolved, error_to_onprem, media_refs, message_to_cloud, reply_to_onprem,
+    MessageError, Notes, Options, Resolved, error_to_onprem, media_refs, message_to_cloud,
+    receipt_message_to_cloud, reply_to_onprem,
 };
 
 /// Arguments of `translate`.
@@ -81,7 +81,7 @@ fn message(bytes: &[u8], notes: &mut Notes) -> Result<String, Invalid> {
     let body = Body::read(bytes)?;
     let message = match Request::parse(&body)? {
         Request::Message(message) => message,
-        Request::Receipt(receipt) => return Ok(lossy(cloud::Receipt::from(&receipt).to_json())),
+        Request::Receipt(receipt) => return Ok(lossy(receipt_message_to_cloud(&receipt, notes).to_json())),
     };
     let resolved: Vec<Resolved> = media_refs(&message)
         .iter()

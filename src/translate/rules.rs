@@ -177,26 +177,30 @@ rules! {
         "Shows a message status only when the message is held, in on-prem's words.",
         "Messages, response: \"this property will only exist if the message is held\"",
         "Messages, response, `message_status`";
+    OnpremId: "id.onprem", Translated,
+        "Converts message ids between Cloud's and the on-prem form, which clients see if they want it.",
+        "Messages, response, `messages[].id` (layout worked out from samples)",
+        "Messages, response, `messages[].id`: `wamid.…`";
     ErrorCode: "error.code", Translated,
         "Turns a Cloud error into the on-prem error with the same meaning.",
         "Client Error Codes", "Error Codes";
 }
 
-/// A set of rules, as one word.
+/// A set of rules, one bit for each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct RuleSet(u64);
+pub struct RuleSet(u128);
 
-const _: () = assert!(RULES.len() <= 64, "a rule set is one 64-bit word");
+const _: () = assert!(RULES.len() <= 128, "a rule set has 128 bits");
 
 impl RuleSet {
     /// Adds `rule`.
     pub fn insert(&mut self, rule: Rule) {
-        self.0 |= 1 << rule as u8;
+        self.0 |= 1_u128 << rule as u8;
     }
 
     /// Whether `rule` is in it.
     pub fn contains(self, rule: Rule) -> bool {
-        self.0 & (1 << rule as u8) != 0
+        self.0 & (1_u128 << rule as u8) != 0
     }
 
     /// The rules in it, in order.
