@@ -11,6 +11,7 @@ mod notes;
 mod options;
 mod reply;
 pub mod rules;
+pub mod webhook;
 
 pub use errors::{OnpremError, error_to_onprem};
 pub use media_refs::{MediaRef, Resolved, media_refs};
@@ -19,3 +20,4 @@ pub use message_id::MessageIds;
 pub use notes::{Note, Notes};
 pub use options::{Options, UndeliverableAs, WaId};
 pub use reply::{Sent, UnusableReply, receipt_reply_to_onprem, reply_to_onprem};
+pub use webhook::{WebhookOptions, value_to_onprem, webhook_to_onprem};
