@@ -3,8 +3,10 @@
 use prembridge::translate::message_id::{to_cloud, to_onprem};
 use proptest::collection::vec;
 use proptest::prelude::*;
+use serde_json::json;
 
 use crate::support::ids::wamid;
+use crate::support::{Proxy, TO, text};
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1024, failure_persistence: None, ..ProptestConfig::default() })]
@@ -57,6 +59,30 @@ proptest! {
         }
         if cloud != text.as_str() {
             prop_assert_eq!(to_onprem(&cloud), text.as_str());
+        }
+    }
+}
+
+#[tokio::test]
+async fn clients_see_one_form_and_may_send_back_either() {
+    for (form, length) in [("onprem", 27), ("cloud", 58)] {
+        let proxy = Proxy::with(&format!("[compat]\nmessage_ids = \"{form}\"\n")).await;
+        let reply = proxy.send(&text(TO)).await.json();
+        let wamid = proxy.mock.accepted_messages()[0].wamid.clone();
+        let id = reply["messages"][0]["id"].as_str().unwrap();
+        assert_eq!((id.len(), to_cloud(id).into_owned()), (length, wamid.clone()), "{id}");
+        for id in [to_onprem(&wamid).into_owned(), wamid.clone()] {
+            let path = id.replace('+', "%2B").replace('/', "%2F").replace('=', "%3D");
+            let read = proxy.call("PUT", &format!("/v1/messages/{path}"), r#"{"status":"read"}"#).await;
+            assert_eq!((read.status, &proxy.last_body()["message_id"]), (200, &json!(wamid)), "{id}");
+            let mut answer = text(TO);
+            answer["context"] = json!({"message_id": id});
+            assert_eq!(proxy.send(&answer).await.status, 201);
+            assert_eq!(proxy.last_body()["context"], json!({"message_id": wamid}), "{id}");
+            let reaction =
+                json!({"to": TO, "type": "reaction", "reaction": {"message_id": id, "emoji": "x"}});
+            proxy.send(&reaction).await;
+            assert_eq!(proxy.last_body()["reaction"]["message_id"], json!(wamid), "{id}");
         }
     }
 }

@@ -10,7 +10,8 @@ use crate::translate::options::WaId;
 use crate::translate::rules::Rule;
 use crate::wire::{self, Member, Object, Raw, Str};
 
-/// Members of a status that on-prem has too; `pricing` and those that are read are not among them.
+/// Members that only Cloud has, and `message`, which we write ourselves. Those that begin with `recipient_`
+/// are Cloud's, too.
 const CLOUD_ONLY: [&str; 5] =
     ["messaging_product", "metadata", "message", "contacts", "internal_1p_only_data"];
 
