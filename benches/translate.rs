@@ -7,9 +7,14 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use prembridge::cloud::webhook::Webhook;
 use prembridge::onprem::message::{Body, Request};
 use prembridge::translate::errors::{CloudFailure, Endpoint};
-use prembridge::translate::{Notes, Options, Sent, error_to_onprem, message_to_cloud, reply_to_onprem};
+use prembridge::translate::webhook::NothingKnown;
+use prembridge::translate::{
+    MessageIds, Notes, Options, Sent, WebhookOptions, error_to_onprem, message_to_cloud, reply_to_onprem,
+    webhook_to_onprem,
+};
 
 const TEXT: &str = r#"{"recipient_type":"individual","to":"16505551234","type":"text","preview_url":true,"text":{"body":"Hello Jane, your order 0815 has been shipped and will arrive on Thursday. Follow it on https://example.com/track/0815 or answer this message if you have any questions."}}"#;
 const HSM: &str = r#"{"to":"16505551234","type":"hsm","hsm":{"namespace":"cbd7_18f1","element_name":"order_shipped","language":{"policy":"deterministic","code":"en_US"},"localizable_params":[{"default":"Jane"},{"default":"$10","currency":{"currency_code":"USD","amount_1000":10000}},{"default":"January 26th 2017","date_time":{"unix_epoch":{"timestamp":1485470276}}}]}}"#;
@@ -18,6 +23,9 @@ const IMAGE: &str =
     r#"{"to":"16505551234","type":"image","image":{"id":"1037543291543636","caption":"Your order"}}"#;
 const REPLY: &str = r#"{"messaging_product":"whatsapp","contacts":[{"input":"+16505551234","wa_id":"16505551234"}],"messages":[{"id":"wamid.HBgLMTY1MDU1NTEyMzQVAgARGBI5QTNDQTVCM0Q0Q0Q2RTY3RTcA"}]}"#;
 const ERROR: &str = r#"{"error":{"message":"(#131047) Re-engagement message","type":"OAuthException","code":131047,"error_data":{"messaging_product":"whatsapp","details":"Message failed to send because more than 24 hours have passed since the customer last replied to this number."},"fbtrace_id":"Az8or2yhqkZfEZ-_4Qn_Bam"}}"#;
+
+const STATUS: &str = r#"{"object":"whatsapp_business_account","entry":[{"id":"102290129340398","changes":[{"value":{"messaging_product":"whatsapp","metadata":{"display_phone_number":"15550783881","phone_number_id":"106540352242922"},"statuses":[{"id":"wamid.HBgLMTY1MDU1NTEyMzQVAgARGBI5QTNDQTVCM0Q0Q0Q2RTY3RTcA","status":"delivered","timestamp":"1750030073","recipient_id":"16505551234","pricing":{"billable":true,"pricing_model":"PMP","type":"regular","category":"utility"}}]},"field":"messages"}]}]}"#;
+const INBOUND: &str = r#"{"object":"whatsapp_business_account","entry":[{"id":"102290129340398","changes":[{"value":{"messaging_product":"whatsapp","metadata":{"display_phone_number":"15550783881","phone_number_id":"106540352242922"},"contacts":[{"profile":{"name":"Kerry Fisher"},"wa_id":"16505551234"}],"messages":[{"from":"16505551234","id":"wamid.HBgLMTY1MDU1NTEyMzQVAgASGCA5RDhBNENEMEQ3RENEOEEzMEI0RUExRDczN0I1NThFQwA=","timestamp":"1749416383","type":"text","text":{"body":"Does it come in another color?"}}]},"field":"messages"}]}]}"#;
 
 fn request(text: &str) -> Vec<u8> {
     let body = Body::read(text.as_bytes()).unwrap();
@@ -54,6 +62,26 @@ fn reply_by_value(text: &str) -> Vec<u8> {
     serde_json::to_vec(&reply).unwrap()
 }
 
+fn callbacks(text: &str, message_ids: MessageIds) -> usize {
+    let webhook = Webhook::read(text.as_bytes()).unwrap();
+    let options =
+        WebhookOptions { compat: Options { message_ids, ..Options::default() }, received_at: 1_750_030_074 };
+    let converted = webhook_to_onprem(&webhook, &options, &NothingKnown, &mut Notes::brief());
+    converted.callbacks.iter().map(|callback| callback.body.len()).sum()
+}
+
+fn webhook(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("webhook");
+    group.throughput(Throughput::Elements(1));
+    for (name, text) in [("status", STATUS), ("inbound_text", INBOUND)] {
+        group.bench_function(name, |bench| bench.iter(|| callbacks(black_box(text), MessageIds::Cloud)));
+        group.bench_function(format!("{name}_onprem_ids"), |bench| {
+            bench.iter(|| callbacks(black_box(text), MessageIds::Onprem));
+        });
+    }
+    group.finish();
+}
+
 fn translate(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("translate");
     group.throughput(Throughput::Elements(1));
@@ -82,5 +110,5 @@ fn translate(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, translate);
+criterion_group!(benches, translate, webhook);
 criterion_main!(benches);

@@ -9,6 +9,9 @@
 //! into a [`cloud::message::Message`], which [`upstream`] posts to Graph with the number's own token.
 //! The answer comes back through [`translate::reply_to_onprem`] or [`translate::error_to_onprem`].
 //!
+//! What Cloud posts to a webhook is a [`cloud::webhook::Webhook`]; [`translate::webhook_to_onprem()`] turns it
+//! into the callbacks that the client reads.
+//!
 //! # Words
 //!
 //! *client* is the program that speaks on-prem to us; *onprem* and *cloud* are the two wire formats;

@@ -112,12 +112,52 @@ fn translate_goes_back_too() {
 }
 
 #[test]
+fn translate_turns_a_webhook_into_callbacks() {
+    let webhook = |value: &str| {
+        format!(
+            r#"{{"entry":[{{"changes":[{{"field":"messages","value":{{"metadata":{{"phone_number_id":"1"}},{value}}}}}]}}]}}"#
+        )
+    };
+    let one = webhook(
+        r#""messages":[{"from":"1650","id":"wamid.a","timestamp":"5","type":"audio","audio":{"id":"7","voice":true}}]"#,
+    );
+    let voice = json!({"messages": [{"from": "1650", "id": "wamid.a", "timestamp": "5", "type": "voice",
+        "voice": {"id": "7"}}]});
+    let run_one = run(&["translate", "--webhook"], &one);
+    assert_eq!((run_one.code, stdout_json(&run_one)), (Some(0), voice.clone()));
+    assert!(run_one.stderr.contains("messages[0].audio.voice") && run_one.stderr.contains("[webhook.voice]"));
+    let two = webhook(
+        r#""statuses":[{"id":"w","status":"sent","timestamp":"5"},{"id":"w","status":"played"},{"id":"w","status":"read","timestamp":"6"}]"#,
+    );
+    let run_two = run(&["translate", "--webhook", "-"], &two);
+    let words: Vec<Value> = run_two
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["statuses"][0]["status"].clone())
+        .collect();
+    assert_eq!((run_two.code, words), (Some(0), vec![json!("sent"), json!("read")]));
+    assert!(run_two.stderr.contains("[status.played]"), "{run_two:?}");
+    let run_json = run(&["translate", "--webhook", "--json"], &one);
+    let json = stdout_json(&run_json);
+    assert_eq!((run_json.code, run_json.stderr.as_str(), &json["callbacks"]), (Some(0), "", &json!([voice])));
+    assert!(json["notes"].as_array().unwrap().iter().any(|note| note["rule"] == "webhook.voice"), "{json}");
+    let spread = two.replace(',', ",\n");
+    assert_eq!(run(&["translate", "--webhook"], &spread).stdout.lines().count(), 2);
+    let nothing = run(&["translate", "--webhook"], r#"{"entry":[]}"#);
+    assert_eq!((nothing.code, nothing.stdout.as_str()), (Some(0), ""), "{nothing:?}");
+    let dropped = run(&["translate", "--webhook"], r#"{"entry":[{"changes":[5]}]}"#);
+    assert!(dropped.stderr.contains("entry[0].changes[0]: left out"), "{dropped:?}");
+}
+
+#[test]
 fn translate_refuses_as_the_proxy_would() {
     for (args, input, code) in [
         (&["translate"][..], r#"{"to":"x","text":{"body":"hi"}}"#, 1009),
         (&["translate"], "{", 1025),
         (&["translate"], "", 1025),
         (&["translate", "--reply"], "{}", 1014),
+        (&["translate", "--webhook"], "{}", 1025),
+        (&["translate", "--webhook"], "<html>", 1025),
     ] {
         let run = run(args, input);
         assert_eq!(run.code, Some(1), "{run:?}");
@@ -163,6 +203,7 @@ fn usage_errors_are_2_and_help_is_0() {
         &["check", "--nonsense"],
         &["explain", "x"],
         &["translate", "--reply", "--error"],
+        &["translate", "--webhook", "--error"],
         &["mock-cloud", "--fault", "explode"],
     ] {
         let run = run(args, "");

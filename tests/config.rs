@@ -8,7 +8,7 @@ use prembridge::config::{
     Allowed, CacheProfile, Config, Credentials, Env, Links, Loaded, Problems, Role, Store, Tls, known_keys,
 };
 use prembridge::telemetry::LogFormat;
-use prembridge::translate::{Options, UndeliverableAs, WaId};
+use prembridge::translate::{MessageIds, Options, UndeliverableAs, WaId};
 
 #[path = "config/bad.rs"]
 mod bad;
@@ -108,7 +108,12 @@ fn full_sets_every_section() {
     assert_eq!(config.compat.api_version, "v2.53.0");
     assert!(config.compat.show_provider_secrets);
     let undeliverable_as = UndeliverableAs::UserNotValid;
-    let options = Options { wa_id: WaId::AsCloud, undeliverable_as, expose_cloud_code: false };
+    let options = Options {
+        wa_id: WaId::AsCloud,
+        message_ids: MessageIds::Onprem,
+        undeliverable_as,
+        expose_cloud_code: false,
+    };
     assert_eq!(config.compat.options, options);
     assert_eq!(config.shutdown.lame_duck, Duration::ZERO);
     assert_eq!(config.shutdown.drain_timeout, Duration::from_secs(5));

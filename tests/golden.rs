@@ -8,7 +8,10 @@
 //! | messages | `onprem.json` | `cloud.json`, or `onprem_error.json` |
 //! | receipts | `onprem.json`, `id` in `case.toml` | `cloud.json`, or `onprem_error.json` |
 //! | replies | `cloud.json`, `to` in `case.toml` | `onprem.json` |
+//! | webhooks | `cloud.json`, what is known in `case.toml` | `onprem.json`: the callbacks in an array; the rest of what it tells in `case.toml` |
 //! | errors | `cloud.json` or `cloud.txt`, `http` in `case.toml` | `onprem_error.json` |
+
+mod callbacks;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -20,8 +23,8 @@ use prembridge::onprem::{ErrorCode, Invalid};
 use prembridge::translate::errors::{CloudFailure, Endpoint};
 use prembridge::translate::rules::{RULES, Rule, RuleSet};
 use prembridge::translate::{
-    MessageError, Notes, Options, Resolved, Sent, UndeliverableAs, WaId, error_to_onprem, message_to_cloud,
-    receipt_to_cloud, reply_to_onprem,
+    MessageError, MessageIds, Notes, Options, Resolved, Sent, UndeliverableAs, WaId, error_to_onprem,
+    message_to_cloud, receipt_message_to_cloud, receipt_to_cloud, reply_to_onprem,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -60,18 +63,32 @@ struct Case {
     /// `media` when the call was about media (errors).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     endpoint: Option<String>,
-    /// `as-cloud` (replies).
+    /// `as-cloud` (replies, webhooks).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     wa_id: Option<String>,
-    /// 1013 (errors).
+    /// `onprem`: which form of message ids the client sees (replies, webhooks).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    message_ids: Option<String>,
+    /// 1013 (errors, webhooks).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     undeliverable_as: Option<u16>,
+    /// What else goes in and comes out (webhooks).
+    #[serde(default, skip_serializing_if = "is_default")]
+    webhooks: callbacks::Webhooks,
+}
+
+fn is_default(webhooks: &callbacks::Webhooks) -> bool {
+    *webhooks == callbacks::Webhooks::default()
 }
 
 impl Case {
     fn options(&self) -> Options {
         Options {
             wa_id: if self.wa_id.as_deref() == Some("as-cloud") { WaId::AsCloud } else { WaId::AsSent },
+            message_ids: match self.message_ids.as_deref() {
+                Some("onprem") => MessageIds::Onprem,
+                _ => MessageIds::Cloud,
+            },
             undeliverable_as: match self.undeliverable_as {
                 Some(1013) => UndeliverableAs::UserNotValid,
                 _ => UndeliverableAs::ReceiverIncapable,
@@ -132,18 +149,25 @@ fn translation_is_idempotent_on_cloud_shaped_input() {
 
 fn check(folder: &Path, update: bool) -> Result<(), String> {
     let mut case = read_case(folder);
+    let mut told = callbacks::Webhooks::default();
     let name = name(folder);
     let outcome = match name.split('/').next() {
         Some("messages") => message(folder, &case),
         Some("receipts") => receipt(folder, &case),
         Some("replies") => reply(folder, &case),
         Some("errors") => error(folder, &case),
+        Some("webhooks") => {
+            let outcome;
+            (outcome, told) = callbacks::webhook(folder, &case);
+            outcome
+        }
         other => return Err(format!("unknown resource {other:?}")),
     };
     let rules: Vec<String> = outcome.rules.iter().map(|info| info.id.to_owned()).collect();
     let file = folder.join(outcome.file);
     if update {
         case.rules = rules;
+        case.webhooks = told;
         fs::write(folder.join("case.toml"), toml_of(&case)).unwrap();
         for stale in ["cloud.json", "onprem_error.json"] {
             if outcome.file != stale && name.starts_with("messages/") {
@@ -157,6 +181,9 @@ fn check(folder: &Path, update: bool) -> Result<(), String> {
     let expected: Value = serde_json::from_slice(&expected).map_err(|error| error.to_string())?;
     if expected != outcome.value {
         return Err(format!("\n  expected {expected}\n  got      {}", outcome.value));
+    }
+    if told != case.webhooks {
+        return Err(format!("\n  expected {:?}\n  got      {told:?}", case.webhooks));
     }
     if rules != case.rules {
         return Err(format!("rules\n  expected {:?}\n  got      {rules:?}", case.rules));
@@ -190,7 +217,7 @@ fn message(folder: &Path, case: &Case) -> Outcome {
             }
         }
         Ok(Request::Receipt(receipt)) => {
-            let value = value(&prembridge::cloud::message::Receipt::from(&receipt).to_json());
+            let value = value(&receipt_message_to_cloud(&receipt, &mut notes).to_json());
             Outcome { file: "cloud.json", value, rules: notes.applied() }
         }
         Err(invalid) => {

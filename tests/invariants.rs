@@ -1,14 +1,18 @@
 //! What must hold for any input at all; shared by the property tests and the fuzz targets.
 
+use prembridge::cloud::webhook::{Value, Webhook};
 use prembridge::net::egress::{LONGEST, redirect, same_origin, vet_url};
 use prembridge::onprem::Invalid;
+use prembridge::onprem::callback::{MESSAGE_TYPES, StatusWord};
 use prembridge::onprem::error::ErrorBody;
 use prembridge::onprem::message::{Body, Message, Request};
 use prembridge::translate::errors::{CloudFailure, Endpoint};
+use prembridge::translate::webhook::{Converted, NothingKnown};
 use prembridge::translate::{
-    Notes, Options, Resolved, UndeliverableAs, WaId, error_to_onprem, media_refs, message_to_cloud,
+    MessageIds, Notes, Options, Resolved, UndeliverableAs, WebhookOptions, error_to_onprem, media_refs,
+    message_to_cloud, webhook_to_onprem,
 };
-use prembridge::wire::{Object, Raw, string, too_deep};
+use prembridge::wire::{Object, ObjectError, Raw, array, string, too_deep};
 
 /// Fields that only on-prem knows at the top of a message.
 const ONPREM_ONLY: [&str; 3] = ["hsm", "preview_url", "ttl"];
@@ -139,9 +143,9 @@ pub fn error(http: u16, body: &[u8]) {
             let failure =
                 CloudFailure { http, body, retry_after: None, endpoint, phone_number_id: "106540352242922" };
             let options = Options {
-                wa_id: WaId::AsSent,
                 undeliverable_as: UndeliverableAs::UserNotValid,
                 expose_cloud_code,
+                ..Options::default()
             };
             let error = error_to_onprem(&failure, &options);
             // 401 is only ever about the client's own login.
@@ -154,6 +158,81 @@ pub fn error(http: u16, body: &[u8]) {
             assert!(serde_json::to_string(&body).is_ok());
         }
     }
+}
+
+/// Checks whatever may be posted to the webhook.
+pub fn webhook(bytes: &[u8]) {
+    let Ok(webhook) = Webhook::read(bytes) else { return };
+    let mut dedupe_keys = Vec::new();
+    for message_ids in [MessageIds::Cloud, MessageIds::Onprem] {
+        let compat = Options { message_ids, ..Options::default() };
+        let options = WebhookOptions { compat, received_at: 1_700_000_000 };
+        let (mut full, mut brief) = (Notes::full(), Notes::brief());
+        let converted = webhook_to_onprem(&webhook, &options, &NothingKnown, &mut full);
+        assert_eq!(converted, webhook_to_onprem(&webhook, &options, &NothingKnown, &mut brief));
+        assert_eq!(full.applied(), brief.applied());
+        for info in full.applied().iter() {
+            assert!(full.list().iter().any(|note| note.rule == info.rule), "no note for {}", info.id);
+        }
+        let events = |value: &Value<'_>| value.messages.len() + value.statuses.len() + value.errors.len();
+        let events: usize = webhook.values().map(events).sum();
+        assert_eq!(events, converted.callbacks.len() + converted.dropped.len(), "{converted:?}");
+        callbacks(&converted);
+        let keys = converted.callbacks.into_iter().map(|callback| callback.dedupe);
+        dedupe_keys.push(keys.collect::<Vec<_>>());
+    }
+    assert_eq!(dedupe_keys[0], dedupe_keys[1], "another form of ids must not make an event another one");
+}
+
+/// Each callback is about one thing, flat, and has what every client reads.
+fn callbacks(converted: &Converted<'_>) {
+    for callback in &converted.callbacks {
+        let text = std::str::from_utf8(&callback.body).unwrap();
+        let body = Object::parse(text).unwrap_or_else(|error| panic!("{error:?}: {text}"));
+        let mut names = Vec::new();
+        for (key, raw) in body.members() {
+            let elements = array(raw).unwrap_or_else(|| panic!("{key} is no array: {text}"));
+            assert_eq!(elements.len(), 1, "{text}");
+            let element = match Object::parse(elements[0].get()) {
+                Ok(element) => element,
+                // One more than we read ourselves.
+                Err(ObjectError::TooManyMembers) => continue,
+                Err(error) => panic!("{error:?}: {text}"),
+            };
+            for name in ["messaging_product", "metadata"] {
+                assert!(element.get(name).is_none(), "{name} in {text}");
+            }
+            match &**key {
+                "contacts" => assert!(element.get("wa_id").is_some(), "{text}"),
+                "messages" => message_callback(&element, text),
+                "statuses" => status_callback(&element, text),
+                "errors" => assert!(element.get("code").is_some(), "{text}"),
+                other => panic!("{other} in {text}"),
+            }
+            names.push(key.to_string());
+        }
+        names.retain(|name| name != "contacts");
+        assert!(names.len() <= 1, "{text}");
+    }
+}
+
+fn message_callback(message: &Object<'_>, text: &str) {
+    let word = |key: &str| message.get(key).and_then(string).unwrap_or_else(|| panic!("no {key} in {text}"));
+    assert!(!word("id").is_empty() && !word("from").is_empty(), "{text}");
+    assert!(word("timestamp").bytes().all(|byte| byte.is_ascii_digit()), "{text}");
+    match &*word("type") {
+        "unknown" => assert!(message.get("errors").is_some(), "{text}"),
+        "system" => assert!(message.get("system").is_some(), "{text}"),
+        kind => assert!(MESSAGE_TYPES.contains(&kind) && message.get(kind).is_some(), "{text}"),
+    }
+}
+
+fn status_callback(status: &Object<'_>, text: &str) {
+    let word = |key: &str| status.get(key).and_then(string);
+    assert!(word("status").is_some_and(|word| StatusWord::from_name(&word).is_some()), "{text}");
+    assert_eq!(word("type").as_deref(), Some("message"), "{text}");
+    assert!(word("timestamp").is_some_and(|time| time.bytes().all(|byte| byte.is_ascii_digit())), "{text}");
+    assert_eq!(status.get("recipient_id").is_some(), status.get("message").is_some(), "{text}");
 }
 
 /// Checks whatever a client may give as a link, and on a second line what its host may answer as `Location`.

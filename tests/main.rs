@@ -36,6 +36,8 @@ mod media;
 #[cfg(target_os = "linux")]
 mod memory;
 #[cfg(test)]
+mod message_ids;
+#[cfg(test)]
 mod messages;
 #[cfg(test)]
 mod mock;

@@ -15,6 +15,7 @@ use crate::invariants;
 /// The inputs of the golden cases.
 static MESSAGES: LazyLock<Vec<Node>> = LazyLock::new(|| inputs("messages", "onprem.json"));
 static ERRORS: LazyLock<Vec<Node>> = LazyLock::new(|| inputs("errors", "cloud.json"));
+static WEBHOOKS: LazyLock<Vec<Node>> = LazyLock::new(|| inputs("webhooks", "cloud.json"));
 
 /// JSON that may have duplicate keys.
 #[derive(Clone, Debug)]
@@ -53,6 +54,7 @@ proptest! {
     fn any_bytes_are_read(bytes in vec(any::<u8>(), 0..200), http in any::<u16>()) {
         invariants::message(&bytes);
         invariants::error(http, &bytes);
+        invariants::webhook(&bytes);
     }
 
     #[test]
@@ -61,6 +63,26 @@ proptest! {
         invariants::message(text.as_bytes());
         invariants::error(http, text.as_bytes());
         invariants::error(http, format!(r#"{{"error":{text}}}"#).as_bytes());
+        invariants::webhook(text.as_bytes());
+        invariants::webhook(event(&text, "").as_bytes());
+    }
+
+    #[test]
+    fn any_event_is_read(kind in events(), content in json(), with in json(), ids in user_ids()) {
+        let message = format!(
+            r#"{{"id":"wamid.x","type":"{kind}","status":"{kind}",{ids},"{kind}":{},"context":{},"pricing":{},"errors":[{}]}}"#,
+            content.text(), with.text(), with.text(), with.text()
+        );
+        invariants::webhook(event(&message, &content.text()).as_bytes());
+    }
+
+    #[test]
+    fn damaged_webhooks_are_read(at in any::<Index>(), damages in vec(damage(), 1..6)) {
+        let mut node = at.get(&WEBHOOKS).clone();
+        for damage in damages {
+            node.take_damage(damage);
+        }
+        invariants::webhook(node.text().as_bytes());
     }
 
     #[test]
@@ -114,11 +136,54 @@ fn golden_inputs_hold_the_invariants() {
     for message in MESSAGES.iter() {
         invariants::message(message.text().as_bytes());
     }
+    for webhook in WEBHOOKS.iter() {
+        invariants::webhook(webhook.text().as_bytes());
+    }
     for error in ERRORS.iter() {
         for http in [400, 401, 403, 404, 429, 500, 502, 503] {
             invariants::error(http, error.text().as_bytes());
         }
     }
+}
+
+/// A webhook with this element in every place.
+fn event(element: &str, contact: &str) -> String {
+    let contacts = if contact.is_empty() { element } else { contact };
+    format!(
+        r#"{{"entry":[{{"changes":[{{"field":"messages","value":{{"metadata":{{"phone_number_id":"1"}},
+        "contacts":[{contacts}],"messages":[{element}],"statuses":[{element}],"errors":[{element}]}}}}]}}]}}"#
+    )
+}
+
+fn events() -> impl Strategy<Value = &'static str> {
+    select(vec![
+        "text",
+        "image",
+        "audio",
+        "voice",
+        "contacts",
+        "reaction",
+        "interactive",
+        "system",
+        "revoke",
+        "edit",
+        "request_welcome",
+        "unsupported",
+        "later",
+        "sent",
+        "failed",
+        "deleted",
+        "played",
+    ])
+}
+
+fn user_ids() -> impl Strategy<Value = &'static str> {
+    select(vec![
+        r#""from":"1650","recipient_id":"1650""#,
+        r#""from_user_id":"US.1","recipient_user_id":"US.1""#,
+        r#""from":"+1650","from_user_id":"US.1","timestamp":5"#,
+        r#""from":null,"timestamp":"5","recipient_id":7"#,
+    ])
 }
 
 fn kinds() -> impl Strategy<Value = &'static str> {
@@ -187,7 +252,8 @@ fn key() -> impl Strategy<Value = String> {
         4 => select(vec![
             "to", "type", "text", "body", "id", "link", "name", "code", "header", "Header", "action",
             "components", "parameters", "language", "namespace", "provider", "default", "error",
-            "message", "error_data", "details", "fbtrace_id", "status", "recipient",
+            "message", "error_data", "details", "fbtrace_id", "status", "recipient", "sha256", "voice",
+            "url", "wa_id", "new_wa_id", "user_id", "profile", "message_id", "original_message_id",
         ])
         .prop_map(str::to_owned),
         1 => "\\PC{0,8}",

@@ -32,6 +32,11 @@ pub fn pretty(json: &str) -> String {
     out
 }
 
+/// JSON on one line, nothing in it reordered or rewritten.
+pub fn one_line(json: &str) -> String {
+    serde_json::from_str(json.trim()).map_or_else(|_| json.to_owned(), on_one_line)
+}
+
 fn lay_out(raw: Raw<'_>, depth: usize, out: &mut String) {
     let line = on_one_line(raw);
     if depth * 2 + line.len() <= WIDTH {

@@ -4,18 +4,20 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
 
 use super::FINDINGS;
-use super::output::{complain, line, pretty};
-use crate::cloud::message as cloud;
+use super::output::{complain, line, one_line, pretty};
+use crate::clock::Clock;
+use crate::cloud::webhook::Webhook;
 use crate::onprem::Invalid;
 use crate::onprem::error::{DEFAULT_VERSION, ErrorBody};
 use crate::onprem::message::{Body, Request, Source};
 use crate::translate::errors::{CloudFailure, Endpoint};
+use crate::translate::webhook::NothingKnown;
 use crate::translate::{
-    MessageError, Notes, Options, Resolved, error_to_onprem, media_refs, message_to_cloud, reply_to_onprem,
+    MessageError, Notes, Options, Resolved, WebhookOptions, error_to_onprem, media_refs, message_to_cloud,
+    receipt_message_to_cloud, reply_to_onprem, webhook_to_onprem,
 };
 
 /// Arguments of `translate`.
@@ -27,10 +29,13 @@ pub struct Args {
     /// The payload is a Cloud error; gives the on-prem error
     #[arg(long)]
     error: bool,
+    /// The payload is a webhook of Cloud; gives the on-prem callbacks, one per line when there are several
+    #[arg(long, conflicts_with_all = ["reply", "error"])]
+    webhook: bool,
     /// With --error: the HTTP status that came with it
     #[arg(long, default_value_t = 400, requires = "error")]
     http: u16,
-    /// Prints {"request":…,"notes":[…]} on one line instead
+    /// Prints {"request":…,"notes":[…]}, or "callbacks":[…], on one line instead
     #[arg(long)]
     json: bool,
     /// A file with JSON, or - for standard input
@@ -49,15 +54,17 @@ pub fn run(args: &Args) -> ExitCode {
     };
     let mut notes = Notes::full();
     let outcome = if args.reply {
-        reply(&bytes, &mut notes)
+        reply(&bytes, &mut notes).map(Output::One)
     } else if args.error {
-        Ok(error(&bytes, args.http, &mut notes))
+        Ok(Output::One(error(&bytes, args.http, &mut notes)))
+    } else if args.webhook {
+        webhook(&bytes, &mut notes).map(Output::Callbacks)
     } else {
-        message(&bytes, &mut notes)
+        message(&bytes, &mut notes).map(Output::One)
     };
     match outcome {
-        Ok(text) => {
-            print(args, &text, &notes);
+        Ok(output) => {
+            print(args, &output, &notes);
             ExitCode::SUCCESS
         }
         Err(invalid) => {
@@ -65,6 +72,14 @@ pub fn run(args: &Args) -> ExitCode {
             ExitCode::from(FINDINGS)
         }
     }
+}
+
+/// What a payload becomes, as JSON.
+enum Output {
+    /// A request or an answer.
+    One(String),
+    /// Any number of callbacks.
+    Callbacks(Vec<String>),
 }
 
 fn read(file: &Path) -> std::io::Result<Vec<u8>> {
@@ -81,7 +96,7 @@ fn message(bytes: &[u8], notes: &mut Notes) -> Result<String, Invalid> {
     let body = Body::read(bytes)?;
     let message = match Request::parse(&body)? {
         Request::Message(message) => message,
-        Request::Receipt(receipt) => return Ok(lossy(cloud::Receipt::from(&receipt).to_json())),
+        Request::Receipt(receipt) => return Ok(lossy(receipt_message_to_cloud(&receipt, notes).to_json())),
     };
     let resolved: Vec<Resolved> = media_refs(&message)
         .iter()
@@ -103,6 +118,15 @@ fn reply(bytes: &[u8], notes: &mut Notes) -> Result<String, Invalid> {
     reply_to_onprem(bytes, None, &Options::default(), DEFAULT_VERSION, notes)
         .map(lossy)
         .map_err(|unusable| Invalid::new(crate::onprem::ErrorCode::InternalError, unusable.to_string()))
+}
+
+fn webhook(bytes: &[u8], notes: &mut Notes) -> Result<Vec<String>, Invalid> {
+    let webhook = Webhook::read(bytes)
+        .map_err(|error| Invalid::new(crate::onprem::ErrorCode::InvalidRequest, error.reason()))?;
+    let received_at = u64::try_from(Clock::system().now()).unwrap_or_default();
+    let options = WebhookOptions { compat: Options::default(), received_at };
+    let converted = webhook_to_onprem(&webhook, &options, &NothingKnown, notes);
+    Ok(converted.callbacks.into_iter().map(|callback| lossy(callback.body)).collect())
 }
 
 fn error(bytes: &[u8], http: u16, notes: &mut Notes) -> String {
@@ -130,22 +154,32 @@ fn text(value: &impl serde::Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
 
-fn print(args: &Args, text: &str, notes: &Notes) {
+fn print(args: &Args, output: &Output, notes: &Notes) {
     if args.json {
         let notes: Vec<Value> = notes
             .list()
             .iter()
             .map(|note| json!({"rule": note.rule.id(), "path": note.path, "note": note.text}))
             .collect();
-        let raw =
-            serde_json::value::RawValue::from_string(text.to_owned()).or_else(|_| to_raw_value(&Value::Null));
-        if let Ok(raw) = raw {
-            let notes = Value::from(notes);
-            line(format_args!("{{\"request\":{raw},\"notes\":{notes}}}"));
+        let notes = Value::from(notes);
+        match output {
+            Output::One(text) => {
+                line(format_args!("{{\"request\":{},\"notes\":{notes}}}", one_line(text)));
+            }
+            Output::Callbacks(list) => {
+                let list: Vec<_> = list.iter().map(|text| one_line(text)).collect();
+                line(format_args!("{{\"callbacks\":[{}],\"notes\":{notes}}}", list.join(",")));
+            }
         }
         return;
     }
-    line(pretty(text));
+    match output {
+        Output::One(text) => line(pretty(text)),
+        Output::Callbacks(list) => match list.as_slice() {
+            [only] => line(pretty(only)),
+            several => several.iter().for_each(|text| line(one_line(text))),
+        },
+    }
     for note in notes.list() {
         complain(format_args!("note: {}: {} [{}]", note.path, note.text, note.rule.id()));
     }

@@ -1,6 +1,6 @@
 //! Graph's error body, as it is documented and as it occurs.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// `{"error":{…}}`, with everything optional but the fact that it is one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,20 +21,25 @@ impl GraphError {
     /// The error in `body`; `None` when it holds none (HTML, other JSON, nothing).
     pub fn parse(body: &[u8]) -> Option<Self> {
         let body: Value = serde_json::from_slice(body).ok()?;
-        let error = body.get("error")?.as_object()?;
+        Some(Self::from_members(body.get("error")?.as_object()?))
+    }
+
+    /// The error whose members these are: those of `error` in an answer, or of an element of `errors` in a
+    /// webhook.
+    pub fn from_members(error: &Map<String, Value>) -> Self {
         let text = |key: &str| error.get(key).and_then(Value::as_str).map(str::to_owned);
         let details = error.get("error_data").and_then(|data| match data {
             Value::String(text) => Some(text.clone()),
             Value::Object(data) => data.get("details").and_then(Value::as_str).map(str::to_owned),
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => None,
         });
-        Some(Self {
+        Self {
             code: error.get("code").and_then(integer),
             subcode: error.get("error_subcode").and_then(integer),
             message: text("message").unwrap_or_default(),
             details: details.filter(|text| !text.is_empty()),
             trace: text("fbtrace_id"),
-        })
+        }
     }
 }
 

@@ -18,7 +18,9 @@ pub struct Message<'a> {
     pub kind: &'a str,
     /// The content.
     pub content: Content<'a>,
-    /// Further top-level fields (`context`, `biz_opaque_callback_data`, later ones).
+    /// `context`: the message that is answered.
+    pub context: Option<Pointer<'a>>,
+    /// Further top-level fields (`biz_opaque_callback_data`, later ones).
     pub rest: &'a [Member<'a>],
 }
 
@@ -45,8 +47,24 @@ pub enum Content<'a> {
     Template(Template<'a>),
     /// An interactive message.
     Interactive(Interactive<'a>),
+    /// A reaction.
+    Reaction(Pointer<'a>),
     /// Anything that is equal on both sides.
     Raw(Raw<'a>),
+}
+
+/// An object that names another message.
+#[derive(Debug)]
+pub enum Pointer<'a> {
+    /// Untouched.
+    Raw(Raw<'a>),
+    /// With another id than it had.
+    To {
+        /// The other message.
+        message_id: String,
+        /// The other members.
+        rest: Vec<Member<'a>>,
+    },
 }
 
 /// The `text` object.
@@ -197,7 +215,7 @@ pub enum Header<'a> {
 #[derive(Debug)]
 pub struct Receipt<'a> {
     /// The message that was read.
-    pub message_id: &'a str,
+    pub message_id: Cow<'a, str>,
     /// Further members (`typing_indicator`).
     pub rest: &'a [Member<'a>],
 }
@@ -239,6 +257,10 @@ impl Message<'_> {
         write_string(&mut out, self.kind);
         out.push(b':');
         self.content.write(&mut out);
+        if let Some(context) = &self.context {
+            out.extend_from_slice(br#","context":"#);
+            context.write(&mut out);
+        }
         write_members(&mut out, self.rest);
         out.push(b'}');
         out
@@ -249,6 +271,7 @@ impl Content<'_> {
     fn write(&self, out: &mut Vec<u8>) {
         let written = match self {
             Self::Text(text) => return text.write(out),
+            Self::Reaction(pointer) => return pointer.write(out),
             Self::Raw(raw) => return out.extend_from_slice(raw.get().as_bytes()),
             Self::Media(media) => serde_json::to_writer(out, media),
             Self::Contacts(cards) => serde_json::to_writer(out, cards),
@@ -257,6 +280,20 @@ impl Content<'_> {
         };
         // A `Vec` takes every byte, and keys are strings: there is nothing that could fail.
         debug_assert!(written.is_ok());
+    }
+}
+
+impl Pointer<'_> {
+    fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Raw(raw) => out.extend_from_slice(raw.get().as_bytes()),
+            Self::To { message_id, rest } => {
+                out.extend_from_slice(br#"{"message_id":"#);
+                write_string(out, message_id);
+                write_members(out, rest);
+                out.push(b'}');
+            }
+        }
     }
 }
 
@@ -435,7 +472,7 @@ impl Receipt<'_> {
     pub fn to_json(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(256);
         out.extend_from_slice(br#"{"messaging_product":"whatsapp","status":"read","message_id":"#);
-        write_string(&mut out, self.message_id);
+        write_string(&mut out, &self.message_id);
         write_members(&mut out, self.rest);
         out.push(b'}');
         out

@@ -1,9 +1,11 @@
-//! The Cloud API (Graph) wire format: what we send and what Graph answers.
+//! The Cloud API (Graph) wire format: what we send, what Graph answers, what it
+//! posts to us.
 //!
 //! Pure: serde only. Nothing here knows that an on-prem API exists.
 
 pub mod error;
 pub mod message;
 pub mod reply;
+pub mod webhook;
 
 pub use error::GraphError;

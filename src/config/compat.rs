@@ -3,7 +3,7 @@
 use http::StatusCode;
 
 use crate::onprem::error::DEFAULT_VERSION;
-use crate::translate::{Options, UndeliverableAs, WaId};
+use crate::translate::{MessageIds, Options, UndeliverableAs, WaId};
 
 use super::check::Check;
 use super::raw;
@@ -31,10 +31,10 @@ pub(super) fn compat(raw: raw::Compat, check: &mut Check<'_>) -> Compat {
             Err(format!("{text:?} is not supported; this version supports only {only:?}"))
         }
     };
-    check.parsed("compat.message_ids", raw.message_ids, (), only("cloud"));
     check.parsed("compat.errors", raw.errors, (), only("inline"));
     let statuses = [(201, StatusCode::CREATED), (200, StatusCode::OK)];
     let undeliverable = [(1026, UndeliverableAs::ReceiverIncapable), (1013, UndeliverableAs::UserNotValid)];
+    let message_ids = [("cloud", MessageIds::Cloud), ("onprem", MessageIds::Onprem)];
     let wa_ids = [("as-sent", WaId::AsSent), ("as-cloud", WaId::AsCloud)];
     Compat {
         created_status: check.parsed(
@@ -52,6 +52,7 @@ pub(super) fn compat(raw: raw::Compat, check: &mut Check<'_>) -> Compat {
         show_provider_secrets: raw.show_provider_secrets.unwrap_or(false),
         options: Options {
             wa_id: check.word("compat.wa_id", raw.wa_id, WaId::AsSent, &wa_ids),
+            message_ids: check.word("compat.message_ids", raw.message_ids, MessageIds::Cloud, &message_ids),
             undeliverable_as: check.parsed(
                 "compat.undeliverable_as",
                 raw.undeliverable_as,

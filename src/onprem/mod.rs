@@ -2,6 +2,7 @@
 //!
 //! Pure: serde only. Nothing here knows that a Cloud API exists.
 
+pub mod callback;
 pub mod error;
 pub mod media;
 pub mod message;

@@ -6,14 +6,18 @@
 pub mod errors;
 mod media_refs;
 mod message;
+pub mod message_id;
 mod notes;
 mod options;
 mod reply;
 pub mod rules;
+pub mod webhook;
 
 pub use errors::{OnpremError, error_to_onprem};
 pub use media_refs::{MediaRef, Resolved, media_refs};
-pub use message::{MessageError, message_to_cloud, receipt_to_cloud};
+pub use message::{MessageError, message_to_cloud, receipt_message_to_cloud, receipt_to_cloud};
+pub use message_id::MessageIds;
 pub use notes::{Note, Notes};
 pub use options::{Options, UndeliverableAs, WaId};
 pub use reply::{Sent, UnusableReply, receipt_reply_to_onprem, reply_to_onprem};
+pub use webhook::{WebhookOptions, value_to_onprem, webhook_to_onprem};

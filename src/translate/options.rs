@@ -1,5 +1,7 @@
 //! What an operator may choose about the translation (`[compat]` in the configuration).
 
+use super::message_id::MessageIds;
+
 /// Which spelling of a recipient clients see in `contacts[].wa_id`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WaId {
@@ -25,6 +27,8 @@ pub enum UndeliverableAs {
 pub struct Options {
     /// `compat.wa_id`
     pub wa_id: WaId,
+    /// `compat.message_ids`
+    pub message_ids: MessageIds,
     /// `compat.undeliverable_as`
     pub undeliverable_as: UndeliverableAs,
     /// `compat.expose_cloud_code`: whether `details` ends with the Cloud code and trace id.
@@ -33,6 +37,11 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { wa_id: WaId::default(), undeliverable_as: UndeliverableAs::default(), expose_cloud_code: true }
+        Self {
+            wa_id: WaId::default(),
+            message_ids: MessageIds::default(),
+            undeliverable_as: UndeliverableAs::default(),
+            expose_cloud_code: true,
+        }
     }
 }

@@ -44,7 +44,7 @@ impl From<NotAnObject> for UnusableReply {
 
 /// Writes the on-prem answer for Cloud's `body` into `out`.
 ///
-/// Rule   reply.envelope, reply.input, reply.wa-id, reply.message-status   Status translated
+/// Rule   reply.envelope, reply.input, reply.wa-id, reply.message-status, id.onprem   Status translated
 /// Onprem messages reference, response
 /// Cloud  messages reference, successful response; send messages guide, response parameters
 /// Golden replies/*
@@ -77,7 +77,11 @@ pub fn reply_to_onprem(
         notes.add(Rule::ReplyWaId, "contacts[0].wa_id", wa_id.unwrap_or_default());
     }
     let message_status = held(message.message_status.as_deref(), notes);
-    let onprem = MessageReply { id: &message.id, message_status, input, wa_id, meta: Meta::stable(version) };
+    let id = options.message_ids.for_client(&message.id);
+    if id != *message.id {
+        notes.add(Rule::OnpremId, "messages[0].id", format_args!("{} -> {id}", message.id));
+    }
+    let onprem = MessageReply { id: &id, message_status, input, wa_id, meta: Meta::stable(version) };
     Ok(onprem.to_json())
 }
 

@@ -177,26 +177,114 @@ rules! {
         "Shows a message status only when the message is held, in on-prem's words.",
         "Messages, response: \"this property will only exist if the message is held\"",
         "Messages, response, `message_status`";
+    WebhookEnvelope: "webhook.envelope", Translated,
+        "Takes a webhook apart: a callback for each message, status and error, without the envelope.",
+        "Webhooks: flat, with arrays at the top", "Webhooks, \"value\" object";
+    WebhookOtherField: "webhook.other-field", Dropped,
+        "Leaves out webhooks of other fields than `messages`.",
+        "no counterpart", "Webhooks, \"changes\" object, `field`";
+    WebhookUnreadable: "webhook.unreadable", Dropped,
+        "Leaves out an element that cannot be read, and keeps the others of its webhook.",
+        "no counterpart", "no such elements are documented";
+    WebhookTimestamp: "webhook.timestamp", Translated,
+        "Writes a time as a string of digits, and takes the time of arrival where there is none.",
+        "Webhooks, `timestamp`: a string", "Webhooks, `timestamp`";
+    WebhookUserId: "webhook.user-id", Translated,
+        "Finds the number of a user who is known by a business-scoped id, or gives that id in its place.",
+        "Webhooks, `from`, `recipient_id`, `wa_id`", "Business-scoped user IDs";
+    CloudOnly: "webhook.cloud-only", Dropped,
+        "Leaves out members of messages that only Cloud has.",
+        "Webhooks, \"messages\" object", "Webhooks, \"messages\" object; business-scoped user IDs";
+    WebhookContact: "webhook.contact", Dropped,
+        "Keeps name and WhatsApp id of a contact, and leaves out the rest.",
+        "Webhooks, \"contacts\" object", "Webhooks, \"contacts\" object; business-scoped user IDs";
+    Voice: "webhook.voice", Translated,
+        "Gives a voice note the type `voice`.",
+        "Webhooks, type `voice`", "Webhooks, audio messages, `voice`";
+    MediaUrl: "webhook.media-url", Dropped,
+        "Leaves the link of a file out: it opens with Cloud's token only, and the id is enough.",
+        "Webhooks, media objects", "Webhooks, media objects, `url`";
+    MediaSha256: "webhook.media-sha256", Translated,
+        "Writes the digest of a file in hex.",
+        "Webhooks, samples of `sha256`", "Webhooks, media objects, `sha256`";
+    MediaMissing: "webhook.media-missing", Translated,
+        "Calls a file without an id `undownloaded`.",
+        "Webhooks, media that were not downloaded", "Webhooks, media errors";
+    WebhookContext: "webhook.context", Translated,
+        "Leaves what is empty out of a context.",
+        "Webhooks, \"context\" object", "Webhooks, \"context\" object";
+    Referral: "webhook.referral", Dropped,
+        "Leaves the click id and the welcome message out of a referral.",
+        "Webhooks, \"referral\" object", "Webhooks, \"referral\" object";
+    SystemNumber: "webhook.system-number", Translated,
+        "Calls the new number of a user `new_wa_id`.",
+        "Webhooks, `user_changed_number`", "Webhooks, system messages";
+    SystemIdentity: "webhook.system-identity", Translated,
+        "Calls a changed identity `user_identity_changed`.",
+        "Webhooks, `user_identity_changed`", "Webhooks, system messages, `customer_identity_changed`";
+    SystemUserId: "webhook.system-user-id", Dropped,
+        "Leaves out that a business-scoped id changed, and remembers it.",
+        "no counterpart", "Webhooks, system messages, `user_changed_user_id`";
+    Unknown: "webhook.unknown", Translated,
+        "Gives a message that on-prem clients cannot be given the type `unknown`, with 501.",
+        "Webhooks, type `unknown`", "Webhooks, unsupported messages";
+    Revoke: "webhook.revoke", Translated,
+        "Tells that a user deleted a message by the status `deleted`.",
+        "Webhooks, `status`: deleted", "Webhooks, revoke messages";
+    Edit: "webhook.edit", Dropped,
+        "Leaves out that a user edited a message: on-prem messages cannot be edited.",
+        "no counterpart", "Webhooks, edit messages";
+    RequestWelcome: "webhook.request-welcome", Dropped,
+        "Leaves out that a user opened the chat: nothing was written.",
+        "no counterpart", "Conversational components, welcome messages";
+    WebhookError: "webhook.error", Translated,
+        "Turns the errors of statuses, messages and numbers into on-prem errors.",
+        "Client Error Codes; webhooks, `errors`", "Error Codes; webhooks, `errors`";
+    StatusEnvelope: "status.envelope", Translated,
+        "Adds `type` and `message.recipient_id` to a status.",
+        "Webhooks, sample of a failed status", "Webhooks, \"statuses\" object";
+    StatusRecipient: "status.recipient", Translated,
+        "Gives the client its own spelling of the recipient back.",
+        "Webhooks, `recipient_id`, `message.recipient_id`", "Webhooks, `recipient_id`";
+    StatusContacts: "status.contacts", Dropped,
+        "Leaves contacts out of callbacks about statuses.",
+        "Webhooks, \"statuses\" object", "Webhooks, status messages (since 2026)";
+    StatusExtras: "status.extras", Dropped,
+        "Leaves out members of statuses that only Cloud has.",
+        "Webhooks, \"statuses\" object", "Webhooks, \"statuses\" object";
+    PricingType: "status.pricing-type", Dropped,
+        "Leaves the type of a price out.",
+        "Webhooks, \"pricing\" object", "Webhooks, \"pricing\" object, `type`";
+    Played: "status.played", Dropped,
+        "Leaves out that a voice note was played.",
+        "no counterpart", "Webhooks, status messages: played";
+    OtherStatus: "status.other", Dropped,
+        "Leaves out statuses that on-prem clients do not know.",
+        "Webhooks, `status`", "Webhooks, status messages; payments";
+    OnpremId: "id.onprem", Translated,
+        "Converts message ids between Cloud's and the on-prem form, which clients see if they want it.",
+        "Messages, response, `messages[].id` (layout worked out from samples)",
+        "Messages, response, `messages[].id`: `wamid.…`";
     ErrorCode: "error.code", Translated,
         "Turns a Cloud error into the on-prem error with the same meaning.",
         "Client Error Codes", "Error Codes";
 }
 
-/// A set of rules, as one word.
+/// A set of rules, one bit for each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct RuleSet(u64);
+pub struct RuleSet(u128);
 
-const _: () = assert!(RULES.len() <= 64, "a rule set is one 64-bit word");
+const _: () = assert!(RULES.len() <= 128, "a rule set has 128 bits");
 
 impl RuleSet {
     /// Adds `rule`.
     pub fn insert(&mut self, rule: Rule) {
-        self.0 |= 1 << rule as u8;
+        self.0 |= 1_u128 << rule as u8;
     }
 
     /// Whether `rule` is in it.
     pub fn contains(self, rule: Rule) -> bool {
-        self.0 & (1 << rule as u8) != 0
+        self.0 & (1_u128 << rule as u8) != 0
     }
 
     /// The rules in it, in order.

@@ -25,7 +25,7 @@ pub type Raw<'a> = &'a RawValue;
 /// A JSON string that borrows from the body when it holds no escape.
 ///
 /// `Option<Cow<str>>` with `#[serde(borrow)]` silently owns; this transparent newtype does not.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Str<'a>(#[serde(borrow)] pub Cow<'a, str>);
 

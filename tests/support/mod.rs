@@ -2,6 +2,7 @@
 
 mod client;
 pub mod faulty;
+pub mod ids;
 pub mod process;
 pub mod tls;
 

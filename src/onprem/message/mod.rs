@@ -70,6 +70,8 @@ pub struct Message<'a> {
     pub has_idle_status: bool,
     /// The content.
     pub content: Content<'a>,
+    /// `context`, the message that is answered: an object.
+    pub context: Option<Raw<'a>>,
     /// Names of content fields of another type than the message's.
     pub other_content: Vec<Str<'a>>,
     /// Top-level fields that neither side's translation looks at.
@@ -169,7 +171,8 @@ impl<'a> Message<'a> {
         let preview_url = optional_bool(&mut object, "preview_url", root)?;
         let has_ttl = object.take("ttl").is_some();
         let has_idle_status = object.take("status").is_some();
-        if let Some(context) = object.get("context") {
+        let context = object.take("context");
+        if let Some(context) = context {
             self::object(context, root.key("context"))?;
         }
         let content = content(&mut object, named_type.as_deref(), has_product)?;
@@ -183,6 +186,7 @@ impl<'a> Message<'a> {
             has_ttl,
             has_idle_status,
             content,
+            context,
             other_content: other.into_iter().map(|(name, _)| name).collect(),
             rest,
         })

@@ -50,6 +50,7 @@ fn message(plain: Plain<'_>) -> Result<Message<'_>, Invalid> {
         has_ttl: false,
         has_idle_status: false,
         content: Content::Text(Text { body, preview_url, rest: Vec::new() }),
+        context: None,
         other_content: Vec::new(),
         rest: Vec::new(),
     })

@@ -44,7 +44,7 @@ impl<'a> Recipient<'a> {
     }
 
     /// Reads the value of `to`.
-    pub(super) fn read(input: Str<'a>) -> Result<Self, Invalid> {
+    pub fn read(input: Str<'a>) -> Result<Self, Invalid> {
         if input.is_empty() {
             return Err(super::missing(Path::Root.key("to")));
         }

@@ -3,6 +3,7 @@
 //! Meta publishes no mapping. [`table`] gives each row the reason it rests on; code 100, which Graph
 //! uses for everything about parameters, is told apart by its text.
 
+mod callback;
 mod parameter;
 pub mod table;
 
@@ -10,6 +11,8 @@ use super::options::{Options, UndeliverableAs};
 use crate::cloud::GraphError;
 use crate::onprem::ErrorCode;
 use table::{CLOUD_TO_ONPREM, Class, Row};
+
+pub use callback::{Place, error_to_callback, unsupported};
 
 /// `details` stays one line that fits a log and a database column.
 const DETAILS_LENGTH: usize = 500;

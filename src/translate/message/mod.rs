@@ -7,15 +7,19 @@ mod media;
 mod template;
 mod text;
 
+use std::borrow::Cow;
+use std::fmt::Display;
+
 use thiserror::Error;
 
 use super::media_refs::Resolved;
+use super::message_id;
 use super::notes::Notes;
 use super::rules::Rule;
 use crate::cloud::message as cloud;
 use crate::onprem::message::{Address, Body, Content, Message, Receipt};
 use crate::onprem::{ErrorCode, Invalid};
-use crate::wire::Removed;
+use crate::wire::{self, Member, Object, Raw, Removed};
 
 const NULL_LEFT_OUT: &str = "null left out: on-prem clients write unset options that way";
 
@@ -71,9 +75,35 @@ pub fn message_to_cloud<'a>(
         Content::Interactive(interactive) => {
             cloud::Content::Interactive(interactive::to_cloud(interactive, &mut work)?)
         }
-        Content::Location(raw) | Content::Reaction(raw) | Content::Other(raw) => cloud::Content::Raw(raw),
+        Content::Reaction(raw) => cloud::Content::Reaction(pointer(raw, "reaction", &mut work)),
+        Content::Location(raw) | Content::Other(raw) => cloud::Content::Raw(raw),
     };
-    Ok(cloud::Message { recipient, kind, content, rest: &message.rest })
+    let context = message.context.map(|raw| pointer(raw, "context", &mut work));
+    Ok(cloud::Message { recipient, kind, content, context, rest: &message.rest })
+}
+
+/// Names the other message as Cloud knows it, whichever form of its id the client gives back.
+///
+/// Rule   id.onprem                 Status translated
+/// Onprem messages reference, `context.message_id`, "reaction" object
+/// Cloud  messages reference, `context.message_id`, "reaction" object
+/// Golden messages/text/context_onprem_id, messages/reaction/onprem_id
+fn pointer<'a>(raw: Raw<'a>, path: &str, work: &mut Work<'_, '_>) -> cloud::Pointer<'a> {
+    let Ok(mut object) = Object::parse(raw.get()) else {
+        return cloud::Pointer::Raw(raw);
+    };
+    let id = object.take("message_id").and_then(wire::string);
+    match id.as_deref().map(message_id::to_cloud) {
+        Some(Cow::Owned(wamid)) => {
+            note_id(format_args!("{path}.message_id"), id.as_deref().unwrap_or_default(), &wamid, work.notes);
+            cloud::Pointer::To { message_id: wamid, rest: object.into_members() }
+        }
+        Some(Cow::Borrowed(_)) | None => cloud::Pointer::Raw(raw),
+    }
+}
+
+fn note_id(path: impl Display, from: &str, to: &str, notes: &mut Notes) {
+    notes.add(Rule::OnpremId, path, format_args!("{from} -> {to}"));
 }
 
 /// Notes the `null` members that reading took out of the body, or of the object at `path`.
@@ -94,18 +124,36 @@ fn note_nulls(removed: &Removed, path: &str, notes: &mut Notes) {
 
 /// Turns a read receipt into Cloud's form, which has the same endpoint as messages.
 ///
-/// Rule   receipt.read              Status translated
+/// Rule   receipt.read, id.onprem   Status translated
 /// Onprem messages reference, mark messages as read
 /// Cloud  messages reference, `status`
-/// Golden receipts/read/put
+/// Golden receipts/read/put, receipts/read/onprem_id
 pub fn receipt_to_cloud<'a>(message_id: &'a str, notes: &mut Notes) -> cloud::Receipt<'a> {
     notes.add(Rule::ReadReceipt, "status", "PUT with a status -> POST with status and message_id");
-    cloud::Receipt { message_id, rest: &[] }
+    receipt_of(message_id, &[], notes)
+}
+
+/// Turns a read receipt that came as a message, Cloud's own way, into Cloud's form.
+///
+/// Rule   id.onprem                 Status translated
+/// Onprem messages reference, mark messages as read
+/// Cloud  messages reference, `status`
+/// Golden messages/cloud/receipt_onprem_id
+pub fn receipt_message_to_cloud<'a>(receipt: &'a Receipt<'a>, notes: &mut Notes) -> cloud::Receipt<'a> {
+    receipt_of(&receipt.message_id, &receipt.rest, notes)
+}
+
+fn receipt_of<'a>(id: &'a str, rest: &'a [Member<'a>], notes: &mut Notes) -> cloud::Receipt<'a> {
+    let message_id = message_id::to_cloud(id);
+    if message_id != id {
+        note_id("message_id", id, &message_id, notes);
+    }
+    cloud::Receipt { message_id, rest }
 }
 
 impl<'a> From<&'a Receipt<'a>> for cloud::Receipt<'a> {
     fn from(receipt: &'a Receipt<'a>) -> Self {
-        Self { message_id: &receipt.message_id, rest: &receipt.rest }
+        receipt_message_to_cloud(receipt, &mut Notes::brief())
     }
 }
 
