@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::build::{StartError, connect_deadlines, connector, deadlines};
@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::config::{CacheProfile, Config, Links, Store};
 use crate::media::freshness::Profile;
 use crate::media::providers::Providers;
-use crate::media::{Settings, Tools};
+use crate::media::{Folder, Settings, Tools};
 use crate::net::{self, Connector};
 use crate::telemetry::MediaMetrics;
 use crate::upstream::MediaUpstream;
@@ -28,20 +28,24 @@ pub fn settings(config: &Config) -> Settings {
         fetch_timeout: media.fetch_timeout,
         wait_timeout: media.wait_timeout,
         max_entries: media.max_entries as u64,
-        folder: media.folder.clone().or_else(|| beside(&config.store)),
+        folder: folder(config),
         keep: media.keep as u64,
         keep_for: media.keep_for,
     }
 }
 
-/// `prembridge.db-media` beside `prembridge.db`.
-fn beside(store: &Store) -> Option<PathBuf> {
-    let Store::Sqlite(path) = store else {
-        return None;
-    };
-    let mut name = OsString::from(Path::new(path));
-    name.push("-media");
-    Some(PathBuf::from(name))
+/// By default `prembridge.db-media` beside `prembridge.db`. What a store in memory knows is forgotten at the end, so
+/// its files go too.
+fn folder(config: &Config) -> Folder {
+    let chosen = config.media.folder.clone();
+    match &config.store {
+        Store::Memory => Folder::Temporary(chosen),
+        Store::Sqlite(path) => Folder::Lasting(chosen.unwrap_or_else(|| {
+            let mut name = OsString::from(path);
+            name.push("-media");
+            PathBuf::from(name)
+        })),
+    }
 }
 
 /// Connections for files: to where links lead, through the guard that also keeps them away from `own`, our

@@ -31,6 +31,15 @@ const RECENT_TIME: Duration = Duration::from_secs(60);
 /// A use is noted once a day, which is exact enough for months.
 const USE: i64 = 86_400;
 
+/// Where files are kept, and for how long.
+#[derive(Clone, Debug)]
+pub enum Folder {
+    /// In this folder, as long as the store that knows them.
+    Lasting(PathBuf),
+    /// In a new folder within this one, or within the system's, which is removed when the process ends in good order.
+    Temporary(Option<PathBuf>),
+}
+
 /// The folder and what is known of it.
 pub struct Files {
     folder: Arc<Path>,
@@ -55,18 +64,20 @@ impl std::fmt::Debug for Files {
 }
 
 impl Files {
-    /// Opens the folder, or makes it; without a path one that is removed at the end. What an earlier process left
-    /// half-written is removed, but never in the folder of another store than that of `owner`.
+    /// Opens the folder, or makes it. What an earlier process left half-written is removed, but never in the folder of
+    /// another store than that of `owner`.
     pub async fn open(
-        path: Option<PathBuf>,
+        place: Folder,
         store: Arc<dyn Store>,
         budget: u64,
         owner: &Digest,
     ) -> Result<Self, MediaError> {
-        let (folder, temporary) = match path {
-            Some(path) => (path, None),
-            None => {
-                let temporary = tempfile::Builder::new().prefix("prembridge-").tempdir()?;
+        let (folder, temporary) = match place {
+            Folder::Lasting(path) => (path, None),
+            Folder::Temporary(parent) => {
+                let parent = parent.unwrap_or_else(std::env::temp_dir);
+                make(&parent)?;
+                let temporary = tempfile::Builder::new().prefix("prembridge-").tempdir_in(parent)?;
                 (temporary.path().to_owned(), Some(temporary))
             }
         };

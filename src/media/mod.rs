@@ -6,7 +6,7 @@
 //! [`media_refs`](crate::translate::media_refs()) lists them; [`Media::resolve`] finds each one's id at Cloud, all at
 //! once; then the same pure translation runs as for any other message. A link goes this way:
 //!
-//! 1. `link`: checked, its provider looked up, its [key](key) made. A fresh [source](cache::Source) whose bytes Cloud
+//! 1. `link`: checked, its provider looked up, its [key] made. What is remembered and fresh, with bytes that Cloud
 //!    has under this number is a hit, without store or task.
 //! 2. `flights`: otherwise one task per key looks again, asks whether it changed, or fetches (`fetch`).
 //! 3. `spool`: the bytes are hashed as they arrive, in memory while small, in a file without a name beyond that.
@@ -39,7 +39,6 @@ mod uploaded;
 pub mod validators;
 mod why;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,6 +49,7 @@ use tokio::time::timeout;
 
 pub use download::{Download, is_cloud_id};
 pub use error::{MediaError, Shared};
+pub use files::Folder;
 pub use spool::{Spool, SpoolError};
 
 use crate::clock::Clock;
@@ -106,8 +106,8 @@ pub struct Settings {
     pub wait_timeout: Duration,
     /// How many links, and how many uploads, are remembered.
     pub max_entries: u64,
-    /// The folder of uploaded files and of files on their way; without one, a folder that is gone with the process.
-    pub folder: Option<PathBuf>,
+    /// The folder of uploaded files and of files on their way.
+    pub folder: Folder,
     /// How many bytes of uploaded files are kept.
     pub keep: u64,
     /// For how long after its last use an uploaded file is kept.

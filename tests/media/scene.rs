@@ -1,6 +1,8 @@
 //! The proxy between a scripted provider and the mock Cloud API, and what each of them counted.
 
+use std::fs::DirEntry;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::time::Duration;
 
 use prembridge::app::{Addresses, App};
@@ -246,8 +248,17 @@ impl Scene {
 
     /// The names in the folder of files.
     pub fn files(&self) -> Vec<String> {
-        let entries = std::fs::read_dir(self.folder.join("files")).unwrap();
-        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let entries = |folder: &Path| -> Vec<DirEntry> {
+            std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap()).collect()
+        };
+        let mut found = entries(&self.folder.join("files"));
+        // A store in memory has a folder within.
+        if let [only] = found.as_slice()
+            && only.path().is_dir()
+        {
+            found = entries(&only.path());
+        }
+        let names = found.into_iter().map(|entry| entry.file_name().into_string().unwrap());
         // The mark that says whose folder it is.
         names.filter(|name| name != ".prembridge").collect()
     }
