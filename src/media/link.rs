@@ -1,6 +1,6 @@
 //! From a link to Cloud's id: remembered, revalidated, or fetched and uploaded.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::HeaderMap;
@@ -26,11 +26,14 @@ use crate::net::egress::vet_url;
 use crate::onprem::message::{Link, MediaKind};
 use crate::store::UploadRow;
 
+/// The longest name under which an errand is remembered; longer ones are made anew each time.
+const LONGEST_NAME: usize = 1024;
+
 /// How long a file may pause on its way.
 const BODY_IDLE: Duration = Duration::from_secs(10);
 
 /// One link of one message, with everything that decides about it.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Errand {
     account: Arc<Account>,
     kind: MediaKind,
@@ -38,18 +41,19 @@ pub struct Errand {
     provider: Option<Arc<Provider>>,
     filename: Option<String>,
     key: Key,
+    /// The key of the upload of what was last remembered, worked out once.
+    upload: Mutex<Option<(Arc<Source>, Key)>>,
 }
 
 impl Inner {
-    /// Checks a link before anything is asked.
+    /// Checks a link before anything is asked. Links repeat: what was checked lately is at hand.
     pub fn errand(
         &self,
         account: &Arc<Account>,
         kind: MediaKind,
         link: &Link<'_>,
         filename: Option<&str>,
-    ) -> Result<Errand, MediaError> {
-        let url = vet_url(link.url()).map_err(|bad| MediaError::Link(bad.to_string()))?;
+    ) -> Result<Arc<Errand>, MediaError> {
         let provider = match &link.provider {
             None => None,
             Some(name) => Some(self.providers.find(&account.number, name).ok_or_else(|| {
@@ -58,6 +62,11 @@ impl Inner {
                 ))
             })?),
         };
+        let name = name_of(account, kind, provider.as_deref(), link.url(), filename);
+        if let Some(errand) = self.errands.get(name.as_str()) {
+            return Ok(errand);
+        }
+        let url = vet_url(link.url()).map_err(|bad| MediaError::Link(bad.to_string()))?;
         if let Some(provider) = &provider {
             check_host(provider, &url)?;
         }
@@ -72,22 +81,27 @@ impl Inner {
             profile: self.settings.profile_name(),
             url: url.as_str(),
         });
-        Ok(Errand {
+        let errand = Arc::new(Errand {
             account: Arc::clone(account),
             kind,
             url,
             provider,
             filename: filename.map(str::to_owned),
             key,
-        })
+            upload: Mutex::default(),
+        });
+        if name.len() <= LONGEST_NAME {
+            self.errands.insert(name, Arc::clone(&errand));
+        }
+        Ok(errand)
     }
 
     /// The id of a link's file at Cloud.
-    pub async fn link(self: &Arc<Self>, errand: Errand) -> Result<Found, Shared> {
+    pub async fn link(self: &Arc<Self>, errand: Arc<Errand>) -> Result<Found, Shared> {
         if let Some(found) = self.at_hand(&errand) {
             return Ok(found);
         }
-        let work = || Arc::clone(self).run(errand.clone());
+        let work = || Arc::clone(self).run(Arc::clone(&errand));
         if self.cache.is_unshared(&errand.key) {
             return self.flights.alone(work()).await.map_err(|_| Arc::new(MediaError::Lost))?;
         }
@@ -116,7 +130,7 @@ impl Inner {
         Some(self.found(errand, &upload, Some(key), KNOWN))
     }
 
-    async fn run(self: Arc<Self>, errand: Errand) -> Result<Found, Shared> {
+    async fn run(self: Arc<Self>, errand: Arc<Errand>) -> Result<Found, Shared> {
         self.obtain(&errand).await.map_err(Arc::new)
     }
 
@@ -353,11 +367,17 @@ impl Inner {
         file.is_same && is_same_length && !matches!(file.policy.keep(), Keep::Never(_))
     }
 
-    fn upload_key(&self, errand: &Errand, source: &Source) -> Result<Key, Unfit> {
+    fn upload_key(&self, errand: &Errand, source: &Arc<Source>) -> Result<Key, Unfit> {
+        let mut known = errand.upload.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, key)) = known.as_ref().filter(|(of, _)| Arc::ptr_eq(of, source)) {
+            return Ok(*key);
+        }
         kinds::check_size(errand.kind, source.length, source.sniffed.is_animated)?;
         let media_type = media_type(errand, source)?;
         let Account { graph, number, .. } = &*errand.account;
-        Ok(self.keys.upload(graph, number, &source.digest, &media_type))
+        let key = self.keys.upload(graph, number, &source.digest, &media_type);
+        *known = Some((Arc::clone(source), key));
+        Ok(key)
     }
 
     fn found(&self, errand: &Errand, upload: &UploadRow, key: Option<Key>, event: Event) -> Found {
@@ -401,6 +421,20 @@ fn length(headers: &HeaderMap) -> Option<u64> {
 
 /// What the ways without a new upload have in common.
 const KNOWN: Event = Event { lookup: Lookup::Fresh, upload: Upload::Known, forgotten: None };
+
+/// What tells one errand from another, before the link is even parsed. A line each: only the file name, which is
+/// the last, may hold line breaks.
+fn name_of(
+    account: &Account,
+    kind: MediaKind,
+    provider: Option<&Provider>,
+    link: &str,
+    filename: Option<&str>,
+) -> String {
+    let (provider, generation) = provider.map_or(("", 0), |found| (found.name.as_str(), found.generation));
+    let (kind, filename) = (kind.name(), filename.unwrap_or_default());
+    format!("{}\n{kind}\n{provider}\n{generation}\n{link}\n{filename}", account.number)
+}
 
 /// A provider's credentials go only where its operator lets them.
 fn check_host(provider: &Provider, url: &Url) -> Result<(), MediaError> {

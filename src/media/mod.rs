@@ -65,6 +65,7 @@ use files::Files;
 use flights::{Background, Flights};
 use freshness::Profile;
 use key::{Key, Keys};
+use link::Errand;
 use providers::Providers;
 use reason::{Event, Upload};
 use sent::Sent;
@@ -73,6 +74,8 @@ use sent::Sent;
 const FETCHES: usize = 128;
 /// And from one host: a slow one must not hold up the others.
 const FETCHES_PER_HOST: usize = 32;
+/// Links that are kept as they were checked.
+const ERRANDS: u64 = 10_000;
 /// Hosts whose places are remembered, and for how long after their last use.
 const HOSTS: u64 = 10_000;
 const HOST_IDLE: Duration = Duration::from_secs(600);
@@ -205,6 +208,8 @@ struct Inner {
     fetcher: Fetcher,
     fetch_slots: Arc<Semaphore>,
     host_slots: Map<String, Arc<Semaphore>>,
+    /// Links that were checked lately.
+    errands: Map<String, Arc<Errand>>,
     upload_slots: Semaphore,
     background_slots: Semaphore,
     receive_slots: Arc<Semaphore>,
@@ -236,6 +241,7 @@ impl Media {
             uploads: Flights::new(background.clone()),
             fetcher: Fetcher::new(links, settings.profile, clock.clone(), metrics.clone()),
             fetch_slots: Arc::new(Semaphore::new(FETCHES)),
+            errands: Map::new(ERRANDS),
             host_slots: Map::builder().max_capacity(HOSTS).time_to_idle(HOST_IDLE).build(),
             upload_slots: Semaphore::new(UPLOADS),
             background_slots: Semaphore::new(BACKGROUND),
