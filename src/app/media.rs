@@ -57,13 +57,13 @@ pub fn tools(
     clock: Clock,
     metrics: MediaMetrics,
 ) -> Result<Tools, StartError> {
-    let guard = Arc::new(egress::guard(&config.egress, own));
+    let guard = Arc::new(egress::guard(&config.egress, own.clone()));
     let tls = net::client_config(config.egress.ca_file.as_deref())?;
     let deadline = connect_deadlines(&config.cloud);
-    let links = Connector::guarded(tls, deadline, Arc::clone(&guard));
-    // Whoever answers for Cloud answers for the places that it names, an intercepting relay for one.
+    let links = Connector::guarded(tls, deadline, guard);
+    // Lookups of its own, so that slow names in links do not hold up Cloud's; and whoever answers for Cloud answers for the places that it names, an intercepting relay for one.
     let cloud_tls = net::client_config(config.cloud.ca_file.as_deref())?;
-    let elsewhere = Connector::guarded(cloud_tls, deadline, guard);
+    let elsewhere = Connector::guarded(cloud_tls, deadline, Arc::new(egress::guard(&config.egress, own)));
     let deadlines = deadlines(&config.cloud);
     let upload = config.media.upload_timeout;
     Ok(Tools {

@@ -126,15 +126,16 @@ impl Cache {
     }
 
     /// Keeps an upload whatever others are remembered; says whether that is certain.
-    pub async fn pin_upload(&self, key: Key) -> bool {
-        told(self.store.pin_upload(key).await).is_some()
+    pub async fn pin_upload(&self, key: Key, upload: &UploadRow) -> bool {
+        told(self.store.pin_upload(key, upload.clone()).await).is_some()
     }
 
-    /// Forgets an upload, unless a newer one has taken its place.
-    pub async fn forget_upload(&self, key: &Key, media_id: &str) {
+    /// Forgets an upload, unless a newer one has taken its place. One that is all that is left of a client's file goes
+    /// only if it is certain that it is worth nothing.
+    pub async fn forget_upload(&self, key: &Key, media_id: &str, is_certain: bool) {
         if self.upload(key, i64::MIN).await.is_some_and(|upload| upload.media_id == media_id) {
             self.uploads.invalidate(key);
-            told(self.store.delete_upload(*key).await);
+            told(self.store.delete_upload(*key, is_certain).await);
         }
     }
 

@@ -33,7 +33,7 @@ pub enum MediaError {
     #[error("the uploaded file cannot be sent: {0}")]
     FileUnfit(#[from] Unfit),
     /// It is still on its way.
-    #[error("the file is still on its way; nothing was sent, send the message again")]
+    #[error("the file is still on its way; nothing was sent, send the message again (media.wait_timeout)")]
     Late,
     /// Nobody was given this id.
     #[error("no file has this id; upload it with POST /v1/media, or send a link")]

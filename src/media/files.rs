@@ -120,15 +120,14 @@ impl Files {
         self.folder.join(hex(digest))
     }
 
-    /// Keeps an arrived file and gives it an id. `can_spare` says whether the bytes of an older file may go because
-    /// Cloud has them too.
-    pub async fn keep<F: Future<Output = bool>>(
+    /// Keeps an arrived file and gives it an id. The bytes of older files may go when Cloud has them too.
+    pub async fn keep<F: Future<Output = bool>, G: Future<Output = bool>>(
         &self,
         number: &str,
         media_type: String,
         spooled: Spooled,
         now: i64,
-        can_spare: impl Fn(FileRow) -> F,
+        spare: Spare<impl Fn(FileRow) -> F, impl Fn(FileRow) -> G>,
     ) -> Result<FileRow, MediaError> {
         let row = FileRow {
             id: Uuid::new_v4().to_string(),
@@ -145,7 +144,7 @@ impl Files {
         // Bytes that are here already take no more room.
         let is_new = !tokio::fs::try_exists(&path).await?;
         if is_new {
-            self.make_room(row.length, &mut kept, can_spare).await?;
+            self.make_room(row.length, &mut kept, spare).await?;
         }
         spooled.keep(path).await?;
         if let Err(error) = self.store.put_file(row.clone()).await {
@@ -161,62 +160,62 @@ impl Files {
     }
 
     /// Removes the longest unused bytes until there is room for `length` more; none when that would not be enough.
-    async fn make_room<F: Future<Output = bool>>(
+    async fn make_room<F: Future<Output = bool>, G: Future<Output = bool>>(
         &self,
         length: u64,
         kept: &mut u64,
-        can_spare: impl Fn(FileRow) -> F,
+        spare: Spare<impl Fn(FileRow) -> F, impl Fn(FileRow) -> G>,
     ) -> Result<(), MediaError> {
+        if length > self.budget {
+            return Err(MediaError::Full);
+        }
+        if kept.saturating_add(length) <= self.budget {
+            return Ok(());
+        }
+        // What was counted may differ from what is there after a failure.
+        *kept = self.store.kept_bytes().await?;
         let mut excess = kept.saturating_add(length).saturating_sub(self.budget);
-        let mut spared = Vec::new();
-        for page in 0..PAGES {
-            if excess == 0 {
-                break;
-            }
+        let (mut seen, mut spared) = (HashSet::new(), Vec::new());
+        'pages: for page in 0..PAGES {
             let digests = self.store.oldest_kept(page * OLD, OLD).await?;
-            if digests.is_empty() {
-                break;
-            }
+            let is_last = digests.len() < OLD;
             for digest in digests {
                 if excess == 0 {
-                    break;
+                    break 'pages;
                 }
-                if let Some(length) = self.may_go(&digest, &can_spare).await? {
-                    excess = excess.saturating_sub(length);
-                    spared.push((digest, length));
+                let rows = self.promises(&digest).await?;
+                let size = rows.first().map_or(0, |row| row.length);
+                if seen.insert(digest) && all(&rows, &spare.may).await {
+                    excess = excess.saturating_sub(size);
+                    spared.push((digest, rows, size));
                 }
+            }
+            if is_last {
+                break;
             }
         }
         if excess > 0 {
             return Err(MediaError::Full);
         }
-        for (digest, length) in spared {
+        for (digest, rows, size) in spared {
+            if !all(&rows, &spare.does).await {
+                return Err(MediaError::Full);
+            }
             self.store.mark_not_kept(digest).await?;
+            *kept = kept.saturating_sub(size);
             self.remove(&digest).await?;
-            *kept = kept.saturating_sub(length);
         }
         Ok(())
     }
 
-    /// Bytes may go when everyone who was given an id for them can do without; says how many they are.
-    async fn may_go<F: Future<Output = bool>>(
-        &self,
-        digest: &Digest,
-        can_spare: &impl Fn(FileRow) -> F,
-    ) -> Result<Option<u64>, MediaError> {
+    /// Everyone who was given an id for these bytes; of equal promises the latest, which promises most.
+    async fn promises(&self, digest: &Digest) -> Result<Vec<FileRow>, MediaError> {
         let mut rows = self.store.files_of(*digest).await?;
-        let length = rows.first().map(|row| row.length);
-        // Of equal rows the latest promises most.
         rows.sort_by(|a, b| {
             (&a.number, &a.media_type, b.created_at).cmp(&(&b.number, &b.media_type, a.created_at))
         });
         rows.dedup_by(|later, first| later.number == first.number && later.media_type == first.media_type);
-        for row in rows {
-            if !can_spare(row).await {
-                return Ok(None);
-            }
-        }
-        Ok(length)
+        Ok(rows)
     }
 
     /// What is known of an id.
@@ -303,14 +302,39 @@ fn make(folder: &Path) -> io::Result<()> {
     builder.create(folder)
 }
 
+/// Whether the bytes of a file can be done without: whether they may go, and then what has to be done first.
+#[derive(Clone, Copy, Debug)]
+pub struct Spare<M, D> {
+    /// Only looks.
+    pub may: M,
+    /// Makes sure.
+    pub does: D,
+}
+
+async fn all<F: Future<Output = bool>>(rows: &[FileRow], is: &impl Fn(FileRow) -> F) -> bool {
+    for row in rows {
+        if !is(row.clone()).await {
+            return false;
+        }
+    }
+    true
+}
+
 /// Marks the folder as this store's, and refuses another's: its files would look as if nobody knew them.
 fn claim(folder: &Path, owner: &str) -> Result<(), MediaError> {
     let mark = folder.join(OWNER);
     match fs::read_to_string(&mark) {
         Ok(found) if found == owner => Ok(()),
-        Ok(_) => Err(MediaError::Foreign(folder.to_owned())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(fs::write(mark, owner)?),
-        Err(error) => Err(error.into()),
+        Ok(found) if !found.is_empty() => Err(MediaError::Foreign(folder.to_owned())),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
+        // There is none, or writing it was cut off.
+        Ok(_) | Err(_) => {
+            let mut file = tempfile::Builder::new().prefix(PARTIAL).tempfile_in(folder)?;
+            io::Write::write_all(&mut file, owner.as_bytes())?;
+            file.as_file().sync_all()?;
+            file.persist(mark).map_err(|error| error.error)?;
+            Ok(())
+        }
     }
 }
 

@@ -63,25 +63,22 @@ impl<V: Clone + Send + Sync + 'static> Flights<V> {
     where
         F: Future<Output = V> + Send + 'static,
     {
-        let (mut answer, leads) = {
-            let mut open = lock(&self.open);
-            match open.get(&key) {
-                Some(answer) => (answer.clone(), false),
-                None => {
-                    let (sender, answer) = watch::channel(None);
-                    open.insert(key, answer.clone());
-                    let landing = Landing { key, open: Arc::clone(&self.open) };
-                    let work = work();
-                    self.background.spawn(async move {
-                        let value = work.await;
-                        // First out of the list: who comes now finds the answer in the cache, or needs a new one.
-                        drop(landing);
-                        sender.send_replace(Some(value));
-                    });
-                    (answer, true)
-                }
-            }
-        };
+        let (sender, mine) = watch::channel(None);
+        let theirs = lock(&self.open).entry(key).or_insert_with(|| mine.clone()).clone();
+        let leads = theirs.same_channel(&mine);
+        let mut answer = theirs;
+        if leads {
+            // Not under the lock: a task that ends at once takes it too.
+            let landing = Landing { key, open: Arc::clone(&self.open) };
+            let work = work();
+            self.background.spawn(async move {
+                let value = work.await;
+                // First out of the list: who comes now finds the answer in the cache, or needs a new one.
+                drop(landing);
+                sender.send_replace(Some(value));
+            });
+        }
+        drop(mine);
         let value = answer.wait_for(Option::is_some).await.map_err(|_| Lost)?.clone();
         value.map(|value| (value, leads)).ok_or(Lost)
     }

@@ -266,7 +266,8 @@ impl Inner {
             // From now on it is for one send alone: not even the digest stays, and who waited asks anew.
             Keep::Never(why) => {
                 self.cache.give_up_source(errand.key, why, false).await;
-                self.cache.forget_upload(key, &upload.media_id).await;
+                self.cache.forget_upload(key, &upload.media_id, false).await;
+                *errand.upload.lock().unwrap_or_else(PoisonError::into_inner) = None;
                 let event = Event { forgotten: Some(why), ..event };
                 Some(Found { is_shared: false, ..self.found(errand, upload, None, event) })
             }

@@ -43,9 +43,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use moka::policy::EvictionPolicy;
 use moka::sync::Cache as Map;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 pub use download::{Download, is_cloud_id};
 pub use error::{MediaError, Shared};
@@ -241,8 +242,12 @@ impl Media {
             uploads: Flights::new(background.clone()),
             fetcher: Fetcher::new(links, settings.profile, clock.clone(), metrics.clone()),
             fetch_slots: Arc::new(Semaphore::new(FETCHES)),
-            errands: Map::new(ERRANDS),
-            host_slots: Map::builder().max_capacity(HOSTS).time_to_idle(HOST_IDLE).build(),
+            errands: Map::builder().max_capacity(ERRANDS).eviction_policy(EvictionPolicy::lru()).build(),
+            host_slots: Map::builder()
+                .max_capacity(HOSTS)
+                .eviction_policy(EvictionPolicy::lru())
+                .time_to_idle(HOST_IDLE)
+                .build(),
             upload_slots: Semaphore::new(UPLOADS),
             background_slots: Semaphore::new(BACKGROUND),
             receive_slots: Arc::new(Semaphore::new(RECEIVED)),
@@ -258,11 +263,17 @@ impl Media {
         })))
     }
 
-    /// Finds the files of a message, all at once.
+    /// When a message that came now has waited long enough for its files.
+    pub fn patience(&self) -> Instant {
+        Instant::now() + self.0.settings.wait_timeout
+    }
+
+    /// Finds the files of a message, all at once, until `end`.
     pub async fn resolve(
         &self,
         account: &Arc<Account>,
         references: &[MediaRef<'_>],
+        end: Instant,
     ) -> Result<Resolution, Missing> {
         if let Some(first_too_many) = references.get(MOST_FILES) {
             let error = MediaError::Link(format!("a message may name {MOST_FILES} files at most"));
@@ -270,7 +281,7 @@ impl Media {
         }
         let all = join_all(references.iter().map(|reference| self.find(account, reference)));
         // A client that has given up sends again: then a message that is still waiting must not go out too.
-        let found = timeout(self.0.settings.wait_timeout, all).await.map_err(|_| Missing {
+        let found = timeout_at(end, all).await.map_err(|_| Missing {
             path: references.iter().map(|reference| reference.path.as_str()).collect::<Vec<_>>().join(", "),
             error: Arc::new(MediaError::Late),
         })?;
@@ -309,9 +320,11 @@ impl Media {
 
     /// Forgets ids that Cloud says it does not have: the next [`Media::resolve`] uploads the files again.
     pub async fn forget(&self, found: &[Found]) {
+        // Of several, nobody says which one it is.
+        let is_certain = found.len() == 1;
         for found in found {
             if let Some(key) = &found.upload {
-                self.0.cache.forget_upload(key, &found.media_id).await;
+                self.0.cache.forget_upload(key, &found.media_id, is_certain).await;
             }
         }
     }

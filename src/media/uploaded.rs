@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use super::error::MediaError;
+use super::files::Spare;
 use super::kinds::{self, Evidence, Sniffed};
 use super::reason::{Event, Lookup};
 use super::spool::Spool;
 use super::upload::{AtCloud, Bytes};
 use super::{Account, Found, Inner};
 use crate::onprem::message::MediaKind;
-use crate::store::FileRow;
+use crate::store::{FileRow, UploadRow};
 
 /// An id of ours works for 30 days; Cloud's own is not used on its last day, and was made a little later.
 const PROMISED: i64 = 28 * 86_400;
@@ -35,7 +36,13 @@ impl Inner {
         let now = self.clock.now();
         let row = self
             .files
-            .keep(&account.number, media_type, spooled, now, |row| self.can_spare(account, row))
+            .keep(
+                &account.number,
+                media_type,
+                spooled,
+                now,
+                Spare { may: |row| self.may_spare(account, row), does: |row| self.spare(account, row) },
+            )
             .await?;
         let id = row.id.clone();
         if kinds::is_uploadable(&row.media_type, row.length) {
@@ -54,25 +61,29 @@ impl Inner {
         Ok(id)
     }
 
-    /// The bytes of a file may go when Cloud has them for about as long as the id was promised to work; where its copy
-    /// lapses sooner, it gets a new one. From then on what is remembered of that upload is all that is left.
-    async fn can_spare(&self, account: &Account, row: FileRow) -> bool {
+    /// The bytes of a file may go when Cloud has them for about as long as the id was promised to work, or can be given
+    /// them anew.
+    async fn may_spare(&self, account: &Account, row: FileRow) -> bool {
         let key = self.keys.upload(&account.graph, &row.number, &row.digest, &row.media_type);
-        let Some(upload) = self.cache.upload(&key, self.clock.now()).await else {
+        let upload = self.cache.upload(&key, self.clock.now()).await;
+        // Only a number's own token uploads under it.
+        upload.is_some_and(|upload| keeps_promise(&upload, &row) || row.number == account.number)
+    }
+
+    /// Makes sure of that. From then on what is remembered of that upload is all that is left.
+    async fn spare(&self, account: &Account, row: FileRow) -> bool {
+        let key = self.keys.upload(&account.graph, &row.number, &row.digest, &row.media_type);
+        let Some(mut upload) = self.cache.upload(&key, self.clock.now()).await else {
             return false;
         };
-        if upload.usable_until < row.created_at.saturating_add(PROMISED) {
-            // Only a number's own token uploads under it.
-            if row.number != account.number {
-                return false;
-            }
+        if !keeps_promise(&upload, &row) {
             let bytes = Bytes::Kept(self.files.path(&row.digest), row.length);
-            match self.upload_new(account, &row.media_type, &bytes).await {
+            upload = match self.upload_new(account, &row.media_type, &bytes).await {
                 Ok(upload) => self.cache.keep_upload(key, upload).await,
                 Err(_) => return false,
             };
         }
-        self.cache.pin_upload(key).await
+        self.cache.pin_upload(key, &upload).await
     }
 
     /// The id at Cloud of a file that was uploaded here.
@@ -129,4 +140,8 @@ impl Inner {
         };
         tokio::task::spawn_blocking(read).await.unwrap_or(false)
     }
+}
+
+fn keeps_promise(upload: &UploadRow, row: &FileRow) -> bool {
+    upload.usable_until >= row.created_at.saturating_add(PROMISED)
 }

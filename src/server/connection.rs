@@ -30,7 +30,7 @@ const LINGER_READ: usize = 16 * 1024;
 
 /// How long a client may take no byte of its answer: a download that nobody reads holds a file, a connection to Cloud
 /// and the end of the process.
-const STALLED: Duration = Duration::from_secs(30);
+const STALLED: Duration = Duration::from_secs(60);
 
 /// A client's connection, plain or with TLS.
 #[derive(Debug)]
@@ -204,10 +204,11 @@ impl Write for ClientStream {
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if this.lingering.is_none() {
-            match &mut this.stream {
-                Stream::Plain(stream) => ready!(Pin::new(stream).poll_shutdown(cx))?,
-                Stream::Tls(stream) => ready!(Pin::new(&mut **stream).poll_shutdown(cx))?,
-            }
+            let closed = match &mut this.stream {
+                Stream::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+                Stream::Tls(stream) => Pin::new(&mut **stream).poll_shutdown(cx),
+            };
+            ready!(this.within(cx, closed))?;
         }
         if this.linger.0.load(Ordering::Relaxed) {
             ready!(this.poll_linger(cx));

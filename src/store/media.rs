@@ -35,11 +35,12 @@ pub trait MediaStore: Send + Sync {
     /// Keeps an upload, as the newest entry, and forgets all but the `most` newest; pinned ones stay.
     fn put_upload(&self, key: Digest, row: UploadRow, most: u64) -> Reply<'_, ()>;
 
-    /// Remembers that this upload is all that is left of a file. It stays pinned when it is put anew.
-    fn pin_upload(&self, key: Digest) -> Reply<'_, ()>;
+    /// Keeps an upload that is all that is left of a file, however many others there are. It stays pinned when it is
+    /// put anew.
+    fn pin_upload(&self, key: Digest, row: UploadRow) -> Reply<'_, ()>;
 
-    /// Forgets an upload. Doing it twice is no error.
-    fn delete_upload(&self, key: Digest) -> Reply<'_, ()>;
+    /// Forgets an upload, a pinned one only if `even_pinned`. Doing it twice is no error.
+    fn delete_upload(&self, key: Digest, even_pinned: bool) -> Reply<'_, ()>;
 
     /// A file that this number was given an id for.
     fn file(&self, number: &str, id: &str) -> Reply<'_, Option<FileRow>>;

@@ -73,8 +73,8 @@ async fn the_newest_uploads_are_kept(store: &dyn Store) {
     assert_eq!(store.upload(digest(2)).await.unwrap(), Some(upload(9, 50)));
     store.put_upload(digest(4), upload(4, 200), 2).await.unwrap();
     assert_eq!(store.upload(digest(3)).await.unwrap(), None, "the oldest once 2 had moved to the end");
-    store.delete_upload(digest(4)).await.unwrap();
-    store.delete_upload(digest(4)).await.unwrap();
+    store.delete_upload(digest(4), false).await.unwrap();
+    store.delete_upload(digest(4), false).await.unwrap();
     assert_eq!(store.upload(digest(4)).await.unwrap(), None);
 }
 

@@ -81,7 +81,7 @@ impl MediaStore for Faulty {
             fn files_unused_since(t: i64, most: usize) -> Vec<FileRow>;
             fn oldest_kept(skip: usize, most: usize) -> Vec<Digest>;
             fn files_of(digest: Digest) -> Vec<FileRow>;
-            fn pin_upload(key: Digest) -> ();
+            fn pin_upload(key: Digest, row: UploadRow) -> ();
             fn kept_bytes() -> u64;
             fn kept_digests() -> Vec<Digest>;
         }
@@ -91,7 +91,7 @@ impl MediaStore for Faulty {
             fn put_source(key: Digest, entry: Vec<u8>, most: u64) -> ();
             fn delete_source(key: Digest) -> ();
             fn put_upload(key: Digest, row: UploadRow, most: u64) -> ();
-            fn delete_upload(key: Digest) -> ();
+            fn delete_upload(key: Digest, even_pinned: bool) -> ();
             fn put_file(row: FileRow) -> ();
             fn touch_file(number: &str, id: &str, used_at: i64) -> ();
             fn delete_file(number: &str, id: &str) -> Option<FileRow>;

@@ -20,7 +20,7 @@ pub trait Resolve: Send + Sync {
 
 /// Lookups at the same time. One that hangs goes on when nobody waits for it any more, in a thread of its own: a
 /// few slow name servers must not take all threads.
-const LOOKUPS: usize = 32;
+const LOOKUPS: usize = 128;
 
 /// What the operating system says.
 #[derive(Clone, Debug)]

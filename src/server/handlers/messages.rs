@@ -52,13 +52,14 @@ async fn post_message(
 ) -> Result<Reply, Failure> {
     let state = call.state;
     let references = media_refs(message);
-    let mut files = resolve(call, &references, trail).await?;
+    let end = state.media.patience();
+    let mut files = resolve(call, &references, end, trail).await?;
     let mut notes = Notes::brief();
     let answer = match post_translated(call, message, body, &files.resolved, &mut notes).await? {
         // Refused, so nothing was sent: the one case in which a message is sent again. Once.
         answer if !files.found.is_empty() && is_dead_media(&answer) => {
             state.media.forget(&files.found).await;
-            files = resolve(call, &references, trail).await?;
+            files = resolve(call, &references, end, trail).await?;
             notes = Notes::brief();
             let answer = post_translated(call, message, body, &files.resolved, &mut notes).await?;
             if is_dead_media(&answer) {
@@ -85,6 +86,7 @@ async fn post_message(
 async fn resolve(
     call: &Call<'_>,
     references: &[MediaRef<'_>],
+    end: tokio::time::Instant,
     trail: &mut Trail,
 ) -> Result<Resolution, Failure> {
     if references.is_empty() {
@@ -92,7 +94,7 @@ async fn resolve(
     }
     let (state, account) = (call.state, &call.number.account);
     let files =
-        state.media.resolve(account, references).await.map_err(|missing| {
+        state.media.resolve(account, references, end).await.map_err(|missing| {
             media::failure(state, &account.number, &missing.path, &missing.error, trail)
         })?;
     if state.log_requests && !files.found.is_empty() {

@@ -97,21 +97,26 @@ impl MediaStore for Sqlite {
             write(tx, sql, params![key.as_slice(), row.media_id, row.usable_until, is_pinned])?;
             let oldest = "DELETE FROM media_uploads WHERE seq IN (
                               SELECT seq FROM media_uploads WHERE is_pinned = 0 ORDER BY seq LIMIT max(0, (
-                                  SELECT held FROM media_counts WHERE name = 'media_uploads') - ?1))";
+                                  SELECT held FROM media_counts WHERE name = 'media_uploads') - (
+                                  SELECT count(*) FROM media_uploads WHERE is_pinned = 1) - ?1))";
             write(tx, oldest, params![at_most(most)]).map(drop)
         })
     }
 
-    fn pin_upload(&self, key: Digest) -> Reply<'_, ()> {
+    fn pin_upload(&self, key: Digest, row: UploadRow) -> Reply<'_, ()> {
         self.0.submit(move |tx| {
-            let sql = "UPDATE media_uploads SET is_pinned = 1 WHERE key = ?1";
-            write(tx, sql, params![key.as_slice()]).map(drop)
+            let sql =
+                "INSERT INTO media_uploads (key, media_id, usable_until, is_pinned) VALUES (?1, ?2, ?3, 1)
+                       ON CONFLICT (key) DO UPDATE SET media_id = excluded.media_id,
+                           usable_until = excluded.usable_until, is_pinned = 1";
+            write(tx, sql, params![key.as_slice(), row.media_id, row.usable_until]).map(drop)
         })
     }
 
-    fn delete_upload(&self, key: Digest) -> Reply<'_, ()> {
+    fn delete_upload(&self, key: Digest, even_pinned: bool) -> Reply<'_, ()> {
         self.0.submit(move |tx| {
-            write(tx, "DELETE FROM media_uploads WHERE key = ?1", params![key.as_slice()]).map(drop)
+            let sql = "DELETE FROM media_uploads WHERE key = ?1 AND (?2 OR is_pinned = 0)";
+            write(tx, sql, params![key.as_slice(), even_pinned]).map(drop)
         })
     }
 

@@ -60,6 +60,7 @@ const MEDIA: &str = "
         is_pinned    INTEGER NOT NULL CHECK (is_pinned IN (0, 1))
     ) STRICT;
     CREATE INDEX media_uploads_by_end ON media_uploads (usable_until);
+    CREATE INDEX media_uploads_pinned ON media_uploads (is_pinned) WHERE is_pinned = 1;
     CREATE TABLE media_counts (
         name TEXT PRIMARY KEY,
         held INTEGER NOT NULL
