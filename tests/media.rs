@@ -7,6 +7,7 @@ mod budget;
 mod credentials;
 mod crowds;
 mod dead;
+mod doubts;
 mod downloads;
 mod entries;
 mod failures;

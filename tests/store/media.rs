@@ -9,6 +9,7 @@ pub async fn conforms(store: &dyn Store) {
     the_newest_sources_are_kept(store).await;
     the_newest_uploads_are_kept(store).await;
     uploads_are_purged(store).await;
+    pinned_uploads_stay(store).await;
     files_are_kept_per_number(store).await;
     a_use_is_remembered(store).await;
     bytes_count_once(store).await;
@@ -76,6 +77,26 @@ async fn the_newest_uploads_are_kept(store: &dyn Store) {
     store.delete_upload(digest(4), false).await.unwrap();
     store.delete_upload(digest(4), false).await.unwrap();
     assert_eq!(store.upload(digest(4)).await.unwrap(), None);
+}
+
+async fn pinned_uploads_stay(store: &dyn Store) {
+    store.put_upload(digest(20), upload(20, 100), 2).await.unwrap();
+    store.pin_upload(digest(20), upload(20, 100)).await.unwrap();
+    store.pin_upload(digest(21), upload(21, 100)).await.unwrap();
+    for key in 22..=25 {
+        store.put_upload(digest(key), upload(key, 100), 2).await.unwrap();
+    }
+    let mut held = Vec::new();
+    for key in 20..=25 {
+        held.extend(store.upload(digest(key)).await.unwrap().map(|_| key));
+    }
+    assert_eq!(held, [20, 21, 24, 25], "pinned ones stay and take nobody's place");
+    store.put_upload(digest(20), upload(30, 100), 2).await.unwrap();
+    store.delete_upload(digest(20), false).await.unwrap();
+    assert_eq!(store.upload(digest(20)).await.unwrap(), Some(upload(30, 100)), "pinned still");
+    store.delete_upload(digest(20), true).await.unwrap();
+    assert_eq!(store.upload(digest(20)).await.unwrap(), None);
+    assert_eq!(store.purge_media(1_000).await.unwrap(), 3);
 }
 
 async fn uploads_are_purged(store: &dyn Store) {
