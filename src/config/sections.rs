@@ -275,7 +275,7 @@ pub(super) fn media(raw: raw::Media, check: &mut Check<'_>) -> Media {
         links: check.word("media.links", raw.links, Links::Upload, &links),
         max_entries: check.count("media.max_entries", raw.max_entries, 100_000, 1..=10_000_000),
         fetch_timeout: check.timeout("media.fetch_timeout", raw.fetch_timeout, Duration::from_secs(60)),
-        wait_timeout: check.timeout("media.wait_timeout", raw.wait_timeout, Duration::from_secs(25)),
+        wait_timeout: check.timeout("media.wait_timeout", raw.wait_timeout, Duration::from_secs(120)),
         upload_timeout: check.timeout("media.upload_timeout", raw.upload_timeout, Duration::from_secs(120)),
         folder: check.parsed("media.folder", raw.folder, None, |text| match text.as_str() {
             "" => Err("is empty; remove it to keep files beside the store".to_owned()),

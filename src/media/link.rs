@@ -137,16 +137,17 @@ impl Inner {
     /// Looks, asks or fetches.
     async fn obtain(self: &Arc<Self>, errand: &Errand) -> Result<Found, MediaError> {
         let known = self.look(errand).await?;
-        let end = Instant::now() + self.settings.fetch_timeout;
+        // Waiting for a place is not the provider's fault and takes none of its time.
+        let limit = self.settings.fetch_timeout;
         match known {
             Known::Hit(found) => Ok(found),
             Known::Fetch(lookup) => {
-                let slot = self.slot(errand, end).await?;
-                self.fetch(errand, lookup, slot, end).await
+                let slot = self.slot(errand, Instant::now() + limit).await?;
+                self.fetch(errand, lookup, slot, Instant::now() + limit).await
             }
             Known::Ask(question) => {
-                let slot = self.slot(errand, end).await?;
-                self.ask(errand, question, slot, end).await
+                let slot = self.slot(errand, Instant::now() + limit).await?;
+                self.ask(errand, question, slot, Instant::now() + limit).await
             }
         }
     }
