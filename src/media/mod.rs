@@ -74,7 +74,7 @@ use sent::Sent;
 /// Files that are fetched at the same time; more wait. Each takes a few hundred KiB.
 const FETCHES: usize = 128;
 /// And from one host: a slow one must not hold up the others.
-const FETCHES_PER_HOST: usize = 32;
+const FETCHES_PER_HOST: usize = 64;
 /// Links that are kept as they were checked.
 const ERRANDS: u64 = 10_000;
 /// Hosts whose places are remembered, and for how long after their last use.

@@ -105,7 +105,7 @@ async fn texts_go_through_while_files_hang() {
             image(&scene.provider.url(&path))
         })
         .collect();
-    let replies = crowd(&scene, &messages, 32).await;
+    let replies = crowd(&scene, &messages, 64).await;
     assert!(replies.iter().all(|reply| reply.status == 201), "{replies:?}");
     assert_eq!(scene.counts(), counts(70, 0, 1, 73), "the same bytes");
 }
