@@ -14,18 +14,16 @@ use serde::Serialize;
 use crate::onprem::error::{ErrorBody, Meta};
 use crate::onprem::reply::EmptyReply;
 use crate::onprem::{ErrorCode, Invalid};
+use crate::upstream::Stream;
 
 /// An answer.
 pub type Reply = Response<Body>;
-
-/// A file on its way to the client.
-pub type Stream = Pin<Box<dyn hyper::body::Body<Data = Bytes, Error = io::Error> + Send>>;
 
 /// The body of an answer.
 pub enum Body {
     /// Written in one go.
     Whole(Full<Bytes>),
-    /// A file, passed on as it arrives.
+    /// A file on its way to the client, passed on as it arrives.
     Stream(Stream),
 }
 
