@@ -74,6 +74,64 @@ async fn a_failed_job_leaves_nothing_behind() {
     assert_eq!(store.secret("half", vec![7]).await.unwrap(), vec![7]);
 }
 
+/// Holds the thread until the sender says so or goes, so that what is submitted meanwhile shares a commit.
+fn hold(store: &Sqlite) -> (std::sync::mpsc::Sender<()>, crate::store::Reply<'_, ()>) {
+    let (gate, wait) = std::sync::mpsc::channel::<()>();
+    let held = store.0.submit(move |_| {
+        let _ = wait.recv();
+        Ok(())
+    });
+    (gate, held)
+}
+
+#[tokio::test]
+async fn what_waits_together_is_committed_together_and_fails_alone() {
+    let path = temp_file("group");
+    let store = Sqlite::open(&path).unwrap();
+    let (gate, held) = hold(&store);
+    let bad = store.0.submit(|tx| {
+        tx.execute("INSERT INTO secrets (name, value) VALUES ('half', x'00')", [])?;
+        Err::<(), _>(Error::Engine("on purpose".to_owned()))
+    });
+    let seen =
+        store.0.submit(|tx| Ok(tx.query_row("SELECT count(*) FROM users", [], |row| row.get::<_, i64>(0))?));
+    let other = Connection::open(&path).unwrap();
+    let committed =
+        move || other.query_row("SELECT count(*) FROM users", [], |row| row.get::<_, i64>(0)).unwrap();
+    let between = store.0.submit(move |_| Ok(committed()));
+    let first = store.create_user(User { name: "first".into(), ..user() });
+    let last = store.create_user(User { name: "last".into(), ..user() });
+    let open = async {
+        // The others are queued by now, each polled once before this.
+        gate.send(()).unwrap();
+    };
+    let (held, first, bad, seen, between, last, ()) =
+        tokio::join!(biased; held, first, bad, seen, between, last, open);
+    held.unwrap();
+    assert!(first.unwrap() && last.unwrap());
+    assert!(matches!(bad, Err(Error::Engine(_))));
+    assert_eq!((seen.unwrap(), between.unwrap()), (1, 0), "the second is in the transaction, not committed");
+    assert_eq!(store.identities().await.unwrap().users.len(), 2);
+    assert_eq!(store.secret("half", vec![7]).await.unwrap(), vec![7], "nothing of the bad one is left");
+}
+
+#[tokio::test]
+async fn a_full_disk_fails_everything_that_shares_its_commit() {
+    let store = Sqlite::memory().unwrap();
+    let (gate, held) = hold(&store);
+    let before = store.create_user(user());
+    let limit = store.0.submit(|tx| Ok(tx.pragma_update(None, "max_page_count", 1)?));
+    let big = store.secret("big", vec![1; 100_000]);
+    let after = store.create_user(User { name: "after".into(), ..user() });
+    let open = async { gate.send(()).unwrap() };
+    let (_, before, _, big, after, ()) = tokio::join!(biased; held, before, limit, big, after, open);
+    assert!(matches!(big, Err(Error::Full)), "{big:?}");
+    store.0.submit(|tx| Ok(tx.pragma_update(None, "max_page_count", 10_000)?)).await.unwrap();
+    let users = store.identities().await.unwrap().users;
+    let told = [before, after].into_iter().filter(|told| matches!(told, Ok(true))).count();
+    assert_eq!(users.len(), told, "whoever was told of a success is there, and nobody else");
+}
+
 /// The settings belong to the connection and leave no trace in the file, so only the inside shows them.
 #[tokio::test]
 async fn commits_are_made_for_a_power_loss() {

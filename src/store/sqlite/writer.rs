@@ -13,6 +13,9 @@ const STATEMENTS: usize = 64;
 /// How many jobs may wait; a caller beyond that waits for room, which is the back-pressure.
 const QUEUE: usize = 1024;
 
+/// How many jobs share one commit at most: what the first of them waits for the last stays short.
+const BATCH: usize = 256;
+
 /// Hands jobs to the thread. Dropping it lets the thread finish what is queued, and waits for it.
 pub(super) struct Writer {
     jobs: Option<mpsc::Sender<Box<dyn Job>>>,
@@ -56,11 +59,11 @@ impl Drop for Writer {
     }
 }
 
-/// A job in two steps, so that one commit can later serve many: first all run, then the transaction is
-/// decided, then all learn of it.
+/// A job in two steps, so that one commit serves many: first all run, then the transaction is decided, then
+/// all learn of it.
 trait Job: Send {
-    /// Does the work and says whether it should be committed.
-    fn run(&mut self, tx: &Transaction<'_>) -> bool;
+    /// Does the work; on an error it must be undone.
+    fn run(&mut self, tx: &Transaction<'_>) -> Result<(), Error>;
     /// Tells the caller; nobody listening is no error.
     fn finish(self: Box<Self>, committed: Result<(), Error>);
 }
@@ -72,30 +75,61 @@ struct Work<T, F> {
 }
 
 impl<T: Send, F: FnOnce(&Transaction<'_>) -> Result<T, Error> + Send> Job for Work<T, F> {
-    fn run(&mut self, tx: &Transaction<'_>) -> bool {
-        self.outcome = self.work.take().map(|work| work(tx));
-        matches!(self.outcome, Some(Ok(_)))
+    fn run(&mut self, tx: &Transaction<'_>) -> Result<(), Error> {
+        let outcome = self.work.take().map_or(Err(Error::Closed), |work| work(tx));
+        let done = outcome.as_ref().map(drop).map_err(Error::clone);
+        self.outcome = Some(outcome);
+        done
     }
 
+    /// A job's own error says more than that of the commit.
     fn finish(self: Box<Self>, committed: Result<(), Error>) {
         let Self { outcome, reply, .. } = *self;
-        let _ = reply.send(committed.and_then(|()| outcome.unwrap_or(Err(Error::Closed))));
+        let _ = reply.send(match outcome {
+            Some(Ok(value)) => committed.map(|()| value),
+            Some(Err(error)) => Err(error),
+            None => Err(committed.err().unwrap_or(Error::Closed)),
+        });
     }
 }
 
+/// Whatever waits when the thread is free shares one transaction, and so one wait for the disk: a commit is
+/// dear, and under load everybody's comes with it. A lone job is committed at once.
 fn run(mut connection: Connection, mut queue: mpsc::Receiver<Box<dyn Job>>) {
-    while let Some(mut job) = queue.blocking_recv() {
-        let committed = decide(&mut connection, job.as_mut());
-        job.finish(committed);
+    let mut jobs = Vec::with_capacity(BATCH);
+    while let Some(job) = queue.blocking_recv() {
+        jobs.push(job);
+        while jobs.len() < BATCH
+            && let Ok(job) = queue.try_recv()
+        {
+            jobs.push(job);
+        }
+        let committed = decide(&mut connection, &mut jobs);
+        for job in jobs.drain(..) {
+            job.finish(committed.clone());
+        }
     }
 }
 
 /// Takes the write lock at once: a transaction that upgrades later can fail half-way with "busy".
-fn decide(connection: &mut Connection, job: &mut dyn Job) -> Result<(), Error> {
+fn decide(connection: &mut Connection, jobs: &mut [Box<dyn Job>]) -> Result<(), Error> {
     let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    if job.run(&tx) {
-        tx.commit()?;
+    let mut is_worth_it = false;
+    for job in jobs.iter_mut() {
+        // What a failed job had done is undone alone.
+        tx.prepare_cached("SAVEPOINT job")?.execute([])?;
+        let done = job.run(&tx);
+        if let (Err(error), true) = (&done, tx.is_autocommit()) {
+            // Some errors, a full disk among them, undo the whole transaction (SQLite, "Transactions", 3.1):
+            // then nothing of what ran before has happened either.
+            return Err(error.clone());
+        }
+        is_worth_it |= done.is_ok();
+        if done.is_err() {
+            tx.prepare_cached("ROLLBACK TO job")?.execute([])?;
+        }
+        tx.prepare_cached("RELEASE job")?.execute([])?;
     }
-    // Otherwise the drop rolls back; its own failure would only hide the job's error.
-    Ok(())
+    // Otherwise the drop rolls back; its own failure would only hide the jobs' errors.
+    if is_worth_it { Ok(tx.commit()?) } else { Ok(()) }
 }
