@@ -7,6 +7,7 @@ use prembridge::store::{Error, Identities, MediaStore, Revocation, Sqlite, Store
 
 use crate::temp::TempDir;
 
+mod callbacks;
 mod media;
 
 /// Everything an engine promises. A second engine calls this with an empty store of its own.
@@ -18,6 +19,7 @@ pub async fn conforms(store: &dyn Store) {
     revocations_are_idempotent_and_purged(store).await;
     the_first_secret_wins(store).await;
     media::conforms(store).await;
+    callbacks::conforms(store).await;
     store.ping().await.unwrap();
 }
 

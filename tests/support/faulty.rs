@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use prembridge::store::{
-    Digest, Error, FileRow, Identities, Jti, MediaStore, ProviderRow, Reply, Sqlite, Store, UploadRow, User,
+    Batch, CallbackStore, Digest, Error, FileRow, Identities, Jti, MediaStore, ProviderRow, QueuedRow,
+    Recalled, RecipientRow, Reply, Sqlite, Store, UploadRow, User, Wanted,
 };
 use tokio::sync::Semaphore;
 
@@ -97,6 +98,23 @@ impl MediaStore for Faulty {
             fn delete_file(number: &str, id: &str) -> Option<FileRow>;
             fn mark_not_kept(digest: Digest) -> ();
             fn purge_media(now: i64) -> usize;
+        }
+    }
+}
+
+impl CallbackStore for Faulty {
+    methods! {
+        reads {
+            fn queued_callbacks() -> Vec<QueuedRow>;
+            fn callback_body(place: i64) -> Option<Vec<u8>>;
+            fn recall(number: &str, wanted: Wanted) -> Recalled;
+            fn purge_seen(t: i64, most: usize) -> usize;
+            fn purge_recipients(t: i64, most: usize) -> usize;
+        }
+        changes {
+            fn queue_callbacks(batch: Batch) -> Vec<Option<i64>>;
+            fn delete_callbacks(places: Vec<i64>) -> ();
+            fn put_recipient(row: RecipientRow) -> ();
         }
     }
 }

@@ -267,6 +267,6 @@ fn not_negative(value: i64) -> u64 {
 }
 
 /// SQLite counts in signed numbers, of which it never has so many.
-fn at_most(most: impl TryInto<i64>) -> i64 {
+pub(super) fn at_most(most: impl TryInto<i64>) -> i64 {
     most.try_into().unwrap_or(i64::MAX)
 }

@@ -7,6 +7,7 @@ use rusqlite::{Transaction, params};
 use super::{Error, Identities, Jti, Reply, Revocation, Store, User};
 use writer::Writer;
 
+mod callbacks;
 mod media;
 mod open;
 mod writer;

@@ -16,7 +16,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const APPLICATION_ID: i64 = 0x7072_656d;
 
 /// Each step brings the schema from the version of its index to the next. Steps are only ever appended.
-const MIGRATIONS: &[&str] = &[LOGINS, MEDIA];
+const MIGRATIONS: &[&str] = &[LOGINS, MEDIA, super::callbacks::SCHEMA];
 
 const LOGINS: &str = "
     CREATE TABLE users (

@@ -1,0 +1,139 @@
+//! What is kept of callbacks: the queue, which events were seen, and what webhooks told about users.
+
+use std::fmt;
+
+use super::Reply;
+
+/// Equal for repetitions of one event: a hash that the caller makes.
+pub type EventKey = [u8; 16];
+
+/// The part of an engine that callbacks need; every [`Store`](super::Store) has it.
+///
+/// The same rules hold as for [`Store`](super::Store). A place in the queue is never given twice, so that
+/// whoever deletes late deletes nobody else's.
+pub trait CallbackStore: Send + Sync {
+    /// Queues callbacks and remembers what they tell about users; all of it or nothing. Gives each callback
+    /// its place, in the order given and rising; none to those whose key was seen before.
+    fn queue_callbacks(&self, batch: Batch) -> Reply<'_, Vec<Option<i64>>>;
+
+    /// The queues of all numbers, in their order, without the bodies.
+    fn queued_callbacks(&self) -> Reply<'_, Vec<QueuedRow>>;
+
+    /// The body of a queued callback.
+    fn callback_body(&self, place: i64) -> Reply<'_, Option<Vec<u8>>>;
+
+    /// Takes callbacks out of the queue. Doing it twice is no error.
+    fn delete_callbacks(&self, places: Vec<i64>) -> Reply<'_, ()>;
+
+    /// What is known of users and messages of a number.
+    fn recall(&self, number: &str, wanted: Wanted) -> Reply<'_, Recalled>;
+
+    /// Remembers how a client wrote the recipient of a message.
+    fn put_recipient(&self, row: RecipientRow) -> Reply<'_, ()>;
+
+    /// Forgets `most` of the events that were seen before `t` at most, and says how many. Few at a time keep
+    /// everybody else's wait short.
+    fn purge_seen(&self, t: i64, most: usize) -> Reply<'_, usize>;
+
+    /// Forgets `most` of the recipients that were written to before `t` at most, and says how many.
+    fn purge_recipients(&self, t: i64, most: usize) -> Reply<'_, usize>;
+}
+
+/// What one webhook brings.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Batch {
+    /// When it came, in seconds since the Unix epoch.
+    pub at: i64,
+    /// The callbacks, in their order.
+    pub callbacks: Vec<NewCallback>,
+    /// What it tells about users.
+    pub users: Vec<UserRow>,
+}
+
+/// A callback to be queued.
+#[derive(Clone, PartialEq, Eq)]
+pub struct NewCallback {
+    /// The number whose client gets it.
+    pub number: String,
+    /// Callbacks of one number with the same chat are delivered in order.
+    pub chat: String,
+    /// None where repetitions cannot be told.
+    pub key: Option<EventKey>,
+    /// What is posted.
+    pub body: Vec<u8>,
+}
+
+/// A queued callback.
+#[derive(Clone, PartialEq, Eq)]
+pub struct QueuedRow {
+    /// Its place in the queue.
+    pub place: i64,
+    /// The number whose client gets it.
+    pub number: String,
+    /// Callbacks of one number with the same chat are delivered in order.
+    pub chat: String,
+    /// When it was queued, in seconds since the Unix epoch.
+    pub at: i64,
+}
+
+/// The phone number behind a business-scoped user id, as far as one business knows it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct UserRow {
+    /// The number whose deployment learnt it.
+    pub number: String,
+    /// The business-scoped id.
+    pub user_id: String,
+    /// The phone number; none when the id is not in use any more.
+    pub wa_id: Option<String>,
+}
+
+/// How a client wrote the recipient of a message.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RecipientRow {
+    /// The number that the message is from.
+    pub number: String,
+    /// The message's id at Cloud.
+    pub wamid: String,
+    /// `to` as the client wrote it.
+    pub written: String,
+    /// When it was sent, in seconds since the Unix epoch.
+    pub at: i64,
+}
+
+/// What somebody wants to know.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Business-scoped ids.
+    pub user_ids: Vec<String>,
+    /// Messages to users.
+    pub wamids: Vec<String>,
+}
+
+/// What is known, in pairs.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Recalled {
+    /// Business-scoped ids and their phone numbers.
+    pub wa_ids: Vec<(String, String)>,
+    /// Messages and how their recipients were written.
+    pub recipients: Vec<(String, String)>,
+}
+
+/// All of these name people or hold what they wrote, so their `Debug` forms leave that out.
+macro_rules! debug_without_people {
+    ($($name:ident { $($shown:ident),* })*) => {
+        $(impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct(stringify!($name))$(.field(stringify!($shown), &self.$shown))*.finish_non_exhaustive()
+            }
+        })*
+    };
+}
+
+debug_without_people! {
+    NewCallback { number, key }
+    QueuedRow { place, number, at }
+    UserRow { number }
+    RecipientRow { number, at }
+    Wanted {}
+    Recalled {}
+}

@@ -1,0 +1,156 @@
+//! The tables of callbacks.
+
+use rusqlite::{OptionalExtension, Transaction, params};
+
+use super::media::at_most;
+use super::{Sqlite, write};
+use crate::store::{
+    Batch, CallbackStore, Error, NewCallback, QueuedRow, Recalled, RecipientRow, Reply, UserRow, Wanted,
+};
+
+/// `AUTOINCREMENT`, so that the place of a callback that was taken out is not given again. Bodies are read one
+/// by one and seen events by key, so nothing else needs an index but what is forgotten by age.
+pub(super) const SCHEMA: &str = "
+    CREATE TABLE callbacks (
+        place  INTEGER PRIMARY KEY AUTOINCREMENT,
+        number TEXT NOT NULL,
+        chat   TEXT NOT NULL,
+        body   BLOB NOT NULL,
+        at     INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE events_seen (
+        key BLOB PRIMARY KEY CHECK (length(key) = 16),
+        at  INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX events_seen_by_age ON events_seen (at);
+    CREATE TABLE users_of_cloud (
+        number  TEXT NOT NULL,
+        user_id TEXT NOT NULL,
+        wa_id   TEXT NOT NULL,
+        PRIMARY KEY (number, user_id)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE recipients (
+        number  TEXT NOT NULL,
+        wamid   TEXT NOT NULL,
+        written TEXT NOT NULL,
+        at      INTEGER NOT NULL,
+        PRIMARY KEY (number, wamid)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX recipients_by_age ON recipients (at);
+";
+
+impl CallbackStore for Sqlite {
+    fn queue_callbacks(&self, batch: Batch) -> Reply<'_, Vec<Option<i64>>> {
+        self.0.submit(move |tx| {
+            for user in &batch.users {
+                put_user(tx, user)?;
+            }
+            batch.callbacks.iter().map(|callback| queue(tx, callback, batch.at)).collect()
+        })
+    }
+
+    fn queued_callbacks(&self) -> Reply<'_, Vec<QueuedRow>> {
+        self.0.submit(|tx| {
+            let mut query =
+                tx.prepare_cached("SELECT place, number, chat, at FROM callbacks ORDER BY place")?;
+            let rows = query.query_map([], |row| {
+                Ok(QueuedRow { place: row.get(0)?, number: row.get(1)?, chat: row.get(2)?, at: row.get(3)? })
+            })?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
+    fn callback_body(&self, place: i64) -> Reply<'_, Option<Vec<u8>>> {
+        self.0.submit(move |tx| {
+            let mut query = tx.prepare_cached("SELECT body FROM callbacks WHERE place = ?1")?;
+            Ok(query.query_row(params![place], |row| row.get(0)).optional()?)
+        })
+    }
+
+    fn delete_callbacks(&self, places: Vec<i64>) -> Reply<'_, ()> {
+        self.0.submit(move |tx| {
+            for place in places {
+                write(tx, "DELETE FROM callbacks WHERE place = ?1", params![place])?;
+            }
+            Ok(())
+        })
+    }
+
+    fn recall(&self, number: &str, wanted: Wanted) -> Reply<'_, Recalled> {
+        let number = number.to_owned();
+        self.0.submit(move |tx| {
+            let users = "SELECT wa_id FROM users_of_cloud WHERE number = ?1 AND user_id = ?2";
+            let recipients = "SELECT written FROM recipients WHERE number = ?1 AND wamid = ?2";
+            Ok(Recalled {
+                wa_ids: pairs(tx, users, &number, wanted.user_ids)?,
+                recipients: pairs(tx, recipients, &number, wanted.wamids)?,
+            })
+        })
+    }
+
+    fn put_recipient(&self, row: RecipientRow) -> Reply<'_, ()> {
+        self.0.submit(move |tx| {
+            let sql = "INSERT INTO recipients (number, wamid, written, at) VALUES (?1, ?2, ?3, ?4)
+                       ON CONFLICT DO NOTHING";
+            write(tx, sql, params![row.number, row.wamid, row.written, row.at]).map(drop)
+        })
+    }
+
+    fn purge_seen(&self, t: i64, most: usize) -> Reply<'_, usize> {
+        self.0.submit(move |tx| {
+            let sql = "DELETE FROM events_seen WHERE key IN (
+                           SELECT key FROM events_seen WHERE at < ?1 ORDER BY at LIMIT ?2)";
+            write(tx, sql, params![t, at_most(most)])
+        })
+    }
+
+    fn purge_recipients(&self, t: i64, most: usize) -> Reply<'_, usize> {
+        self.0.submit(move |tx| {
+            let sql = "DELETE FROM recipients WHERE (number, wamid) IN (
+                           SELECT number, wamid FROM recipients WHERE at < ?1 ORDER BY at LIMIT ?2)";
+            write(tx, sql, params![t, at_most(most)])
+        })
+    }
+}
+
+fn queue(tx: &Transaction<'_>, callback: &NewCallback, at: i64) -> Result<Option<i64>, Error> {
+    if let Some(key) = &callback.key {
+        let sql = "INSERT INTO events_seen (key, at) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+        if write(tx, sql, params![key.as_slice(), at])? == 0 {
+            return Ok(None);
+        }
+    }
+    let sql = "INSERT INTO callbacks (number, chat, body, at) VALUES (?1, ?2, ?3, ?4)";
+    write(tx, sql, params![callback.number, callback.chat, callback.body, at])?;
+    Ok(Some(tx.last_insert_rowid()))
+}
+
+fn put_user(tx: &Transaction<'_>, user: &UserRow) -> Result<(), Error> {
+    let UserRow { number, user_id, wa_id } = user;
+    match wa_id {
+        Some(wa_id) => {
+            let sql = "INSERT INTO users_of_cloud (number, user_id, wa_id) VALUES (?1, ?2, ?3)
+                       ON CONFLICT DO UPDATE SET wa_id = excluded.wa_id";
+            write(tx, sql, params![number, user_id, wa_id]).map(drop)
+        }
+        None => {
+            let sql = "DELETE FROM users_of_cloud WHERE number = ?1 AND user_id = ?2";
+            write(tx, sql, params![number, user_id]).map(drop)
+        }
+    }
+}
+
+fn pairs(
+    tx: &Transaction<'_>,
+    sql: &str,
+    number: &str,
+    keys: Vec<String>,
+) -> Result<Vec<(String, String)>, Error> {
+    let mut query = tx.prepare_cached(sql)?;
+    let mut found = Vec::new();
+    for key in keys {
+        let value: Option<String> = query.query_row(params![number, key], |row| row.get(0)).optional()?;
+        found.extend(value.map(|value| (key, value)));
+    }
+    Ok(found)
+}

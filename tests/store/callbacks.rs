@@ -1,0 +1,95 @@
+//! What every engine promises about callbacks.
+
+use prembridge::store::{Batch, NewCallback, QueuedRow, Recalled, RecipientRow, Store, UserRow, Wanted};
+
+/// Everything an engine promises about callbacks.
+pub async fn conforms(store: &dyn Store) {
+    places_rise_and_are_never_given_twice(store).await;
+    an_event_is_queued_once(store).await;
+    users_are_known_per_number(store).await;
+    recipients_are_known_per_message(store).await;
+}
+
+fn callback(number: &str, key: Option<u8>, body: &str) -> NewCallback {
+    NewCallback {
+        number: number.to_owned(),
+        chat: "16315551234".to_owned(),
+        key: key.map(|key| [key; 16]),
+        body: body.into(),
+    }
+}
+
+fn batch(at: i64, callbacks: Vec<NewCallback>) -> Batch {
+    Batch { at, callbacks, users: Vec::new() }
+}
+
+async fn places_rise_and_are_never_given_twice(store: &dyn Store) {
+    let three = ["a", "b", "c"].map(|body| callback("support", None, body));
+    let places = store.queue_callbacks(batch(5, three.to_vec())).await.unwrap();
+    let places: Vec<i64> = places.into_iter().map(Option::unwrap).collect();
+    assert!(places.is_sorted() && places.len() == 3, "{places:?}");
+    let row =
+        QueuedRow { place: places[0], number: "support".to_owned(), chat: "16315551234".to_owned(), at: 5 };
+    assert_eq!(store.queued_callbacks().await.unwrap()[0], row);
+    assert_eq!(store.callback_body(places[1]).await.unwrap().as_deref(), Some(&b"b"[..]));
+    store.delete_callbacks(places.clone()).await.unwrap();
+    store.delete_callbacks(places.clone()).await.unwrap();
+    assert_eq!(store.callback_body(places[1]).await.unwrap(), None);
+    assert!(store.queued_callbacks().await.unwrap().is_empty());
+    let next = store.queue_callbacks(batch(6, vec![callback("support", None, "d")])).await.unwrap();
+    assert!(next[0].unwrap() > places[2], "the last place was free again, and must not be given");
+    store.delete_callbacks(vec![next[0].unwrap()]).await.unwrap();
+}
+
+async fn an_event_is_queued_once(store: &dyn Store) {
+    let twice = vec![callback("support", Some(1), "a"), callback("support", Some(1), "again")];
+    let places = store.queue_callbacks(batch(10, twice)).await.unwrap();
+    assert!(places[0].is_some() && places[1].is_none());
+    store.delete_callbacks(vec![places[0].unwrap()]).await.unwrap();
+    let later = vec![callback("support", Some(1), "a"), callback("support", Some(2), "b")];
+    let places = store.queue_callbacks(batch(20, later.clone())).await.unwrap();
+    assert!(places[0].is_none() && places[1].is_some(), "delivered ones are remembered, too");
+    store.delete_callbacks(vec![places[1].unwrap()]).await.unwrap();
+    assert_eq!(store.purge_seen(10, 9).await.unwrap(), 0);
+    assert_eq!(store.purge_seen(21, 1).await.unwrap(), 1, "the oldest, and no more than asked for");
+    let places = store.queue_callbacks(batch(30, later)).await.unwrap();
+    assert!(places[0].is_some() && places[1].is_none());
+    store.delete_callbacks(vec![places[0].unwrap()]).await.unwrap();
+    assert_eq!(store.purge_seen(31, 9).await.unwrap(), 2);
+}
+
+async fn users_are_known_per_number(store: &dyn Store) {
+    let user = |number: &str, wa_id: Option<&str>| UserRow {
+        number: number.to_owned(),
+        user_id: "US.1".to_owned(),
+        wa_id: wa_id.map(str::to_owned),
+    };
+    let learn = |users| store.queue_callbacks(Batch { users, ..Batch::default() });
+    let asked = Wanted { user_ids: vec!["US.1".to_owned(), "US.2".to_owned()], wamids: Vec::new() };
+    let known = async |number: &str| store.recall(number, asked.clone()).await.unwrap().wa_ids;
+    learn(vec![user("support", Some("1")), user("sales", Some("2"))]).await.unwrap();
+    assert_eq!(known("support").await, [("US.1".to_owned(), "1".to_owned())]);
+    assert_eq!(known("sales").await, [("US.1".to_owned(), "2".to_owned())]);
+    assert!(known("other").await.is_empty());
+    learn(vec![user("support", Some("3")), user("sales", None)]).await.unwrap();
+    assert_eq!(known("support").await, [("US.1".to_owned(), "3".to_owned())]);
+    assert!(known("sales").await.is_empty());
+}
+
+async fn recipients_are_known_per_message(store: &dyn Store) {
+    let row = |wamid: &str, at| RecipientRow {
+        number: "support".to_owned(),
+        wamid: wamid.to_owned(),
+        written: "+49 170".to_owned(),
+        at,
+    };
+    store.put_recipient(row("wamid.A", 10)).await.unwrap();
+    store.put_recipient(row("wamid.A", 10)).await.unwrap();
+    store.put_recipient(row("wamid.B", 20)).await.unwrap();
+    let asked = Wanted { user_ids: Vec::new(), wamids: vec!["wamid.A".to_owned(), "wamid.B".to_owned()] };
+    let known = async || store.recall("support", asked.clone()).await.unwrap().recipients;
+    assert_eq!(known().await.len(), 2);
+    assert_eq!(store.recall("sales", asked.clone()).await.unwrap(), Recalled::default());
+    assert_eq!(store.purge_recipients(20, 9).await.unwrap(), 1);
+    assert_eq!(known().await, [("wamid.B".to_owned(), "+49 170".to_owned())]);
+}
