@@ -1,6 +1,8 @@
 //! The mock Cloud API over real sockets.
 
 mod media;
+mod receiver;
+mod webhooks;
 
 use std::net::SocketAddr;
 use std::time::Duration;
