@@ -205,6 +205,11 @@ fn usage_errors_are_2_and_help_is_0() {
         &["translate", "--reply", "--error"],
         &["translate", "--webhook", "--error"],
         &["mock-cloud", "--fault", "explode"],
+        &["mock-cloud", "--webhook-url", "http://127.0.0.1:1/"],
+        &["mock-cloud", "--webhook-url", "127.0.0.1:1", "--app-secret", "s"],
+        &["mock-cloud", "--app-secret", "s"],
+        &["mock-cloud", "--verify-token", "t"],
+        &["mock-cloud", "--webhook-url", "http://127.0.0.1:1/", "--app-secret", "s", "--status", "lost"],
     ] {
         let run = run(args, "");
         assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""), "{args:?}: {run:?}");

@@ -1,6 +1,9 @@
 //! The mock Cloud API over real sockets.
 
+mod command;
 mod media;
+mod receiver;
+mod webhooks;
 
 use std::net::SocketAddr;
 use std::time::Duration;

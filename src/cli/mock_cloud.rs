@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use super::output::{complain, line};
 use super::{FINDINGS, Stop, runtime};
-use crate::mock::{FaultRule, MockCloud, Options};
+use crate::mock::{FaultRule, MockCloud, Options, StatusWord, Subscription};
 
 /// Arguments of `mock-cloud`.
 #[derive(Debug, clap::Args)]
@@ -19,17 +19,43 @@ pub struct Args {
     /// A token that is valid; without one, every token is
     #[arg(long = "token", value_name = "TOKEN")]
     tokens: Vec<String>,
+    /// Where signed webhooks are posted: the statuses of each accepted message, and what /_mock/inbound is given
+    #[arg(long, value_name = "URL", requires = "app_secret", value_parser = webhook_url)]
+    webhook_url: Option<String>,
+    /// What webhooks are signed with
+    #[arg(long, value_name = "SECRET", requires = "webhook_url")]
+    app_secret: Option<String>,
+    /// Sends the webhook URL a challenge with this token first
+    #[arg(long, value_name = "TOKEN", requires = "webhook_url")]
+    verify_token: Option<String>,
+    /// A status to post of each message: sent, delivered, read, played or failed; may be repeated. Without one: sent,
+    /// delivered and read
+    #[arg(long = "status", value_name = "WORD", requires = "webhook_url")]
+    statuses: Vec<StatusWord>,
+}
+
+impl Args {
+    fn subscription(&self) -> Option<Subscription> {
+        let mut subscription = Subscription::new(self.webhook_url.as_ref()?, self.app_secret.as_ref()?);
+        subscription.verify_token = self.verify_token.clone();
+        if !self.statuses.is_empty() {
+            subscription.statuses = self.statuses.clone();
+        }
+        Some(subscription)
+    }
 }
 
 /// Runs it until a signal ends it.
 pub fn run(args: &Args) -> ExitCode {
+    let webhook = args.subscription();
     let options = Options {
         faults: args.faults.clone(),
         access_tokens: (!args.tokens.is_empty()).then(|| args.tokens.clone()),
+        webhook: webhook.clone(),
         ..Options::default()
     };
     match runtime() {
-        Ok(runtime) => runtime.block_on(serve(args.listen, options)),
+        Ok(runtime) => runtime.block_on(serve(args.listen, options, webhook)),
         Err(error) => {
             complain(format_args!("no runtime: {error}"));
             ExitCode::from(FINDINGS)
@@ -37,7 +63,7 @@ pub fn run(args: &Args) -> ExitCode {
     }
 }
 
-async fn serve(listen: SocketAddr, options: Options) -> ExitCode {
+async fn serve(listen: SocketAddr, options: Options, webhook: Option<Subscription>) -> ExitCode {
     let mut stop = match Stop::watch() {
         Ok(stop) => stop,
         Err(error) => {
@@ -55,7 +81,36 @@ async fn serve(listen: SocketAddr, options: Options) -> ExitCode {
     line(format_args!("mock Cloud API on {}", mock.base_url()));
     line(format_args!("cloud.base_url = \"{}\"", mock.base_url()));
     line(format_args!("what it got: curl {}/_mock/requests", mock.base_url()));
-    stop.wait().await;
+    let introducing = async {
+        if let Some(subscription) = &webhook {
+            introduce(&mock, subscription).await;
+        }
+        std::future::pending().await
+    };
+    tokio::select! {
+        () = introducing => {}
+        () = stop.wait() => {}
+    }
     mock.shutdown().await;
     ExitCode::SUCCESS
+}
+
+fn webhook_url(text: &str) -> Result<String, String> {
+    Subscription::new(text, "").check().map(|()| text.to_owned())
+}
+
+/// Tells who is subscribed, and whether the endpoint knows the verify token. It need not be up yet.
+async fn introduce(mock: &MockCloud, subscription: &Subscription) {
+    let words: Vec<_> = subscription.statuses.iter().map(|word| word.as_str()).collect();
+    // A query may hold a secret.
+    let url = subscription.url.split('?').next().unwrap_or_default();
+    line(format_args!("webhooks to {url}: {} of each message", words.join(", ")));
+    line(format_args!("what was posted: curl {}/_mock/webhooks", mock.base_url()));
+    if subscription.verify_token.is_none() {
+        return;
+    }
+    match mock.verify_webhook().await {
+        Ok(()) => line("the webhook URL passed the challenge"),
+        Err(error) => complain(format_args!("the webhook URL did not pass the challenge: {error}")),
+    }
 }

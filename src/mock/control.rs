@@ -5,6 +5,16 @@
 //! `GET /_mock/requests` shows what arrived and what was accepted, `DELETE /_mock/requests` forgets it.
 //! `POST /_mock/media?phone_number_id=…` keeps the body, of the `Content-Type` it has, as a file that a user
 //! sent to the number, and answers with its id.
+//!
+//! `POST /_mock/webhook` with `{"url": …, "app_secret": …}` subscribes an endpoint to signed webhooks; it may add
+//! `verify_token`, `statuses` (what is told of each accepted message, by default `["sent", "delivered", "read"]`),
+//! `waba_id` and `extra_roots` (PEM). With a verify token the endpoint is sent a challenge, and the answer says whether
+//! it passed; it is subscribed in any case. `DELETE /_mock/webhook` ends that, and forgets what was not taken yet.
+//! `POST /_mock/inbound?phone_number_id=…` lets a user write to a number and answers with the message's id: the body is
+//! an element of Cloud's `messages[]`, in which `from`, `id`, `timestamp`, `type` and what is told of a file may be
+//! missing, or just `{"from": …, "text": "…"}`. `POST /_mock/post` posts its body as it is, signed.
+//! `GET /_mock/webhooks` shows what was posted, with the answer to every try, and how many are `waiting` to be taken;
+//! `DELETE /_mock/webhooks` forgets what was posted.
 
 use std::sync::Arc;
 
@@ -20,6 +30,7 @@ use super::faults::FaultRule;
 use super::graph::{LARGEST_BODY, query};
 use super::media::Item;
 use super::state::State;
+use super::webhooks;
 
 /// Graph objects never begin like this.
 pub(super) const PREFIX: &str = "/_mock/";
@@ -56,10 +67,17 @@ pub(super) async fn answer(state: &State, request: Request<Incoming>) -> Respons
             Ok(id) => reply(StatusCode::OK, &json!({ "id": id })),
             Err(error) => reply(StatusCode::BAD_REQUEST, &json!({ "error": error })),
         },
-        (other, method) => {
-            let error = format!("no {method} of {PREFIX}{other}: there are faults, requests and media");
-            reply(StatusCode::NOT_FOUND, &json!({ "error": error }))
-        }
+        (other, method) => match webhooks::control::answer(state, other, &head, body).await {
+            Some(Ok(answer)) => reply(StatusCode::OK, &answer),
+            Some(Err(error)) => reply(StatusCode::BAD_REQUEST, &json!({ "error": error })),
+            None => {
+                let error = format!(
+                    "no {method} of {PREFIX}{other}: there are faults, requests, media, webhook, webhooks, inbound \
+                     and post"
+                );
+                reply(StatusCode::NOT_FOUND, &json!({ "error": error }))
+            }
+        },
     }
 }
 

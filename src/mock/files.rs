@@ -33,12 +33,17 @@ pub(super) fn describe(state: &State, head: &Parts, id: &str, item: &Item) -> Va
     let host = host.map_or_else(|| state.addr.to_string(), str::to_owned);
     json!({
         "messaging_product": "whatsapp",
-        "url": format!("http://{host}{DOWNLOADS}{id}?hash={}", signature(state, id)),
+        "url": link(state, &host, id),
         "mime_type": item.media_type,
         "sha256": item.sha256,
         "file_size": item.content.len(),
         "id": id,
     })
+}
+
+/// Where a file can be downloaded, for who reaches the mock as `host`.
+pub(super) fn link(state: &State, host: &str, id: &str) -> String {
+    format!("http://{host}{DOWNLOADS}{id}?hash={}", signature(state, id))
 }
 
 /// What makes a download's address hard to guess.

@@ -8,8 +8,9 @@
 //! - `GET /{version}/{media-id}` and `GET` of the `url` in the answer: gives it back,
 //! - `DELETE /{version}/{media-id}`: forgets it,
 //!
-//! refuses everything else in Graph's words, and remembers what it got. [`faults`] tells how to make it fail
-//! and [`control`] how to drive it with a shell.
+//! refuses everything else in Graph's words, and remembers what it got. With a [`Subscription`] it posts signed
+//! webhooks: the statuses of each message that it accepts, and what tests let users write. [`faults`] tells how to
+//! make it fail and [`control`] how to drive it with a shell.
 //!
 //! It is a side module: it uses nothing else of this crate, so that the proxy is never tested against itself.
 
@@ -30,6 +31,7 @@ mod server;
 mod state;
 mod upload;
 mod wamid;
+mod webhooks;
 
 use std::io;
 use std::net::SocketAddr;
@@ -46,6 +48,7 @@ pub use errors::{GraphError, codes, lookup};
 pub use faults::{Act, ErrorAct, FaultRule, HttpAct, Matcher, Op, Times};
 pub use state::{Accepted, Body, FilePart, Recorded};
 pub use wamid::encode as encode_wamid;
+pub use webhooks::{InboundMessage, Retry, SentWebhook, StatusWord, Subscription, Try};
 
 use content::{Content, hex};
 use media::Item;
@@ -79,6 +82,10 @@ pub struct Options {
     pub media_limit: usize,
     /// The rules to begin with.
     pub faults: Vec<FaultRule>,
+    /// Who gets webhooks from the beginning.
+    pub webhook: Option<Subscription>,
+    /// What time it is in webhooks, in seconds since 1970; none: the machine's time.
+    pub time: Option<u64>,
 }
 
 impl Default for Options {
@@ -96,6 +103,8 @@ impl Default for Options {
             media_in_memory: 1 << 20,
             media_limit: 10_000,
             faults: Vec::new(),
+            webhook: None,
+            time: None,
         }
     }
 }
@@ -106,7 +115,7 @@ pub struct MockCloud {
     addr: SocketAddr,
     state: Arc<State>,
     stop: watch::Sender<()>,
-    root: JoinHandle<()>,
+    root: JoinHandle<((), ())>,
 }
 
 impl MockCloud {
@@ -116,11 +125,17 @@ impl MockCloud {
         let addr = listener.local_addr()?;
         let mut options = options;
         let faults = std::mem::take(&mut options.faults);
+        let webhook = options.webhook.take();
         let state = Arc::new(State::new(options, addr));
         faults.into_iter().for_each(|rule| state.add_fault(rule));
+        if let Some(subscription) = webhook {
+            state.hooks.subscribe(subscription);
+        }
         let (stop, stopped) = watch::channel(());
+        let serving = server::run(listener, Arc::clone(&state), stopped.clone());
+        let posting = webhooks::run(Arc::clone(&state), stopped);
         // The one task without a parent: this handle is its owner, and Drop ends it.
-        let root = Handle::current().spawn(server::run(listener, Arc::clone(&state), stopped));
+        let root = Handle::current().spawn(async { tokio::join!(serving, posting) });
         Ok(Self { addr, state, stop, root })
     }
 
@@ -175,7 +190,8 @@ impl MockCloud {
         self.state.accepted()
     }
 
-    /// Forgets requests, accepted messages and counts, not the rules and the files.
+    /// Forgets requests, accepted messages, counts and posted webhooks, not the rules, the files and what is still to
+    /// be posted.
     pub fn clear(&self) {
         self.state.clear();
     }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -14,6 +15,7 @@ use super::Options;
 use super::faults::{Act, FaultRule, Faults, Subject};
 use super::media::Library;
 use super::wamid::Ids;
+use super::webhooks::Hooks;
 
 /// One Graph request that reached the mock.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -114,8 +116,10 @@ pub(super) struct State {
     pub(super) addr: SocketAddr,
     pub(super) ids: Ids,
     pub(super) media: Library,
+    pub(super) hooks: Hooks,
     requests: AtomicU64,
     messages: AtomicU64,
+    inbound: AtomicU64,
     accepted: AtomicU64,
     uploads: AtomicU64,
     /// Whether there are rules at all, so that a bench takes no lock.
@@ -138,8 +142,10 @@ impl State {
             ids,
             media: Library::new(ids, options.media_limit),
             options,
+            hooks: Hooks::default(),
             requests: AtomicU64::new(0),
             messages: AtomicU64::new(0),
+            inbound: AtomicU64::new(0),
             accepted: AtomicU64::new(0),
             uploads: AtomicU64::new(0),
             armed: AtomicBool::new(false),
@@ -154,6 +160,17 @@ impl State {
 
     pub(super) fn next_wamid(&self, user: &str) -> String {
         self.ids.wamid(self.messages.fetch_add(1, Ordering::Relaxed), user)
+    }
+
+    /// Counted apart, so that what users write does not change the ids of what is sent.
+    pub(super) fn next_inbound_wamid(&self, user: &str) -> String {
+        self.ids.inbound_wamid(self.inbound.fetch_add(1, Ordering::Relaxed), user)
+    }
+
+    /// What time it is, in seconds since 1970.
+    pub(super) fn now(&self) -> u64 {
+        let machine = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        self.options.time.unwrap_or_else(machine)
     }
 
     pub(super) fn seen_count(&self) -> u64 {
@@ -180,8 +197,17 @@ impl State {
 
     pub(super) fn accept(&self, accepted: impl FnOnce() -> Accepted) {
         self.accepted.fetch_add(1, Ordering::Relaxed);
+        if !(self.options.record || self.hooks.is_on()) {
+            return;
+        }
+        let accepted = accepted();
+        let told = self.hooks.is_on().then(|| accepted.clone());
         if self.options.record {
-            push(&mut lock(&self.log).accepted, accepted(), self.options.record_limit);
+            push(&mut lock(&self.log).accepted, accepted, self.options.record_limit);
+        }
+        // Afterwards, so that whoever gets a status finds its message.
+        if let Some(message) = told {
+            self.hooks.accepted(self, &message);
         }
     }
 
@@ -193,13 +219,18 @@ impl State {
         lock(&self.log).accepted.iter().cloned().collect()
     }
 
-    /// Forgets requests and accepted messages and all counts; ids go on, so that none comes twice, and files stay.
+    pub(super) fn accepted_message(&self, wamid: &str) -> Option<Accepted> {
+        lock(&self.log).accepted.iter().rfind(|message| message.wamid == wamid).cloned()
+    }
+
+    /// Forgets requests, accepted messages, posted webhooks and all counts; ids go on, so that none comes twice, and files stay.
     pub(super) fn clear(&self) {
         let mut log = lock(&self.log);
         *log = Log::default();
         self.requests.store(0, Ordering::Relaxed);
         self.accepted.store(0, Ordering::Relaxed);
         self.uploads.store(0, Ordering::Relaxed);
+        self.hooks.clear();
     }
 
     pub(super) fn add_fault(&self, rule: FaultRule) {

@@ -10,6 +10,11 @@ const STEP: u64 = 61_803_399;
 /// `STEP * STEP_BACK % TURN` is 1.
 const STEP_BACK: u64 = 82_636_599;
 
+/// The business sent the message.
+const OURS: u8 = 0x11;
+/// The user sent it.
+const THEIRS: u8 = 0x12;
+
 /// Makes the ids of one mock: equal seeds give equal ids for equal counters.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ids {
@@ -21,16 +26,22 @@ impl Ids {
         Self { seed }
     }
 
-    /// The id of the `n`th message, sent to `user`.
+    /// The id of the `n`th message, sent to `user`. It has nine bytes, as those that Cloud gives to messages we
+    /// send.
     pub(super) fn wamid(self, n: u64, user: &str) -> String {
-        let hash = self.hash(b"wamid", n);
-        let mut hex = String::with_capacity(18);
-        // Nine bytes, the length of the ids Cloud gives to messages we send.
-        for byte in hash.iter().take(9) {
-            hex.push(hex_digit(byte >> 4));
-            hex.push(hex_digit(byte & 15));
-        }
-        encode(user, &hex)
+        encode(user, &upper_hex(&self.hash(b"wamid", n), 9))
+    }
+
+    /// The id of the `n`th message that came from `user`. It has sixteen bytes, as that of Meta's sample of an
+    /// incoming message.
+    pub(super) fn inbound_wamid(self, n: u64, user: &str) -> String {
+        record(user, THEIRS, &upper_hex(&self.hash(b"inbound", n), 16))
+    }
+
+    /// The `n`th challenge to the owner of a webhook: ten digits.
+    pub(super) fn challenge(self, n: u64) -> String {
+        let [a, b, c, d, ..] = self.hash(b"challenge", n);
+        format!("{}", 1_000_000_000 + u64::from(u32::from_be_bytes([a, b, c, d])))
     }
 
     /// The `fbtrace_id` and `x-fb-request-id` of the `n`th request: `A` and 22 characters.
@@ -73,13 +84,17 @@ impl Ids {
 
 /// Encodes an outgoing wamid: `wamid.` and base64 of the record that was worked out from samples.
 ///
-/// The record is Thrift compact: a struct of the user and type 1, then direction `11` (we sent it), then
+/// The record is Thrift compact: a struct of the user and type 1, then the direction, here that we sent it, then
 /// the id as text.
 pub fn encode(user: &str, id: &str) -> String {
+    record(user, OURS, id)
+}
+
+fn record(user: &str, direction: u8, id: &str) -> String {
     let mut record = Vec::with_capacity(user.len() + id.len() + 12);
     record.extend_from_slice(&[0x1c, 0x18]);
     push_text(&mut record, user);
-    record.extend_from_slice(&[0x15, 0x02, 0x00, 0x11, 0x18]);
+    record.extend_from_slice(&[0x15, 0x02, 0x00, direction, 0x18]);
     push_text(&mut record, id);
     record.push(0x00);
     let mut wamid = String::with_capacity(6 + record.len().div_ceil(3) * 4);
@@ -97,6 +112,10 @@ fn push_text(record: &mut Vec<u8>, text: &str) {
     }
     record.push((length & 0x7f) as u8);
     record.extend_from_slice(text.as_bytes());
+}
+
+fn upper_hex(bytes: &[u8], length: usize) -> String {
+    bytes.iter().take(length).flat_map(|byte| [hex_digit(byte >> 4), hex_digit(byte & 15)]).collect()
 }
 
 fn hex_digit(nibble: u8) -> char {
@@ -149,6 +168,27 @@ mod tests {
         let id = std::str::from_utf8(&record[20..38]).unwrap();
         assert!(id.chars().all(|c| c.is_ascii_digit() || ('A'..='F').contains(&c)), "{id}");
         assert_eq!(encode("15551234567", id), wamid);
+    }
+
+    #[test]
+    fn an_incoming_id_has_sixteen_bytes_and_the_other_direction() {
+        let ids = Ids::new(7);
+        let wamid = ids.inbound_wamid(0, "16505551234");
+        // All that Meta's sample of an incoming message shares with ours: user, type and direction.
+        assert!(wamid.starts_with("wamid.HBgLMTY1MDU1NTEyMzQVAgASGC"), "{wamid}");
+        let record = STANDARD.decode(wamid.strip_prefix("wamid.").unwrap()).unwrap();
+        assert_eq!((record[19], record.len()), (32, 20 + 32 + 1));
+        assert_eq!(wamid, Ids::new(7).inbound_wamid(0, "16505551234"));
+        assert_ne!(wamid, ids.inbound_wamid(1, "16505551234"));
+    }
+
+    #[test]
+    fn a_challenge_is_ten_digits() {
+        for n in 0..100 {
+            let challenge = Ids::new(n).challenge(n);
+            assert!(challenge.len() == 10 && challenge.bytes().all(|byte| byte.is_ascii_digit()));
+            assert_ne!(challenge, Ids::new(n).challenge(n + 1));
+        }
     }
 
     #[test]

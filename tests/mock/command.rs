@@ -1,0 +1,90 @@
+//! `prembridge mock-cloud` with webhooks.
+
+use std::io::{BufRead as _, BufReader, Read};
+use std::process::{Child, Command, Stdio};
+
+use tokio::sync::mpsc;
+
+use super::receiver::{Receiver, SECRET, TOKEN};
+use super::*;
+
+/// Longer than anything should take here.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A running command, killed when dropped.
+struct Process {
+    child: Child,
+    /// The lines of both outputs.
+    lines: mpsc::UnboundedReceiver<String>,
+}
+
+impl Process {
+    fn start(args: &[&str]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_prembridge"));
+        command.args(["mock-cloud", "--listen", "127.0.0.1:0"]).args(args);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let (sender, lines) = mpsc::unbounded_channel();
+        forward(child.stdout.take().unwrap(), sender.clone());
+        forward(child.stderr.take().unwrap(), sender);
+        Self { child, lines }
+    }
+
+    /// The rest of the next line that begins like this.
+    async fn told(&mut self, start: &str) -> String {
+        let mut others = Vec::new();
+        loop {
+            let line = tokio::time::timeout(PATIENCE, self.lines.recv()).await.ok().flatten();
+            let line = line.unwrap_or_else(|| panic!("no {start:?} in {others:?}"));
+            if let Some(rest) = line.strip_prefix(start) {
+                return rest.to_owned();
+            }
+            others.push(line);
+        }
+    }
+}
+
+fn forward(from: impl Read + Send + 'static, to: mpsc::UnboundedSender<String>) {
+    std::thread::spawn(move || BufReader::new(from).lines().try_for_each(|line| to.send(line.unwrap())));
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Lets the user write; the mock at this URL answers with the message's id.
+async fn inbound(url: &str) -> Value {
+    let stream = TcpStream::connect(url.strip_prefix("http://").unwrap()).await.unwrap();
+    let mut client = Client(super::BufReader::new(stream));
+    let path = "/_mock/inbound?phone_number_id=106540352242922";
+    client.call("POST", path, "", br#"{"text": "hi"}"#).await.unwrap().json()["id"].take()
+}
+
+#[tokio::test]
+async fn the_command_posts_webhooks_whether_or_not_the_challenge_is_passed() {
+    for (token, outcome) in [
+        (Some(TOKEN), "the webhook URL passed the challenge"),
+        (Some("bad"), "the webhook URL did not pass the challenge: the answer was HTTP 403"),
+        (None, ""),
+    ] {
+        let receiver = Receiver::start([]).await;
+        let url = receiver.url() + "?key=secret";
+        let mut args = vec!["--webhook-url", &url, "--app-secret", SECRET, "--status", "failed"];
+        args.extend(token.iter().flat_map(|token| ["--verify-token", token]));
+        let mut process = Process::start(&args);
+        let base_url = process.told("mock Cloud API on ").await;
+        let subscribed = process.told("webhooks to ").await;
+        assert_eq!(subscribed, format!("{}: failed of each message", receiver.url()));
+        if token.is_some() {
+            process.told(outcome).await;
+        }
+        let id = inbound(&base_url).await;
+        let seen = receiver.until(|seen| seen.posts.len() == 1).await;
+        assert!(seen.posts[0].is_signed_with(SECRET));
+        assert_eq!(seen.posts[0].value()["messages"][0]["id"], id);
+        assert_eq!(seen.challenges.len(), usize::from(token.is_some()));
+    }
+}
