@@ -28,7 +28,7 @@
 //! | 6 | [`app`] | wiring: configuration -> listeners, drain |
 //! | 5 | [`server`] | accept, TLS, route, handlers, respond |
 //! | 4 | [`media`] | files: fetched, cached, uploaded, kept |
-//! | 3 | [`upstream`], [`session`], [`store`] | Graph client; logins and tokens; SQLite |
+//! | 3 | [`upstream`], [`session`], [`settings`], [`store`] | Graph client; logins and tokens; what clients set per number; SQLite |
 //! | 2 | [`config`], [`net`] | validated configuration; connections that we open |
 //! | 1 | [`translate`] | pure: onprem <-> cloud |
 //! | 0 | [`wire`], [`onprem`], [`cloud`] | pure: wire types; onprem and cloud never see each other |
@@ -65,6 +65,7 @@ pub mod net;
 pub mod onprem;
 pub mod server;
 pub mod session;
+pub mod settings;
 pub mod store;
 pub mod telemetry;
 pub mod translate;
