@@ -28,7 +28,7 @@
 //! | 6 | [`app`] | wiring: configuration -> listeners, drain |
 //! | 5 | [`server`] | accept, TLS, route, handlers, respond |
 //! | 4 | [`media`] | files: fetched, cached, uploaded, kept |
-//! | 3 | [`upstream`], [`session`], [`store`] | Graph client; logins and tokens; SQLite |
+//! | 3 | [`upstream`], [`session`], [`settings`], [`store`] | Graph client; logins and tokens; what clients set per number; SQLite |
 //! | 2 | [`config`], [`net`] | validated configuration; connections that we open |
 //! | 1 | [`translate`] | pure: onprem <-> cloud |
 //! | 0 | [`wire`], [`onprem`], [`cloud`] | pure: wire types; onprem and cloud never see each other |
@@ -39,8 +39,8 @@
 //!
 //! - Floors 0 and 1 do no I/O, read no clock and write no log.
 //! - A message that may have reached Cloud is never sent again ([`upstream::Sent`]).
-//! - Every answer that is not a success has the on-prem error body; one function writes it. A 401 is
-//!   only ever about the client's own login.
+//! - Every answer that is not a success has the on-prem error body; one function writes it. The exception is
+//!   on-prem's own: an empty 404 for a CA that was never set. A 401 is only ever about the client's own login.
 //! - The hot path, a text message, touches no store and holds no lock across an await.
 //! - What cannot be translated is refused or noted ([`translate::rules`]), never silently dropped.
 //! - A file is only ever used by the number, and the credentials, that it was fetched with; what is `private` or
@@ -65,6 +65,7 @@ pub mod net;
 pub mod onprem;
 pub mod server;
 pub mod session;
+pub mod settings;
 pub mod store;
 pub mod telemetry;
 pub mod translate;

@@ -15,6 +15,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("net", 2),
     ("upstream", 3),
     ("session", 3),
+    ("settings", 3),
     ("store", 3),
     ("media", 4),
     ("server", 5),
@@ -26,7 +27,8 @@ const FLOORS: &[(&str, u8)] = &[
 const SIDE: &[&str] = &["telemetry", "clock", "mock"];
 
 /// Steps on one floor that are allowed.
-const NEIGHBOURS: &[(&str, &str)] = &[("onprem", "wire"), ("cloud", "wire"), ("session", "store")];
+const NEIGHBOURS: &[(&str, &str)] =
+    &[("onprem", "wire"), ("cloud", "wire"), ("session", "store"), ("settings", "store")];
 
 /// What floors 0 and 1 may not touch: I/O, clocks, logs.
 const IMPURE: &[&str] = &[

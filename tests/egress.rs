@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::Uri;
-use prembridge::net::egress::{Allow, Denial, Guard, Network, Resolve, Resolving, Rules, SystemResolver};
+use prembridge::net::egress::{
+    Allow, Denial, Guard, Network, Ports, Resolve, Resolving, Rules, SystemResolver,
+};
 use prembridge::net::{ConnectError, Connector, Deadlines, client_config};
 use tower_service::Service;
 
@@ -103,7 +105,7 @@ pub fn rules<const COUNT: usize>(allow: [&str; COUNT]) -> Rules {
         }
         None => Allow::Host(entry.to_owned()),
     });
-    Rules { allow: allow.into(), ports: vec![80, 443, 8080, 8443] }
+    Rules { allow: allow.into(), ports: Ports::Only(vec![80, 443, 8080, 8443]), encrypted: false }
 }
 
 pub fn by_system(rules: Rules) -> Guard {

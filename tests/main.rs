@@ -56,6 +56,8 @@ mod serve;
 #[cfg(test)]
 mod session;
 #[cfg(test)]
+mod settings;
+#[cfg(test)]
 mod store;
 #[cfg(test)]
 mod stub;

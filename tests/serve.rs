@@ -21,6 +21,7 @@ const USER_PASSWORD: &str = "canary-user-password";
 const PROVIDER_TOKEN: &str = "canary-provider-token";
 const MESSAGE: &str = "canary-message-text";
 const WRONG_PASSWORD: &str = "canary-wrong-password";
+const CALLBACK_URL: &str = "https://8.8.8.8/canary?canary-token";
 
 struct Setup {
     folder: TempDir,
@@ -195,6 +196,7 @@ async fn secrets_and_messages_show_nowhere() {
         json!({"to": TO, "text": {"body": format!("{MESSAGE}\u{1b}[31m\r\n{{\"level\":\"ERROR\"}}")}});
     let mut errors = Vec::new();
     let providers = "/v1/settings/application/media/providers";
+    let settings = "/v1/settings/application";
     for (authorization, method, path, body, status) in [
         (&bearer, "POST", "/v1/messages", &message, 201),
         (&key, "POST", "/v1/messages", &message, 201),
@@ -211,6 +213,10 @@ async fn secrets_and_messages_show_nowhere() {
         (&key, "POST", providers, &json!([{"name": "canary/p", "config": "canary"}]), 400),
         (&key, "DELETE", &format!("{providers}/cdn"), &Value::Null, 400),
         (&key, "GET", providers, &Value::Null, 200),
+        (&key, "PATCH", settings, &json!({"webhooks": {"url": CALLBACK_URL}, "x": "canary"}), 200),
+        (&key, "PATCH", settings, &json!({"webhooks": {"url": CALLBACK_URL.replace("https", "http")}}), 400),
+        (&key, "PATCH", settings, &json!({"webhooks": {"url": "canary"}, "log_level": "canary"}), 400),
+        (&key, "POST", "/v1/certificates/webhooks/ca", &json!("canary"), 400),
         (&key, "GET", "/v1/messages", &message, 405),
         (&key, "POST", "/v1/nothing", &message, 404),
         (&basic("application", WRONG_PASSWORD), "POST", "/v1/users/login", &Value::Null, 401),

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use prembridge::store::{Error, Identities, MediaStore, Revocation, Sqlite, Store, User};
+use prembridge::store::{DocumentRow, Error, Identities, MediaStore, Revocation, Sqlite, Store, User};
 
 use crate::temp::TempDir;
 
@@ -18,6 +18,7 @@ pub async fn conforms(store: &dyn Store) {
     a_deleted_user_is_gone(store).await;
     revocations_are_idempotent_and_purged(store).await;
     the_first_secret_wins(store).await;
+    documents_are_kept_per_number(store).await;
     media::conforms(store).await;
     callbacks::conforms(store).await;
     store.ping().await.unwrap();
@@ -73,6 +74,20 @@ async fn the_first_secret_wins(store: &dyn Store) {
     assert_eq!(store.secret("other", vec![4]).await.unwrap(), vec![4]);
 }
 
+async fn documents_are_kept_per_number(store: &dyn Store) {
+    assert_eq!(store.documents().await.unwrap(), []);
+    let (a, b) = (document("1", "a", b"\0one"), document("1", "b", b""));
+    let other = document("2", "a", b"two");
+    for row in [&other, &document("1", "a", b"old"), &b, &a] {
+        store.put_document(row.clone()).await.unwrap();
+    }
+    assert_eq!(store.documents().await.unwrap(), [a.clone(), b.clone(), other.clone()], "replaced by name");
+    assert!(store.delete_document("1", "a").await.unwrap());
+    assert!(!store.delete_document("1", "a").await.unwrap());
+    assert!(!store.delete_document("2", "b").await.unwrap());
+    assert_eq!(store.documents().await.unwrap(), [b, other]);
+}
+
 #[tokio::test]
 async fn memory_conforms() {
     conforms(&Sqlite::memory().unwrap()).await;
@@ -92,6 +107,7 @@ async fn a_file_conforms_and_keeps_everything() {
     assert_eq!(store.secret("other", vec![9]).await.unwrap(), vec![4]);
     assert_eq!(store.providers().await.unwrap().len(), 3);
     assert_eq!(store.kept_digests().await.unwrap().len(), 2);
+    assert_eq!(store.documents().await.unwrap(), [document("1", "b", b""), document("2", "a", b"two")]);
 }
 
 /// As the first version of this program left it.
@@ -121,12 +137,13 @@ async fn an_old_schema_is_brought_up_to_date() {
         assert_eq!(store.secret("key", vec![9]).await.unwrap(), vec![1, 2]);
         assert_eq!(store.providers().await.unwrap(), []);
         store.put_source([1; 32], vec![1], 1).await.unwrap();
+        store.put_document(document("1", "a", b"one")).await.unwrap();
     }
     let now: i64 = rusqlite::Connection::open(&path)
         .unwrap()
         .pragma_query_value(None, "user_version", |row| row.get(0))
         .unwrap();
-    assert_eq!(now, 2);
+    assert_eq!(now, 4);
 }
 
 #[tokio::test]
@@ -225,12 +242,17 @@ async fn only_the_owner_may_read_the_files() {
 }
 
 #[test]
-fn a_user_prints_without_its_hash() {
+fn a_user_prints_without_its_hash_and_a_document_without_its_content() {
     assert!(!format!("{:?}", user("support", "alice", "$argon2id$", 1)).contains("argon2id"));
+    assert_eq!(format!("{:?}", document("1", "a", b"{}")), "DocumentRow { number: \"1\", name: \"a\", .. }");
 }
 
 fn user(number: &str, name: &str, hash: &str, epoch: i64) -> User {
     User { number: number.into(), name: name.into(), password_hash: hash.into(), epoch }
+}
+
+fn document(number: &str, name: &str, content: &[u8]) -> DocumentRow {
+    DocumentRow { number: number.into(), name: name.into(), content: content.into() }
 }
 
 async fn sorted(store: &dyn Store) -> Vec<User> {

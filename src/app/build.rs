@@ -18,6 +18,7 @@ use crate::media::{Account, Media, MediaError};
 use crate::net::{self, Connector, TlsError};
 use crate::server::{Compat, Limits, Listener, Number, Numbers, ServeLimits, State};
 use crate::session::{self, Sessions};
+use crate::settings::{self, Settings};
 use crate::store::{self, Store};
 use crate::telemetry::Metrics;
 use crate::upstream::{Deadlines, Target, Upstream};
@@ -37,6 +38,9 @@ pub enum StartError {
     /// The media providers cannot be set up.
     #[error("media providers cannot be set up: {0}")]
     Providers(#[from] providers::OpenError),
+    /// The settings of numbers cannot be set up.
+    #[error("the settings of numbers cannot be set up: {0}")]
+    Settings(#[from] settings::OpenError),
     /// The folder of files cannot be used.
     #[error("the folder of files cannot be used: {0}; see media.folder")]
     Media(#[from] MediaError),
@@ -78,6 +82,7 @@ impl StartError {
             Self::Store(_)
             | Self::Sessions(_)
             | Self::Providers(_)
+            | Self::Settings(_)
             | Self::Media(_)
             | Self::Bind { .. }
             | Self::Listener(_)
@@ -103,6 +108,9 @@ pub(super) async fn build(config: Config, clock: Clock) -> Result<Built, StartEr
     let configured =
         config.numbers.iter().map(|number| (number.phone_number_id.clone(), number.providers.as_slice()));
     let providers = Providers::open(Arc::clone(&store), configured).await?;
+    let configured =
+        config.numbers.iter().map(|number| (number.phone_number_id.clone(), number.callback_url.clone()));
+    let settings = Settings::open(Arc::clone(&store), configured).await?;
     let tls = server_tls(&config, store.as_ref()).await?;
     let limits = serve_limits(&config.limits);
     let scheme = if tls.is_some() { "https" } else { "http" };
@@ -117,12 +125,15 @@ pub(super) async fn build(config: Config, clock: Clock) -> Result<Built, StartEr
     let metrics = Metrics::default();
     let own =
         vec![api.address().map_err(StartError::Listener)?, admin.address().map_err(StartError::Listener)?];
+    let callback_guard = Arc::new(egress::callback_guard(&config.egress, own.clone()));
     let tools = media::tools(&config, own, providers.clone(), clock, metrics.media.clone())?;
     let media = Media::open(media::settings(&config), Arc::clone(&store), tools).await?;
     let state = State {
         numbers: numbers(&config)?,
         sessions,
         providers,
+        settings,
+        callback_guard,
         store,
         upstream: upstream(&config)?,
         metrics,

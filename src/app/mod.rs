@@ -6,7 +6,7 @@ mod media;
 mod probe;
 
 pub use build::StartError;
-pub use egress::{guard, refuses_private_links};
+pub use egress::{callback_guard, guard, refuses_private_links};
 pub use probe::{Probe, probe_numbers};
 
 use std::net::SocketAddr;

@@ -63,7 +63,7 @@ impl Connector {
         // A literal IPv6 address stands in brackets in a URL and without them everywhere else.
         let host = host.trim_start_matches('[').trim_end_matches(']');
         let port = uri.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
-        let tcp = self.dial(host, port).await?;
+        let tcp = self.dial(host, port, is_tls).await?;
         if !is_tls {
             return Ok(Stream::Plain(TokioIo::new(tcp)));
         }
@@ -75,9 +75,9 @@ impl Connector {
     }
 
     /// Tries each address of `host` in the resolver's order.
-    async fn dial(&self, host: &str, port: u16) -> Result<TcpStream, ConnectError> {
+    async fn dial(&self, host: &str, port: u16, is_tls: bool) -> Result<TcpStream, ConnectError> {
         let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-        for address in self.addresses(host, port).await? {
+        for address in self.addresses(host, port, is_tls).await? {
             match within(self.deadlines.connect, TcpStream::connect(address)).await {
                 Ok(stream) => {
                     // Small requests must not wait for an earlier one's acknowledgement.
@@ -91,12 +91,12 @@ impl Connector {
     }
 
     /// The addresses to dial: looked up once, and with a guard those that it judged.
-    async fn addresses(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, ConnectError> {
+    async fn addresses(&self, host: &str, port: u16, is_tls: bool) -> Result<Vec<SocketAddr>, ConnectError> {
         let unresolved = |source| ConnectError::Resolve { host: host.to_owned(), source };
         let limit = self.deadlines.connect;
         match &self.guard {
             None => Ok(within(limit, lookup_host((host, port))).await.map_err(unresolved)?.collect()),
-            Some(guard) => timeout(limit, guard.addresses(host, port))
+            Some(guard) => timeout(limit, guard.addresses(host, port, is_tls))
                 .await
                 .unwrap_or_else(|_| Err(unresolved(too_late(limit)))),
         }

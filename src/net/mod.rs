@@ -1,12 +1,14 @@
 //! Connections that we open: resolve, dial, TLS, each under its own deadline; and what both sides of the
 //! proxy do with bytes.
 
+mod ca_bundle;
 mod collect;
 mod connector;
 pub mod egress;
 mod error;
 mod tls;
 
+pub use ca_bundle::{BadBundle, ca_bundle};
 pub use collect::Collected;
 pub use connector::{Connector, Deadlines};
 pub use error::ConnectError;

@@ -10,6 +10,7 @@ pub mod providers;
 mod read;
 pub mod reply;
 pub mod route;
+pub mod settings;
 pub mod users;
 
 pub use error::{ErrorCode, Invalid};

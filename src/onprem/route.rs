@@ -35,6 +35,18 @@ pub enum Route<'p> {
     SetProviders,
     /// `DELETE /v1/settings/application/media/providers/{name}`
     DeleteProvider(Cow<'p, str>),
+    /// `GET /v1/settings/application`
+    ShowSettings,
+    /// `PATCH /v1/settings/application`
+    UpdateSettings,
+    /// `DELETE /v1/settings/application`
+    ResetSettings,
+    /// `GET /v1/certificates/webhooks/ca`
+    ShowWebhooksCa,
+    /// `POST /v1/certificates/webhooks/ca`
+    SetWebhooksCa,
+    /// `DELETE /v1/certificates/webhooks/ca`
+    DeleteWebhooksCa,
 }
 
 /// Why a request has no route.
@@ -79,6 +91,24 @@ impl<'p> Route<'p> {
                 "GET" => Ok(Self::ListProviders),
                 "POST" => Ok(Self::SetProviders),
                 _ => Err(NoRoute::WrongVerb { endpoint: Self::ListProviders.endpoint(), verbs: "GET, POST" }),
+            },
+            "settings/application" => match verb {
+                "GET" => Ok(Self::ShowSettings),
+                "PATCH" => Ok(Self::UpdateSettings),
+                "DELETE" => Ok(Self::ResetSettings),
+                _ => Err(NoRoute::WrongVerb {
+                    endpoint: Self::ShowSettings.endpoint(),
+                    verbs: "GET, PATCH, DELETE",
+                }),
+            },
+            "certificates/webhooks/ca" => match verb {
+                "GET" => Ok(Self::ShowWebhooksCa),
+                "POST" => Ok(Self::SetWebhooksCa),
+                "DELETE" => Ok(Self::DeleteWebhooksCa),
+                _ => Err(NoRoute::WrongVerb {
+                    endpoint: Self::ShowWebhooksCa.endpoint(),
+                    verbs: "GET, POST, DELETE",
+                }),
             },
             _ => {
                 if let Some(id) = path.strip_prefix("messages/") {
@@ -127,6 +157,10 @@ impl<'p> Route<'p> {
             Self::GetMedia(_) | Self::DeleteMedia(_) => "/v1/media/{media-id}",
             Self::ListProviders | Self::SetProviders => "/v1/settings/application/media/providers",
             Self::DeleteProvider(_) => "/v1/settings/application/media/providers/{name}",
+            Self::ShowSettings | Self::UpdateSettings | Self::ResetSettings => "/v1/settings/application",
+            Self::ShowWebhooksCa | Self::SetWebhooksCa | Self::DeleteWebhooksCa => {
+                "/v1/certificates/webhooks/ca"
+            }
         }
     }
 }
@@ -189,6 +223,8 @@ mod tests {
         let cdn = format!("{providers}/cdn-1");
         assert_eq!(Route::parse("DELETE", &cdn), Ok(Route::DeleteProvider("cdn-1".into())));
         assert!(matches!(Route::parse("GET", &cdn), Err(NoRoute::WrongVerb { verbs: "DELETE", .. })));
+        assert_eq!(Route::parse("PATCH", "/v1/settings/application/"), Ok(Route::UpdateSettings));
+        assert_eq!(Route::parse("DELETE", "/v1/certificates/webhooks/ca"), Ok(Route::DeleteWebhooksCa));
     }
 
     #[test]

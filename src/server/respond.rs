@@ -1,4 +1,5 @@
-//! Answers. Every one that is not a success has the on-prem error body, written by one function.
+//! Answers. Every one that is not a success has the on-prem error body, written by one function, but for
+//! [`nothing_there`].
 
 use std::io;
 use std::pin::Pin;
@@ -202,6 +203,21 @@ pub fn bytes(status: StatusCode, body: Vec<u8>) -> Reply {
     let mut reply = Response::new(Body::from(Bytes::from(body)));
     *reply.status_mut() = status;
     reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    reply
+}
+
+/// An answer with a text.
+pub fn text(body: String) -> Reply {
+    let mut reply = Response::new(Body::from(Bytes::from(body)));
+    reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    reply
+}
+
+/// The one answer that is no success and has no error body, because on-prem's had none: where a certificate is
+/// asked for that was never set, clients would take any body for one.
+pub fn nothing_there() -> Reply {
+    let mut reply = Response::new(Body::from(Bytes::new()));
+    *reply.status_mut() = StatusCode::NOT_FOUND;
     reply
 }
 

@@ -11,7 +11,9 @@ use http::header::HOST;
 use crate::config::host_key;
 use crate::media::providers::Providers;
 use crate::media::{Account, Media};
+use crate::net::egress::Guard;
 use crate::session::Sessions;
+use crate::settings::Settings;
 use crate::store::Store;
 use crate::telemetry::Metrics;
 use crate::translate::Options;
@@ -98,6 +100,10 @@ pub struct State {
     pub sessions: Sessions,
     /// The hosts that files are fetched from with credentials.
     pub providers: Providers,
+    /// What clients set per number.
+    pub settings: Settings,
+    /// Stands before the URLs that clients set for their callbacks.
+    pub callback_guard: Arc<Guard>,
     /// Where everything is kept that survives a restart.
     pub store: Arc<dyn Store>,
     /// Files.

@@ -24,7 +24,7 @@ pub type Reply<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + '
 /// The random identity of one token, as its `jti` claim carries it (RFC 7519 section 4.1.7).
 pub type Jti = [u8; 16];
 
-/// An engine that keeps users, revocations and secrets, and what [`MediaStore`] and [`CallbackStore`]
+/// An engine that keeps users, revocations, secrets and documents, and what [`MediaStore`] and [`CallbackStore`]
 /// add.
 ///
 /// A reply of `Ok` to a change means it is on disk. A change whose future is dropped may still happen.
@@ -50,6 +50,15 @@ pub trait Store: MediaStore + CallbackStore {
 
     /// The secret of that name; the first caller's `candidate` becomes it, for everyone and for good.
     fn secret(&self, name: &str, candidate: Vec<u8>) -> Reply<'_, Vec<u8>>;
+
+    /// The documents of all numbers, by number and name.
+    fn documents(&self) -> Reply<'_, Vec<DocumentRow>>;
+
+    /// Adds a document, or replaces the one of the same number and name.
+    fn put_document(&self, row: DocumentRow) -> Reply<'_, ()>;
+
+    /// Removes a document; `false` if there is no such document.
+    fn delete_document(&self, number: &str, name: &str) -> Reply<'_, bool>;
 
     /// Whether the store can take a change now.
     fn ping(&self) -> Reply<'_, ()>;
@@ -85,6 +94,17 @@ pub struct Revocation {
     pub jti: Jti,
     /// When it expires and can be forgotten, in seconds since the Unix epoch.
     pub expires_at: i64,
+}
+
+/// Something of a number that is read and written as a whole, such as its settings.
+#[derive(Clone, PartialEq, Eq)]
+pub struct DocumentRow {
+    /// The number whose deployment the document belongs to.
+    pub number: String,
+    /// What it is, unique in its number.
+    pub name: String,
+    /// What the caller wrote.
+    pub content: Vec<u8>,
 }
 
 /// Why a store did not do what it was asked.
@@ -139,6 +159,16 @@ impl fmt::Debug for User {
             .field("number", &self.number)
             .field("name", &self.name)
             .field("epoch", &self.epoch)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Leaves the content out: it may hold the URL of a callback, which may carry a token.
+impl fmt::Debug for DocumentRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DocumentRow")
+            .field("number", &self.number)
+            .field("name", &self.name)
             .finish_non_exhaustive()
     }
 }

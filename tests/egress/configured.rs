@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use prembridge::app::{guard, refuses_private_links};
+use prembridge::app::{callback_guard, guard, refuses_private_links};
 use prembridge::config::{Config, Env};
 use prembridge::net::egress::Denial;
 
@@ -25,9 +25,21 @@ async fn what_the_file_allows_is_reached() {
     assert_eq!((open.count(), shut.count(), own.count()), (1, 0, 0));
     connect(&guard, &format!("http://localhost:{}/", shut.port())).await.unwrap();
     assert_eq!(shut.count(), 1, "the name is allowed, wherever it leads");
-    assert!(guard.addresses("10.0.0.1", 22).await.is_ok());
-    assert!(guard.addresses("8.8.8.8", 443).await.is_ok());
-    assert_eq!(reason(guard.addresses("8.8.8.8", 80).await), Denial::Port(80));
+    assert!(guard.addresses("10.0.0.1", 22, false).await.is_ok());
+    assert!(guard.addresses("8.8.8.8", 443, false).await.is_ok());
+    assert_eq!(reason(guard.addresses("8.8.8.8", 80, false).await), Denial::Port(80));
+}
+
+#[tokio::test]
+async fn callbacks_go_encrypted_or_where_the_file_allows() {
+    let config = config("egress = { allow = [\"10.0.0.1\"], ports = [443] }", "");
+    let own = "10.0.0.1:9090".parse().unwrap();
+    let guard = callback_guard(&config.egress, vec![own]);
+    assert!(guard.addresses("8.8.8.8", 9443, true).await.is_ok());
+    assert_eq!(reason(guard.addresses("8.8.8.8", 443, false).await), Denial::Plain);
+    assert!(guard.addresses("10.0.0.1", 22, false).await.is_ok());
+    assert!(matches!(reason(guard.addresses("10.0.0.2", 443, true).await), Denial::NotPublic(_)));
+    assert_eq!(reason(guard.addresses("10.0.0.1", 9090, true).await), Denial::Own);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use prembridge::net::egress::{Denial, Guard, Resolve, Resolving, Rules};
+use prembridge::net::egress::{Denial, Guard, Ports, Resolve, Resolving, Rules};
 use prembridge::net::{ConnectError, Connector, Deadlines, client_config};
 use tower_service::Service;
 
@@ -27,7 +27,7 @@ async fn of_mixed_answers_only_the_public_ones_are_dialled() {
     let (shut, open) = (Door::on("127.0.0.1"), Door::on("127.0.0.2"));
     let answers = [at("10.0.0.1", 80), shut.address(), open.address(), at("192.168.0.1", 80)];
     let guard = guard(rules(["127.0.0.2/32"]), Script::new([&answers]));
-    assert_eq!(guard.addresses("mixed.example", 80).await.unwrap(), [open.address()]);
+    assert_eq!(guard.addresses("mixed.example", 80, false).await.unwrap(), [open.address()]);
     connect(&guard, "http://mixed.example/").await.unwrap();
     assert_eq!((shut.count(), open.count()), (0, 1));
 }
@@ -38,7 +38,7 @@ async fn survivors_keep_their_order() {
         [at("100.128.0.9", 443), at("10.0.0.1", 443), at("64:ff9c::1", 443), at("::ffff:100.128.0.1", 443)];
     let guard = guard(rules([]), Script::new([&answers]));
     let expected = [at("100.128.0.9", 443), at("64:ff9c::1", 443), at("100.128.0.1", 443)];
-    assert_eq!(guard.addresses("many.example", 443).await.unwrap(), expected);
+    assert_eq!(guard.addresses("many.example", 443, false).await.unwrap(), expected);
 }
 
 #[tokio::test]
@@ -63,10 +63,10 @@ async fn an_allowed_network_works_and_its_neighbours_stay_denied() {
     }
     let guard = by_system(rules(["10.1.0.0/16", "fd00:1::/32"]));
     for host in ["10.1.0.0", "10.1.255.255", "fd00:1::", "fd00:1:ffff::1"] {
-        assert!(guard.addresses(host, 80).await.is_ok(), "{host}");
+        assert!(guard.addresses(host, 80, false).await.is_ok(), "{host}");
     }
     for host in ["10.0.255.255", "10.2.0.0", "127.0.0.1", "fd00:0:ffff::1", "fd00:2::", "::10.1.0.1"] {
-        assert!(matches!(reason(guard.addresses(host, 80).await), Denial::NotPublic(_)), "{host}");
+        assert!(matches!(reason(guard.addresses(host, 80, false).await), Denial::NotPublic(_)), "{host}");
     }
 }
 
@@ -87,7 +87,7 @@ async fn an_allowed_name_may_resolve_to_anything() {
 #[tokio::test]
 async fn ports_are_limited_for_public_addresses() {
     let at_port = |rules: Rules, ip: &'static str, port: u16| async move {
-        guard(rules, Script::new([&[at(ip, port)]])).addresses("host.example", port).await
+        guard(rules, Script::new([&[at(ip, port)]])).addresses("host.example", port, false).await
     };
     for port in [80, 443, 8080, 8443] {
         assert!(at_port(rules([]), PUBLIC, port).await.is_ok(), "{port}");
@@ -98,18 +98,50 @@ async fn ports_are_limited_for_public_addresses() {
         assert!(at_port(rules(["host.example"]), PUBLIC, port).await.is_ok(), "{port}");
         assert!(at_port(rules(["10.0.0.0/8"]), "10.0.0.1", port).await.is_ok(), "{port}");
     }
-    let none = Rules { ports: Vec::new(), ..rules([]) };
+    let none = Rules { ports: Ports::default(), ..rules([]) };
     assert_eq!(reason(at_port(none, PUBLIC, 443).await), Denial::Port(443));
     let error = at_port(rules([]), PUBLIC, 25).await.unwrap_err().to_string();
     assert!(error.contains("port 25 is not one of [egress] ports"), "{error}");
 }
 
 #[tokio::test]
+async fn what_must_be_encrypted_goes_without_tls_to_what_is_allowed_only() {
+    let rules = |allow| Rules { ports: Ports::Any, encrypted: true, ..rules([allow]) };
+    let at_ip = |allow: &'static str, ip: &'static str, is_tls: bool| async move {
+        guard(rules(allow), Script::new([&[at(ip, 9999)]])).addresses("host.example", 9999, is_tls).await
+    };
+    assert!(at_ip("10.0.0.0/8", PUBLIC, true).await.is_ok(), "at any port");
+    assert_eq!(reason(at_ip("10.0.0.0/8", PUBLIC, false).await), Denial::Plain);
+    for allow in ["100.128.0.0/16", "host.example"] {
+        assert!(at_ip(allow, PUBLIC, false).await.is_ok(), "{allow}");
+    }
+    assert!(at_ip("10.0.0.0/8", "10.0.0.1", false).await.is_ok());
+    for is_tls in [true, false] {
+        assert!(matches!(reason(at_ip("10.0.0.0/8", "192.168.0.1", is_tls).await), Denial::NotPublic(_)));
+    }
+    let error = at_ip("10.0.0.0/8", PUBLIC, false).await.unwrap_err().to_string();
+    assert!(error.contains("[egress] allow") && error.contains("https"), "{error}");
+}
+
+/// The connector says to the guard whether it will speak TLS.
+#[tokio::test]
+async fn a_connection_is_judged_by_its_scheme() {
+    let door = Door::on("127.0.0.2");
+    let answers = [at(PUBLIC, door.port()), door.address()];
+    let rules = Rules { ports: Ports::Any, encrypted: true, ..rules(["127.0.0.2/32"]) };
+    let guard = guard(rules, Script::new([&answers]));
+    connect(&guard, "http://mixed.example/").await.unwrap();
+    assert_eq!(door.count(), 1, "the public address was left out");
+    let found = guard.addresses("mixed.example", 80, true).await.unwrap();
+    assert_eq!(found, answers);
+}
+
+#[tokio::test]
 async fn the_first_denial_is_told_and_no_answer_is_none() {
     let answers = [at("10.0.0.1", 22), at(PUBLIC, 22)];
-    let denied = guard(rules([]), Script::new([&answers])).addresses("host.example", 22).await;
+    let denied = guard(rules([]), Script::new([&answers])).addresses("host.example", 22, false).await;
     assert!(matches!(reason(denied), Denial::NotPublic(class) if class.name == "private"));
-    let none = guard(rules([]), Script::new([&[]])).addresses("host.example", 80).await.unwrap_err();
+    let none = guard(rules([]), Script::new([&[]])).addresses("host.example", 80, false).await.unwrap_err();
     assert!(matches!(none, ConnectError::Resolve { .. }), "{none}");
 }
 

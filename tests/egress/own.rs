@@ -93,6 +93,6 @@ async fn the_port_of_an_unspecified_listener_is_free_on_other_machines() {
     let guard = guard(&["0.0.0.0:443".parse().unwrap(), "[::]:443".parse().unwrap()]);
     for host in ["198.51.100.7", "192.0.2.77", "8.8.8.8", "2001:db8::77", "64:ff9c::1"] {
         let expected = SocketAddr::new(host.parse().unwrap(), 443);
-        assert_eq!(guard.addresses(host, 443).await.unwrap(), [expected], "{host}");
+        assert_eq!(guard.addresses(host, 443, false).await.unwrap(), [expected], "{host}");
     }
 }

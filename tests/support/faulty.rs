@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use prembridge::store::{
-    Batch, CallbackStore, Digest, Error, FileRow, Identities, Jti, MediaStore, ProviderRow, QueuedRow,
-    Recalled, RecipientRow, Reply, Sqlite, Store, UploadRow, User, Wanted,
+    Batch, CallbackStore, Digest, DocumentRow, Error, FileRow, Identities, Jti, MediaStore, ProviderRow,
+    QueuedRow, Recalled, RecipientRow, Reply, Sqlite, Store, UploadRow, User, Wanted,
 };
 use tokio::sync::Semaphore;
 
@@ -60,6 +60,7 @@ impl Store for Faulty {
             fn identities() -> Identities;
             fn purge_revocations(now: i64) -> usize;
             fn secret(name: &str, candidate: Vec<u8>) -> Vec<u8>;
+            fn documents() -> Vec<DocumentRow>;
             fn ping() -> ();
         }
         changes {
@@ -67,6 +68,8 @@ impl Store for Faulty {
             fn set_password(user: User) -> bool;
             fn delete_user(number: &str, name: &str) -> bool;
             fn revoke(jti: Jti, expires_at: i64) -> ();
+            fn put_document(row: DocumentRow) -> ();
+            fn delete_document(number: &str, name: &str) -> bool;
         }
     }
 }

@@ -14,10 +14,27 @@ use crate::net::ConnectError;
 /// What the operator says about links.
 #[derive(Clone, Debug, Default)]
 pub struct Rules {
-    /// Places that may be reached although they are not public, at any port.
+    /// Places that may be reached although they are not public, at any port, with or without TLS.
     pub allow: Vec<Allow>,
     /// The ports at which public addresses may be reached.
-    pub ports: Vec<u16>,
+    pub ports: Ports,
+    /// Whether public addresses may be reached with TLS only.
+    pub encrypted: bool,
+}
+
+/// Ports of public addresses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ports {
+    /// Whichever is named.
+    Any,
+    /// These and no others.
+    Only(Vec<u16>),
+}
+
+impl Default for Ports {
+    fn default() -> Self {
+        Self::Only(Vec::new())
+    }
 }
 
 /// A place that may be reached although it is not public.
@@ -38,6 +55,8 @@ pub enum Denial {
     Own,
     /// Its address is public, but links must not name this port.
     Port(u16),
+    /// Its address is public, but what is sent there must be encrypted.
+    Plain,
 }
 
 impl fmt::Display for Denial {
@@ -51,6 +70,9 @@ impl fmt::Display for Denial {
             Self::Port(port) => write!(
                 f,
                 "port {port} is not one of [egress] ports; add it there, or list the host in [egress] allow"
+            ),
+            Self::Plain => f.write_str(
+                "http goes only to what [egress] allow lists; use https, or list the host or its network there",
             ),
         }
     }
@@ -78,9 +100,14 @@ impl Guard {
     }
 
     /// The addresses of `host` (an IPv6 address without its brackets) that may be dialled, in the resolver's
-    /// order and at least one. They are what was judged: whoever asks must dial them, and not look the name
-    /// up again.
-    pub async fn addresses(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, ConnectError> {
+    /// order and at least one. They are what was judged: whoever asks must dial them, with TLS if `is_tls`, and
+    /// not look the name up again.
+    pub async fn addresses(
+        &self,
+        host: &str,
+        port: u16,
+        is_tls: bool,
+    ) -> Result<Vec<SocketAddr>, ConnectError> {
         let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
         let found = match self.resolver.resolve(&host, port).await {
             Ok(found) => found,
@@ -93,7 +120,7 @@ impl Guard {
         let mut denial = None;
         let mut dialled = Vec::new();
         for address in found.into_iter().map(unwrapped) {
-            match self.judge(address, is_allowed) {
+            match self.judge(address, is_tls, is_allowed) {
                 Ok(()) => dialled.push(address),
                 Err(reason) => denial = denial.or(Some(reason)),
             }
@@ -108,7 +135,7 @@ impl Guard {
         }
     }
 
-    fn judge(&self, address: SocketAddr, is_allowed: bool) -> Result<(), Denial> {
+    fn judge(&self, address: SocketAddr, is_tls: bool, is_allowed: bool) -> Result<(), Denial> {
         if is_own(&self.own, address) {
             return Err(Denial::Own);
         }
@@ -118,7 +145,14 @@ impl Guard {
         if let Some(class) = class(address.ip()) {
             return Err(Denial::NotPublic(class));
         }
-        if self.rules.ports.contains(&address.port()) { Ok(()) } else { Err(Denial::Port(address.port())) }
+        if self.rules.encrypted && !is_tls {
+            return Err(Denial::Plain);
+        }
+        match &self.rules.ports {
+            Ports::Any => Ok(()),
+            Ports::Only(ports) if ports.contains(&address.port()) => Ok(()),
+            Ports::Only(_) => Err(Denial::Port(address.port())),
+        }
     }
 
     fn allows(&self, address: SocketAddr) -> bool {

@@ -12,7 +12,7 @@ mod resolve;
 mod url;
 
 pub use addresses::{CLASSES, Class, class, is_public};
-pub use guard::{Allow, Denial, Guard, Rules};
+pub use guard::{Allow, Denial, Guard, Ports, Rules};
 pub use network::Network;
 pub use resolve::{Resolve, Resolving, SystemResolver};
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::onprem::{ErrorCode, Invalid};
 use crate::wire::{Removed, too_deep, without_nulls};
 
-/// The JSON text of a request, without `null` members.
+/// The JSON text of a request, usually without `null` members.
 #[derive(Debug)]
 pub struct Body<'a> {
     json: Cow<'a, str>,
@@ -16,6 +16,15 @@ impl<'a> Body<'a> {
     /// Checks encoding and depth, and takes out `null` members: on-prem clients serialise unset
     /// options as `null` and mean "not given".
     pub fn read(bytes: &'a [u8]) -> Result<Self, Invalid> {
+        let mut body = Self::verbatim(bytes)?;
+        if let Some(json) = without_nulls(&body.json, &mut body.nulls) {
+            body.json = Cow::Owned(json);
+        }
+        Ok(body)
+    }
+
+    /// Checks the same and leaves `null` members where they are, for bodies in which they mean something.
+    pub fn verbatim(bytes: &'a [u8]) -> Result<Self, Invalid> {
         if bytes.iter().all(u8::is_ascii_whitespace) {
             return Err(Invalid::new(ErrorCode::InvalidRequest, "the body is empty; send a JSON object"));
         }
@@ -31,9 +40,7 @@ impl<'a> Body<'a> {
         if too_deep(text) {
             return Err(Invalid::new(ErrorCode::InvalidRequest, "the body nests deeper than 128 levels"));
         }
-        let mut nulls = Removed::default();
-        let json = without_nulls(text, &mut nulls).map_or(Cow::Borrowed(text), Cow::Owned);
-        Ok(Self { json, nulls })
+        Ok(Self { json: Cow::Borrowed(text), nulls: Removed::default() })
     }
 
     /// The text to parse.

@@ -4,6 +4,7 @@ mod auth;
 mod media;
 mod messages;
 mod providers;
+mod settings;
 mod users;
 
 use std::sync::Arc;
@@ -56,7 +57,13 @@ pub fn admit(
         | Route::DeleteUser(_)
         | Route::ListProviders
         | Route::SetProviders
-        | Route::DeleteProvider(_) => auth::admin(state, number, headers).map(Some),
+        | Route::DeleteProvider(_)
+        | Route::ShowSettings
+        | Route::UpdateSettings
+        | Route::ResetSettings
+        | Route::ShowWebhooksCa
+        | Route::SetWebhooksCa
+        | Route::DeleteWebhooksCa => auth::admin(state, number, headers).map(Some),
     }
 }
 
@@ -78,6 +85,12 @@ pub async fn handle(call: Call<'_>, route: Route<'_>, trail: &mut Trail) -> Resu
         Route::ListProviders => Ok(providers::list(&call)),
         Route::SetProviders => providers::set(&call).await,
         Route::DeleteProvider(name) => providers::delete(&call, &name).await,
+        Route::ShowSettings => Ok(settings::show(&call)),
+        Route::UpdateSettings => settings::update(&call).await,
+        Route::ResetSettings => settings::reset(&call).await,
+        Route::ShowWebhooksCa => Ok(settings::show_ca(&call)),
+        Route::SetWebhooksCa => settings::set_ca(&call).await,
+        Route::DeleteWebhooksCa => settings::delete_ca(&call).await,
     }
 }
 

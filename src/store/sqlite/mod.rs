@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rusqlite::{Transaction, params};
 
-use super::{Error, Identities, Jti, Reply, Revocation, Store, User};
+use super::{DocumentRow, Error, Identities, Jti, Reply, Revocation, Store, User};
 use writer::Writer;
 
 mod callbacks;
@@ -76,6 +76,33 @@ impl Store for Sqlite {
             write(tx, sql, params![name, candidate])?;
             let mut query = tx.prepare_cached("SELECT value FROM secrets WHERE name = ?1")?;
             Ok(query.query_row(params![name], |row| row.get(0))?)
+        })
+    }
+
+    fn documents(&self) -> Reply<'_, Vec<DocumentRow>> {
+        self.0.submit(|tx| {
+            let sql = "SELECT number, name, content FROM documents ORDER BY number, name";
+            let mut query = tx.prepare_cached(sql)?;
+            let rows = query.query_map([], |row| {
+                Ok(DocumentRow { number: row.get(0)?, name: row.get(1)?, content: row.get(2)? })
+            })?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
+    fn put_document(&self, row: DocumentRow) -> Reply<'_, ()> {
+        self.0.submit(move |tx| {
+            let sql = "INSERT INTO documents (number, name, content) VALUES (?1, ?2, ?3)
+                       ON CONFLICT DO UPDATE SET content = excluded.content";
+            write(tx, sql, params![row.number, row.name, row.content]).map(drop)
+        })
+    }
+
+    fn delete_document(&self, number: &str, name: &str) -> Reply<'_, bool> {
+        let (number, name) = (number.to_owned(), name.to_owned());
+        self.0.submit(move |tx| {
+            let sql = "DELETE FROM documents WHERE number = ?1 AND name = ?2";
+            Ok(write(tx, sql, params![number, name])? == 1)
         })
     }
 

@@ -16,7 +16,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const APPLICATION_ID: i64 = 0x7072_656d;
 
 /// Each step brings the schema from the version of its index to the next. Steps are only ever appended.
-const MIGRATIONS: &[&str] = &[LOGINS, MEDIA, super::callbacks::SCHEMA];
+const MIGRATIONS: &[&str] = &[LOGINS, MEDIA, super::callbacks::SCHEMA, DOCUMENTS];
 
 const LOGINS: &str = "
     CREATE TABLE users (
@@ -87,6 +87,15 @@ const MEDIA: &str = "
     CREATE INDEX media_files_by_digest ON media_files (digest, is_kept, length);
     CREATE INDEX media_files_by_use ON media_files (used_at);
     CREATE INDEX media_files_kept ON media_files (used_at) WHERE is_kept = 1;
+";
+
+const DOCUMENTS: &str = "
+    CREATE TABLE documents (
+        number  TEXT NOT NULL,
+        name    TEXT NOT NULL,
+        content BLOB NOT NULL,
+        PRIMARY KEY (number, name)
+    ) STRICT, WITHOUT ROWID;
 ";
 
 /// Opens `path`, or makes it if there is none.

@@ -1,0 +1,163 @@
+//! `/v1/settings/application` and `/v1/certificates/webhooks/ca`
+
+use std::time::Duration;
+
+use http::StatusCode;
+use tokio::time::timeout;
+use url::{Host, Url};
+
+use super::{Call, internal_failure, store_failure};
+use crate::net::egress::{BadUrl, Denial, Guard, LONGEST, vet_url};
+use crate::net::{BadBundle, ConnectError};
+use crate::onprem::ErrorCode;
+use crate::onprem::error::Meta;
+use crate::onprem::settings::Patch;
+use crate::server::respond::{self, Failure, Reply};
+use crate::settings::SettingsError;
+
+/// How long a client waits for us to find out where its callbacks would go.
+const LOOKUP: Duration = Duration::from_secs(3);
+
+/// `GET /v1/settings/application`. The URL of the configuration is the operator's and does not show; nor does
+/// `wa_id`, which nobody tells us.
+pub(super) fn show(call: &Call<'_>) -> Reply {
+    let settings = call.state.settings.of(&call.number.phone_number_id);
+    let meta = Meta::stable(&call.state.compat.version);
+    let application = &settings.application;
+    respond::bytes(StatusCode::OK, application.to_reply(application.webhooks_url(), None, meta))
+}
+
+/// `PATCH /v1/settings/application`
+pub(super) async fn update(call: &Call<'_>) -> Result<Reply, Failure> {
+    let patch = Patch::parse(&call.body)?;
+    if let Some(url) = patch.webhooks_url() {
+        let url = vet_url(url).map_err(|bad| refused(bad_url(bad)))?;
+        judge(&call.state.callback_guard, &url, LOOKUP).await.map_err(denied)?;
+    }
+    call.state.settings.patch(&call.number.phone_number_id, patch).await.map_err(failure)?;
+    Ok(respond::empty(&call.state.compat.version))
+}
+
+/// `DELETE /v1/settings/application`
+pub(super) async fn reset(call: &Call<'_>) -> Result<Reply, Failure> {
+    call.state.settings.reset(&call.number.phone_number_id).await.map_err(failure)?;
+    Ok(respond::empty(&call.state.compat.version))
+}
+
+/// `GET /v1/certificates/webhooks/ca`
+pub(super) fn show_ca(call: &Call<'_>) -> Reply {
+    match call.state.settings.webhooks_ca(&call.number.phone_number_id) {
+        Some(pem) => respond::text(pem),
+        None => respond::nothing_there(),
+    }
+}
+
+/// `POST /v1/certificates/webhooks/ca`
+pub(super) async fn set_ca(call: &Call<'_>) -> Result<Reply, Failure> {
+    let pem = std::str::from_utf8(&call.body).map_err(|_| bad_bundle(BadBundle::Damaged))?.to_owned();
+    call.state.settings.set_webhooks_ca(&call.number.phone_number_id, pem).await.map_err(failure)?;
+    Ok(respond::empty(&call.state.compat.version))
+}
+
+/// `DELETE /v1/certificates/webhooks/ca`
+pub(super) async fn delete_ca(call: &Call<'_>) -> Result<Reply, Failure> {
+    call.state.settings.delete_webhooks_ca(&call.number.phone_number_id).await.map_err(failure)?;
+    Ok(respond::empty(&call.state.compat.version))
+}
+
+/// Whether callbacks may go there. A name that does not resolve now may do so when there is something to
+/// deliver, and each connection is judged again.
+async fn judge(guard: &Guard, url: &Url, limit: Duration) -> Result<(), Denial> {
+    let host = match url.host() {
+        Some(Host::Domain(name)) => name.to_owned(),
+        // Without the brackets that it has in the URL.
+        Some(Host::Ipv6(address)) => address.to_string(),
+        Some(Host::Ipv4(address)) => address.to_string(),
+        None => return Ok(()),
+    };
+    let port = url.port_or_known_default().unwrap_or_default();
+    match timeout(limit, guard.addresses(&host, port, url.scheme() == "https")).await {
+        Ok(Err(ConnectError::Denied { reason, .. })) => Err(reason),
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+fn denied(reason: Denial) -> Failure {
+    refused(format!("must not be used: {reason}")).log("the place of callbacks is denied")
+}
+
+/// About the URL, without quoting it.
+fn refused(sentence: String) -> Failure {
+    Failure::client(ErrorCode::ParameterInvalid, format!("webhooks.url {sentence}"))
+}
+
+fn bad_url(bad: BadUrl) -> String {
+    match bad {
+        BadUrl::TooLong => format!("is longer than {LONGEST} bytes"),
+        BadUrl::Character => "has a space, a line break or another control character".to_owned(),
+        BadUrl::Url(error) => format!("is not a URL: {error}"),
+        BadUrl::Scheme => "does not begin with https://".to_owned(),
+        BadUrl::Host => "has a host that is not a host name or IP address".to_owned(),
+        BadUrl::UserInfo => "has a user name or password; put a token into its path or query".to_owned(),
+        BadUrl::Unsendable | BadUrl::Encoding | BadUrl::Downgrade => {
+            "has characters that cannot be sent; write them percent-encoded".to_owned()
+        }
+    }
+}
+
+fn bad_bundle(bad: BadBundle) -> Failure {
+    Failure::client(ErrorCode::ParameterInvalid, bad.to_string())
+}
+
+fn failure(error: SettingsError) -> Failure {
+    match error {
+        SettingsError::Invalid(invalid) => invalid.into(),
+        SettingsError::Bundle(bad) => bad_bundle(bad),
+        SettingsError::NotFound => {
+            Failure::client(ErrorCode::ResourceNotFound, "no certificates are set for webhooks")
+        }
+        SettingsError::NoNumber => internal_failure("a number without settings"),
+        SettingsError::Store(error) => store_failure(&error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::net::SocketAddr;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::net::egress::{Ports, Resolve, Resolving, Rules};
+
+    /// What a lookup comes to; none if it never ends.
+    struct Script(Option<Result<SocketAddr, io::ErrorKind>>);
+
+    impl Resolve for Script {
+        fn resolve<'a>(&'a self, _: &'a str, _: u16) -> Resolving<'a> {
+            match self.0 {
+                Some(answer) => {
+                    Box::pin(async move { answer.map(|address| vec![address]).map_err(Into::into) })
+                }
+                None => Box::pin(std::future::pending()),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn only_an_answer_can_be_denied() {
+        let at = |address: &str| Some(Ok(address.parse().unwrap()));
+        for (url, answer, is_denied) in [
+            ("https://hook.example/", at("8.8.8.8:443"), false),
+            ("http://hook.example/", at("8.8.8.8:80"), true),
+            ("https://hook.example/", at("10.0.0.1:443"), true),
+            ("https://hook.example/", Some(Err(io::ErrorKind::NotFound)), false),
+            ("http://hook.example/", None, false),
+        ] {
+            let rules = Rules { ports: Ports::Any, encrypted: true, ..Rules::default() };
+            let guard = Guard::new(rules, Vec::new(), Arc::new(Script(answer)));
+            let judged = judge(&guard, &vet_url(url).unwrap(), Duration::from_millis(1)).await;
+            assert_eq!(judged.is_err(), is_denied, "{url} {answer:?}");
+        }
+    }
+}
