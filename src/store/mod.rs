@@ -10,7 +10,7 @@ mod media;
 mod sqlite;
 mod turn;
 
-pub use media::{Digest, FileRow, MediaStore, ProviderRow, UploadRow};
+pub use media::{Digest, FileRow, MediaStore, ProviderRow, UploadRow, WantedRow};
 pub use sqlite::Sqlite;
 pub use turn::Turn;
 
