@@ -119,8 +119,12 @@ pub(super) async fn build(config: Config, clock: Clock) -> Result<Built, StartEr
         vec![api.address().map_err(StartError::Listener)?, admin.address().map_err(StartError::Listener)?];
     let tools = media::tools(&config, own, providers.clone(), clock, metrics.media.clone())?;
     let media = Media::open(media::settings(&config), Arc::clone(&store), tools).await?;
+    let numbers = numbers(&config)?;
+    let accounts = numbers.all().iter();
+    let accounts =
+        accounts.map(|number| (number.phone_number_id.clone(), Arc::clone(&number.account))).collect();
     let state = State {
-        numbers: numbers(&config)?,
+        numbers,
         sessions,
         providers,
         store,
@@ -143,6 +147,8 @@ pub(super) async fn build(config: Config, clock: Clock) -> Result<Built, StartEr
         process: u64::from_ne_bytes(process),
         draining: AtomicBool::new(false),
     };
+    // Last, when nothing can fail any more that would leave it behind.
+    state.media.serve_wanted(accounts);
     let config::Shutdown { lame_duck, drain_timeout } = config.shutdown;
     Ok(Built { state, api, admin, scheme, lame_duck, drain_timeout })
 }
