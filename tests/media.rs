@@ -13,6 +13,7 @@ mod entries;
 mod failures;
 mod kinds;
 mod links;
+mod prefetch;
 mod process;
 mod redirects;
 mod rows;

@@ -108,6 +108,7 @@ async fn a_file_conforms_and_keeps_everything() {
     assert_eq!(store.providers().await.unwrap().len(), 3);
     assert_eq!(store.kept_digests().await.unwrap().len(), 2);
     assert_eq!(store.documents().await.unwrap(), [document("1", "b", b""), document("2", "a", b"two")]);
+    assert_eq!(store.wanted_media(9).await.unwrap().len(), 1);
 }
 
 /// As the first version of this program left it.
@@ -138,12 +139,14 @@ async fn an_old_schema_is_brought_up_to_date() {
         assert_eq!(store.providers().await.unwrap(), []);
         store.put_source([1; 32], vec![1], 1).await.unwrap();
         store.put_document(document("1", "a", b"one")).await.unwrap();
+        assert_eq!(store.wanted_media(9).await.unwrap(), []);
     }
     let now: i64 = rusqlite::Connection::open(&path)
         .unwrap()
         .pragma_query_value(None, "user_version", |row| row.get(0))
         .unwrap();
-    assert_eq!(now, 4);
+    assert_eq!(now, 5);
+    assert_eq!(now, 5);
 }
 
 #[tokio::test]

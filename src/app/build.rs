@@ -128,8 +128,12 @@ pub(super) async fn build(config: Config, clock: Clock) -> Result<Built, StartEr
     let callback_guard = Arc::new(egress::callback_guard(&config.egress, own.clone()));
     let tools = media::tools(&config, own, providers.clone(), clock, metrics.media.clone())?;
     let media = Media::open(media::settings(&config), Arc::clone(&store), tools).await?;
+    let numbers = numbers(&config)?;
+    let accounts = numbers.all().iter();
+    let accounts =
+        accounts.map(|number| (number.phone_number_id.clone(), Arc::clone(&number.account))).collect();
     let state = State {
-        numbers: numbers(&config)?,
+        numbers,
         sessions,
         providers,
         settings,
@@ -154,6 +158,8 @@ pub(super) async fn build(config: Config, clock: Clock) -> Result<Built, StartEr
         process: u64::from_ne_bytes(process),
         draining: AtomicBool::new(false),
     };
+    // Last, when nothing can fail any more that would leave it behind.
+    state.media.serve_wanted(accounts);
     let config::Shutdown { lame_duck, drain_timeout } = config.shutdown;
     Ok(Built { state, api, admin, scheme, lame_duck, drain_timeout })
 }

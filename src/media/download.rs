@@ -1,5 +1,6 @@
-//! One step for clients: the bytes of a file that was uploaded here, or that Cloud has.
+//! One step for clients: the bytes of a file that is kept here, or that Cloud has.
 
+use std::fs::File;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use super::kinds;
 use super::spool::FileBody;
 use super::{Account, Inner};
 use crate::net::egress::{redirect, same_origin, vet_url};
+use crate::store::FileRow;
 use crate::upstream::{CallError, Sent, Stream, Target, is_success};
 
 /// How long Cloud may pause within a file.
@@ -45,31 +47,49 @@ impl Inner {
     /// The file that `id` names; `None` when neither we nor Cloud have it.
     pub async fn download(&self, account: &Account, id: &str) -> Result<Option<Download>, MediaError> {
         if is_cloud_id(id) {
-            return self.at_cloud(account, id).await;
+            let kept = self.kept(&account.number, id).await.unwrap_or_else(|error| {
+                tracing::warn!(%error, "a file cannot be looked for here; Cloud is asked for it");
+                None
+            });
+            return match kept {
+                Some((row, file)) => Ok(Some(self.given(&row, file).await)),
+                None => self.at_cloud(account, id).await,
+            };
         }
-        let now = self.clock.now();
         let Some(row) = self.files.find(&account.number, id).await? else {
             return Ok(None);
         };
         if let Some(file) = self.files.read(&row.digest).await? {
-            self.files.touch(&row, now).await;
-            let body = FileBody::new(Arc::new(file), row.length);
-            return Ok(Some(Download {
-                media_type: row.media_type.clone(),
-                length: row.length,
-                body: Box::pin(body),
-            }));
+            return Ok(Some(self.given(&row, file).await));
         }
         let key = self.keys.upload(&account.graph, &account.number, &row.digest, &row.media_type);
-        match self.cache.upload(&key, now).await {
+        match self.cache.upload(&key, self.clock.now()).await {
             Some(upload) => self.at_cloud(account, &upload.media_id).await,
             None => Ok(None),
         }
     }
 
+    /// The file of an id and its bytes, if they are here.
+    pub(super) async fn kept(
+        &self,
+        number: &str,
+        id: &str,
+    ) -> Result<Option<(Arc<FileRow>, File)>, MediaError> {
+        let Some(row) = self.files.find(number, id).await? else {
+            return Ok(None);
+        };
+        Ok(self.files.read(&row.digest).await?.map(|file| (row, file)))
+    }
+
+    async fn given(&self, row: &FileRow, file: File) -> Download {
+        self.files.touch(row, self.clock.now()).await;
+        let body = Box::pin(FileBody::new(Arc::new(file), row.length));
+        Download { media_type: row.media_type.clone(), length: row.length, body }
+    }
+
     /// Asks Cloud where the file is, and begins to read it. The place is good for five minutes; a 404 from it means
     /// asking once more (Cloud's media reference, "Download media").
-    async fn at_cloud(&self, account: &Account, id: &str) -> Result<Option<Download>, MediaError> {
+    pub(super) async fn at_cloud(&self, account: &Account, id: &str) -> Result<Option<Download>, MediaError> {
         for _ in 0..2 {
             let Some(described) = self.describe(account, id).await? else {
                 return Ok(None);
@@ -137,13 +157,16 @@ impl Inner {
             // Cloud keeps its copy until it lapses: a message that was just sent may still need it.
             return self.files.delete(&account.number, id).await;
         }
+        // First, so that what is on its way is not kept after that.
+        self.wanted.forget(&account.number, id).await?;
+        let was_kept = self.files.delete(&account.number, id).await?;
         // Graph deletes by the same call whatever else has such an id, a flow for one.
         if self.describe(account, id).await?.is_none() {
-            return Ok(false);
+            return Ok(was_kept);
         }
         let answer = self.upstream.delete(&account.node(id)?).await?;
         if is_absent(&answer) {
-            return Ok(false);
+            return Ok(was_kept);
         }
         if !is_success(&answer) {
             return Err(MediaError::Refused(answer));

@@ -1,5 +1,5 @@
-//! Files that clients uploaded here: their bytes in a folder, named by their digest, under a byte budget; what is
-//! known of them in the store.
+//! Files that clients uploaded here, and those that users sent: their bytes in a folder, named by their digest, under a
+//! byte budget; what is known of them in the store.
 
 use std::collections::HashSet;
 use std::fs;
@@ -14,6 +14,7 @@ use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
+use super::download::is_cloud_id;
 use super::error::MediaError;
 use super::spool::{Digest, PARTIAL, Place, Spool, Spooled};
 use crate::store::{FileRow, Store};
@@ -139,6 +140,18 @@ impl Files {
             used_at: now,
             is_kept: true,
         };
+        self.put(&row, spooled, spare).await?;
+        Ok(row)
+    }
+
+    /// Keeps an arrived file under its row's id; `false`, and nothing is kept, when a user sent it and it is not wanted
+    /// any more. The bytes of older files may go as for [`keep`](Self::keep).
+    pub async fn put<F: Future<Output = bool>, G: Future<Output = bool>>(
+        &self,
+        row: &FileRow,
+        spooled: Spooled,
+        spare: Spare<impl Fn(FileRow) -> F, impl Fn(FileRow) -> G>,
+    ) -> Result<bool, MediaError> {
         let path = self.path(&row.digest);
         let mut kept = self.gate.lock().await;
         // Bytes that are here already take no more room.
@@ -147,16 +160,28 @@ impl Files {
             self.make_room(row.length, &mut kept, spare).await?;
         }
         spooled.keep(path).await?;
-        if let Err(error) = self.store.put_file(row.clone()).await {
-            if is_new {
-                self.remove(&row.digest).await?;
-            }
-            return Err(error.into());
-        }
-        if is_new {
+        let put = if is_from_user(row) {
+            self.store.put_wanted(row.clone()).await
+        } else {
+            self.store.put_file(row.clone()).await.map(|()| true)
+        };
+        let is_there = matches!(put, Ok(true));
+        if is_new && is_there {
             *kept = kept.saturating_add(row.length);
+        } else if is_new {
+            self.remove(&row.digest).await?;
         }
-        Ok(row)
+        Ok(put?)
+    }
+
+    /// Whether room could be made for `length` more bytes.
+    pub async fn has_room<F: Future<Output = bool>>(
+        &self,
+        length: u64,
+        may: impl Fn(FileRow) -> F,
+    ) -> Result<(), MediaError> {
+        let mut kept = self.gate.lock().await;
+        self.oldest(length, &mut kept, &may).await.map(drop)
     }
 
     /// Removes the longest unused bytes until there is room for `length` more; none when that would not be enough.
@@ -166,11 +191,34 @@ impl Files {
         kept: &mut u64,
         spare: Spare<impl Fn(FileRow) -> F, impl Fn(FileRow) -> G>,
     ) -> Result<(), MediaError> {
+        for old in self.oldest(length, kept, &spare.may).await? {
+            if !all(&old.promises(), &spare.does).await {
+                return Err(MediaError::Full);
+            }
+            self.store.mark_not_kept(old.digest).await?;
+            *kept = kept.saturating_sub(old.length());
+            self.remove(&old.digest).await?;
+            // Nobody was promised these, and Cloud is asked for them again when their rows are gone.
+            for row in old.rows.iter().filter(|row| is_from_user(row)) {
+                self.store.delete_file(&row.number, &row.id).await?;
+                self.recent.invalidate(&row.id);
+            }
+        }
+        Ok(())
+    }
+
+    /// The longest unused bytes that have to go for `length` more; an error when even all that may go are too few.
+    async fn oldest<F: Future<Output = bool>>(
+        &self,
+        length: u64,
+        kept: &mut u64,
+        may: &impl Fn(FileRow) -> F,
+    ) -> Result<Vec<Old>, MediaError> {
         if length > self.budget {
             return Err(MediaError::Full);
         }
         if kept.saturating_add(length) <= self.budget {
-            return Ok(());
+            return Ok(Vec::new());
         }
         // What was counted may differ from what is there after a failure.
         *kept = self.store.kept_bytes().await?;
@@ -183,39 +231,17 @@ impl Files {
                 if excess == 0 {
                     break 'pages;
                 }
-                let rows = self.promises(&digest).await?;
-                let size = rows.first().map_or(0, |row| row.length);
-                if seen.insert(digest) && all(&rows, &spare.may).await {
-                    excess = excess.saturating_sub(size);
-                    spared.push((digest, rows, size));
+                let old = Old { digest, rows: self.store.files_of(digest).await? };
+                if seen.insert(digest) && all(&old.promises(), may).await {
+                    excess = excess.saturating_sub(old.length());
+                    spared.push(old);
                 }
             }
             if is_last {
                 break;
             }
         }
-        if excess > 0 {
-            return Err(MediaError::Full);
-        }
-        for (digest, rows, size) in spared {
-            if !all(&rows, &spare.does).await {
-                return Err(MediaError::Full);
-            }
-            self.store.mark_not_kept(digest).await?;
-            *kept = kept.saturating_sub(size);
-            self.remove(&digest).await?;
-        }
-        Ok(())
-    }
-
-    /// Everyone who was given an id for these bytes; of equal promises the latest, which promises most.
-    async fn promises(&self, digest: &Digest) -> Result<Vec<FileRow>, MediaError> {
-        let mut rows = self.store.files_of(*digest).await?;
-        rows.sort_by(|a, b| {
-            (&a.number, &a.media_type, b.created_at).cmp(&(&b.number, &b.media_type, a.created_at))
-        });
-        rows.dedup_by(|later, first| later.number == first.number && later.media_type == first.media_type);
-        Ok(rows)
+        if excess > 0 { Err(MediaError::Full) } else { Ok(spared) }
     }
 
     /// What is known of an id.
@@ -309,6 +335,33 @@ pub struct Spare<M, D> {
     pub may: M,
     /// Makes sure.
     pub does: D,
+}
+
+/// Bytes that are kept, and everyone who has them.
+struct Old {
+    digest: Digest,
+    rows: Vec<FileRow>,
+}
+
+impl Old {
+    fn length(&self) -> u64 {
+        self.rows.first().map_or(0, |row| row.length)
+    }
+
+    /// Everyone who was given an id for these bytes; of equal promises the latest, which promises most.
+    fn promises(&self) -> Vec<FileRow> {
+        let mut rows: Vec<_> = self.rows.iter().filter(|row| !is_from_user(row)).cloned().collect();
+        rows.sort_by(|a, b| {
+            (&a.number, &a.media_type, b.created_at).cmp(&(&b.number, &b.media_type, a.created_at))
+        });
+        rows.dedup_by(|later, first| later.number == first.number && later.media_type == first.media_type);
+        rows
+    }
+}
+
+/// Whether a user sent it: then it has Cloud's id, and nobody was promised that it stays.
+fn is_from_user(row: &FileRow) -> bool {
+    is_cloud_id(&row.id)
 }
 
 async fn all<F: Future<Output = bool>>(rows: &[FileRow], is: &impl Fn(FileRow) -> F) -> bool {

@@ -16,6 +16,9 @@
 //! [`kinds`] says which types and sizes Cloud takes.
 //!
 //! An id that we handed out (`files`) leads to the bytes in our folder, and from there goes the same way from 4 on.
+//!
+//! What users send is fetched (`prefetch`, in the order of `schedule`) into the same folder under Cloud's own id, when the
+//! number wants it.
 
 mod cache;
 mod cache_control;
@@ -30,8 +33,10 @@ pub mod key;
 pub mod kinds;
 mod lifetime;
 mod link;
+mod prefetch;
 pub mod providers;
 pub mod reason;
+mod schedule;
 mod sent;
 mod spool;
 mod upload;
@@ -39,6 +44,7 @@ mod uploaded;
 pub mod validators;
 mod why;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -67,6 +73,7 @@ use flights::{Background, Flights};
 use freshness::Profile;
 use key::{Key, Keys};
 use link::Errand;
+use prefetch::Wanted;
 use providers::Providers;
 use reason::{Event, Upload};
 use sent::Sent;
@@ -110,11 +117,11 @@ pub struct Settings {
     pub wait_timeout: Duration,
     /// How many links, and how many uploads, are remembered.
     pub max_entries: u64,
-    /// The folder of uploaded files and of files on their way.
+    /// The folder of kept files and of files on their way.
     pub folder: Folder,
-    /// How many bytes of uploaded files are kept.
+    /// How many bytes of files are kept.
     pub keep: u64,
-    /// For how long after its last use an uploaded file is kept.
+    /// For how long after its last use a file is kept.
     pub keep_for: Duration,
 }
 
@@ -218,6 +225,7 @@ struct Inner {
     elsewhere: MediaUpstream,
     providers: Providers,
     files: Files,
+    wanted: Wanted,
     sent: Sent,
     clock: Clock,
     metrics: MediaMetrics,
@@ -237,6 +245,7 @@ impl Media {
             Files::open(settings.folder.clone(), Arc::clone(&store), settings.keep, &keys.owner()).await?;
         Ok(Self(Arc::new(Inner {
             keys,
+            wanted: Wanted::new(Arc::clone(&store)),
             cache: Cache::new(store, settings.max_entries),
             flights: Flights::new(background.clone()),
             uploads: Flights::new(background.clone()),
@@ -372,6 +381,18 @@ impl Media {
     /// Deletes a file; `false` when there is none.
     pub async fn delete(&self, account: &Account, id: &str) -> Result<bool, MediaError> {
         self.0.delete(account, id).await
+    }
+
+    /// Begins to fetch the files that the store notes as wanted, each with its number's account; `accounts` are by
+    /// phone number id. To be called once.
+    pub fn serve_wanted(&self, accounts: HashMap<String, Arc<Account>>) {
+        let work = Arc::clone(&self.0).serve_wanted(accounts);
+        self.0.background.spawn(work);
+    }
+
+    /// More files are noted as wanted.
+    pub fn wanted(&self) {
+        self.0.wanted.wake();
     }
 
     /// Forgets what has lapsed.

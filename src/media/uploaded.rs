@@ -63,7 +63,7 @@ impl Inner {
 
     /// The bytes of a file may go when Cloud has them for about as long as the id was promised to work, or can be given
     /// them anew.
-    async fn may_spare(&self, account: &Account, row: FileRow) -> bool {
+    pub(super) async fn may_spare(&self, account: &Account, row: FileRow) -> bool {
         let key = self.keys.upload(&account.graph, &row.number, &row.digest, &row.media_type);
         let upload = self.cache.upload(&key, self.clock.now()).await;
         // Only a number's own token uploads under it.
@@ -71,7 +71,7 @@ impl Inner {
     }
 
     /// Makes sure of that. From then on what is remembered of that upload is all that is left.
-    async fn spare(&self, account: &Account, row: FileRow) -> bool {
+    pub(super) async fn spare(&self, account: &Account, row: FileRow) -> bool {
         let key = self.keys.upload(&account.graph, &row.number, &row.digest, &row.media_type);
         let Some(mut upload) = self.cache.upload(&key, self.clock.now()).await else {
             return false;

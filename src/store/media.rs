@@ -76,6 +76,20 @@ pub trait MediaStore: Send + Sync {
     /// The digests of the bytes that are kept, in ascending order.
     fn kept_digests(&self) -> Reply<'_, Vec<Digest>>;
 
+    /// Notes files at Cloud whose bytes are to be fetched; those that are noted already stay as they are.
+    fn want_media(&self, rows: Vec<WantedRow>) -> Reply<'_, ()>;
+
+    /// What is noted by [`want_media`](Self::want_media), oldest first: of each number the `most` oldest, so that one
+    /// whose files cannot be had hides nobody else's.
+    fn wanted_media(&self, most: usize) -> Reply<'_, Vec<WantedRow>>;
+
+    /// A file of that id is not wanted any more. Doing it twice is no error.
+    fn drop_wanted(&self, number: &str, media_id: &str) -> Reply<'_, ()>;
+
+    /// Adds a file as [`put_file`](Self::put_file) does, and it is not wanted any more from then on; `false`, and
+    /// nothing happens, if it was not wanted.
+    fn put_wanted(&self, row: FileRow) -> Reply<'_, bool>;
+
     /// Forgets uploads that are not usable any more by `now`, and says how many.
     fn purge_media(&self, now: i64) -> Reply<'_, usize>;
 }
@@ -102,10 +116,10 @@ pub struct UploadRow {
     pub usable_until: i64,
 }
 
-/// A file that a client uploaded to us and that we gave an id.
+/// A file whose bytes we keep: one that a client uploaded and that we gave an id, or one that a user sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileRow {
-    /// Our id, unique among all numbers.
+    /// Our id, or Cloud's of what a user sent; unique among all numbers.
     pub id: String,
     /// The number whose deployment the file belongs to.
     pub number: String,
@@ -113,14 +127,27 @@ pub struct FileRow {
     pub digest: Digest,
     /// How many bytes.
     pub length: u64,
-    /// The media type that the client gave.
+    /// The media type that the client, or Cloud, gave.
     pub media_type: String,
-    /// When it was uploaded, in seconds since the Unix epoch.
+    /// When it came, in seconds since the Unix epoch.
     pub created_at: i64,
     /// When it was last used, in seconds since the Unix epoch.
     pub used_at: i64,
     /// Whether its bytes are still in the folder.
     pub is_kept: bool,
+}
+
+/// A file that a user sent and whose bytes are to be fetched from Cloud.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WantedRow {
+    /// The number that it was sent to.
+    pub number: String,
+    /// Cloud's id.
+    pub media_id: String,
+    /// Its media type as the webhook gave it; may be empty.
+    pub media_type: String,
+    /// When the webhook came, in seconds since the Unix epoch.
+    pub added_at: i64,
 }
 
 /// Leaves the configuration out: it holds credentials.

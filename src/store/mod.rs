@@ -14,7 +14,7 @@ mod turn;
 pub use callbacks::{
     Batch, CallbackStore, EventKey, NewCallback, QueuedRow, Recalled, RecipientRow, UserRow, Wanted,
 };
-pub use media::{Digest, FileRow, MediaStore, ProviderRow, UploadRow};
+pub use media::{Digest, FileRow, MediaStore, ProviderRow, UploadRow, WantedRow};
 pub use sqlite::Sqlite;
 pub use turn::Turn;
 

@@ -5,6 +5,8 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::OutcomeLabel;
+
 /// What happened to a file on one level of the cache.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct CacheLabels {
@@ -28,6 +30,7 @@ pub struct MediaMetrics {
     cache: Family<CacheLabels, Counter>,
     forgotten: Family<ForgottenLabel, Counter>,
     bytes: Family<DirectionLabel, Counter>,
+    prefetches: Family<OutcomeLabel, Counter>,
     /// Uploads to Cloud that were begun, repeated ones too.
     uploads: Counter,
     /// Links that led to where they may not lead.
@@ -53,6 +56,11 @@ impl MediaMetrics {
             self.forgotten.clone(),
         );
         registry.register_with_unit("media", "Bytes of files that passed", Unit::Bytes, self.bytes.clone());
+        registry.register(
+            "media_prefetches",
+            "Tries to fetch a file that a user sent, by outcome",
+            self.prefetches.clone(),
+        );
         registry.register("media_uploads", "Uploads to the Cloud API, tries included", self.uploads.clone());
         registry.register(
             "egress_denied",
@@ -79,6 +87,16 @@ impl MediaMetrics {
     /// Counts bytes that a client uploaded.
     pub fn received(&self, bytes: usize) {
         self.bytes("received", bytes);
+    }
+
+    /// Counts bytes of files that users sent, fetched before a client asked for them.
+    pub fn prefetched(&self, bytes: usize) {
+        self.bytes("prefetched", bytes);
+    }
+
+    /// Counts a try to fetch such a file; the words come from a closed set.
+    pub fn prefetch(&self, outcome: &'static str) {
+        self.prefetches.get_or_create(&OutcomeLabel { outcome }).inc();
     }
 
     /// Counts an upload to Cloud.

@@ -114,8 +114,8 @@ async fn s19_what_is_no_id_never_reaches_cloud() {
     assert_eq!(scene.proxy.mock.seen(), 0);
 }
 
-/// A scripted answer about a file.
-fn describes(scene: &Scene, body: &Value) {
+/// A scripted answer about the next file.
+pub fn describes(scene: &Scene, body: &Value) {
     let act = HttpAct {
         status: 200,
         content_type: "application/json".to_owned(),

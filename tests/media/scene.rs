@@ -246,6 +246,13 @@ impl Scene {
         recorded.into_iter().filter(|seen| seen.path.ends_with("/media")).collect()
     }
 
+    /// Removes the files from their folder, as somebody might by hand.
+    pub fn lose_files(&self) {
+        for name in self.files() {
+            std::fs::remove_file(self.folder.join("files").join(name)).unwrap();
+        }
+    }
+
     /// The names in the folder of files.
     pub fn files(&self) -> Vec<String> {
         let entries = |folder: &Path| -> Vec<DirEntry> {

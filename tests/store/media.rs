@@ -1,6 +1,6 @@
 //! What every engine promises of media.
 
-use prembridge::store::{Digest, FileRow, ProviderRow, Store, UploadRow};
+use prembridge::store::{Digest, FileRow, ProviderRow, Store, UploadRow, WantedRow};
 
 /// Everything, with a store that has nothing of media yet.
 pub async fn conforms(store: &dyn Store) {
@@ -14,6 +14,8 @@ pub async fn conforms(store: &dyn Store) {
     a_use_is_remembered(store).await;
     bytes_count_once(store).await;
     a_deleted_file_is_told(store).await;
+    what_is_wanted_is_listed_per_number(store).await;
+    a_wanted_file_is_put_once(store).await;
 }
 
 async fn providers_are_kept_per_number(store: &dyn Store) {
@@ -174,6 +176,46 @@ async fn a_deleted_file_is_told(store: &dyn Store) {
     assert_eq!(store.files_with_digest(digest(1)).await.unwrap(), 3);
 }
 
+async fn what_is_wanted_is_listed_per_number(store: &dyn Store) {
+    assert_eq!(store.wanted_media(9).await.unwrap(), []);
+    store.want_media(Vec::new()).await.unwrap();
+    let [late, early, same] = [wanted("1", "20", 30), wanted("1", "30", 10), wanted("1", "10", 30)];
+    let other = wanted("2", "20", 20);
+    store.want_media(vec![late.clone(), early.clone()]).await.unwrap();
+    // Those that are there stay, whatever is said of them now.
+    let again = WantedRow { media_type: "x".into(), ..wanted("1", "30", 99) };
+    store.want_media(vec![again, other.clone(), same.clone()]).await.unwrap();
+    let list = async |most| store.wanted_media(most).await.unwrap();
+    assert_eq!(list(9).await, [early.clone(), other.clone(), same.clone(), late.clone()]);
+    assert_eq!(list(2).await, [early.clone(), other.clone(), same.clone()], "a number hides no other's");
+    assert_eq!(list(1).await, [early.clone(), other.clone()]);
+    assert_eq!(list(0).await, []);
+    for (number, id) in [("1", "20"), ("1", "20"), ("2", "10"), ("3", "30")] {
+        store.drop_wanted(number, id).await.unwrap();
+    }
+    assert_eq!(list(9).await, [early, other, same]);
+}
+
+/// By now: `30` and `10` of the first number and `20` of the second.
+async fn a_wanted_file_is_put_once(store: &dyn Store) {
+    let list = async || ids_wanted(store.wanted_media(9).await.unwrap());
+    let row = file("1", "30", 30, 100);
+    assert!(store.put_wanted(row.clone()).await.unwrap());
+    assert_eq!(store.file("1", "30").await.unwrap(), Some(row.clone()));
+    assert_eq!(list().await, ["20", "10"]);
+    assert!(!store.put_wanted(FileRow { media_type: "x".into(), ..row.clone() }).await.unwrap());
+    assert_eq!(store.file("1", "30").await.unwrap(), Some(row), "nothing happens");
+    assert!(!store.put_wanted(file("2", "10", 30, 100)).await.unwrap(), "another number's wish");
+    assert_eq!(store.file("2", "10").await.unwrap(), None);
+    // Another number's id is not taken over, and the wish stays.
+    store.want_media(vec![wanted("2", "30", 40)]).await.unwrap();
+    assert!(store.put_wanted(file("2", "30", 31, 100)).await.is_err());
+    assert_eq!(list().await, ["20", "10", "30"]);
+    store.drop_wanted("2", "30").await.unwrap();
+    store.drop_wanted("2", "20").await.unwrap();
+    store.delete_file("1", "30").await.unwrap();
+}
+
 #[test]
 fn a_provider_prints_without_its_configuration() {
     let shown = format!("{:?}", provider("1", "cdn", b"canary", 1));
@@ -192,6 +234,14 @@ async fn held(store: &dyn Store, keys: impl Iterator<Item = u8>) -> Vec<u8> {
 
 fn ids(rows: Vec<FileRow>) -> Vec<String> {
     rows.into_iter().map(|row| row.id).collect()
+}
+
+fn ids_wanted(rows: Vec<WantedRow>) -> Vec<String> {
+    rows.into_iter().map(|row| row.media_id).collect()
+}
+
+fn wanted(number: &str, media_id: &str, added_at: i64) -> WantedRow {
+    WantedRow { number: number.into(), media_id: media_id.into(), media_type: "image/png".into(), added_at }
 }
 
 fn digest(byte: u8) -> Digest {

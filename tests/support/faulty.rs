@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use prembridge::store::{
     Batch, CallbackStore, Digest, DocumentRow, Error, FileRow, Identities, Jti, MediaStore, ProviderRow,
-    QueuedRow, Recalled, RecipientRow, Reply, Sqlite, Store, UploadRow, User, Wanted,
+    QueuedRow, Recalled, RecipientRow, Reply, Sqlite, Store, UploadRow, User, Wanted, WantedRow,
 };
 use tokio::sync::Semaphore;
 
@@ -88,6 +88,7 @@ impl MediaStore for Faulty {
             fn pin_upload(key: Digest, row: UploadRow) -> ();
             fn kept_bytes() -> u64;
             fn kept_digests() -> Vec<Digest>;
+            fn wanted_media(most: usize) -> Vec<WantedRow>;
         }
         changes {
             fn put_providers(rows: Vec<ProviderRow>) -> ();
@@ -100,6 +101,9 @@ impl MediaStore for Faulty {
             fn touch_file(number: &str, id: &str, used_at: i64) -> ();
             fn delete_file(number: &str, id: &str) -> Option<FileRow>;
             fn mark_not_kept(digest: Digest) -> ();
+            fn want_media(rows: Vec<WantedRow>) -> ();
+            fn drop_wanted(number: &str, media_id: &str) -> ();
+            fn put_wanted(row: FileRow) -> bool;
             fn purge_media(now: i64) -> usize;
         }
     }

@@ -3,7 +3,7 @@
 use rusqlite::{OptionalExtension, Params, Row, Transaction, params};
 
 use super::{Sqlite, write};
-use crate::store::{Digest, Error, FileRow, MediaStore, ProviderRow, Reply, UploadRow};
+use crate::store::{Digest, Error, FileRow, MediaStore, ProviderRow, Reply, UploadRow, WantedRow};
 
 /// The columns of a file, in the order of [`file_of`].
 macro_rules! select_files {
@@ -199,6 +199,29 @@ impl MediaStore for Sqlite {
         })
     }
 
+    fn want_media(&self, rows: Vec<WantedRow>) -> Reply<'_, ()> {
+        self.0.submit(move |tx| rows.iter().try_for_each(|row| want(tx, row)))
+    }
+
+    fn wanted_media(&self, most: usize) -> Reply<'_, Vec<WantedRow>> {
+        self.0.submit(move |tx| wanted(tx, most))
+    }
+
+    fn drop_wanted(&self, number: &str, media_id: &str) -> Reply<'_, ()> {
+        let (number, media_id) = (number.to_owned(), media_id.to_owned());
+        self.0.submit(move |tx| drop_wanted(tx, &number, &media_id).map(drop))
+    }
+
+    fn put_wanted(&self, row: FileRow) -> Reply<'_, bool> {
+        self.0.submit(move |tx| {
+            let is_wanted = drop_wanted(tx, &row.number, &row.id)?;
+            if is_wanted {
+                put_file(tx, &row)?;
+            }
+            Ok(is_wanted)
+        })
+    }
+
     fn purge_media(&self, now: i64) -> Reply<'_, usize> {
         self.0.submit(move |tx| write(tx, "DELETE FROM media_uploads WHERE usable_until <= ?1", params![now]))
     }
@@ -231,6 +254,46 @@ fn put_file(tx: &Transaction<'_>, row: &FileRow) -> Result<(), Error> {
         write(tx, sql, params![row.digest.as_slice()])?;
     }
     Ok(())
+}
+
+/// Notes a file that is to be fetched, within a transaction that writes more than this.
+pub(super) fn want(tx: &Transaction<'_>, row: &WantedRow) -> Result<(), Error> {
+    let sql = "INSERT INTO media_wanted (number, media_id, media_type, added_at) VALUES (?1, ?2, ?3, ?4)
+               ON CONFLICT DO NOTHING";
+    write(tx, sql, params![row.number, row.media_id, row.media_type, row.added_at]).map(drop)
+}
+
+/// From number to number by the index: a table with many rows of one number is not read whole.
+fn wanted(tx: &Transaction<'_>, most: usize) -> Result<Vec<WantedRow>, Error> {
+    let mut numbers = tx.prepare_cached("SELECT min(number) FROM media_wanted WHERE number > ?1")?;
+    let mut oldest = tx.prepare_cached(
+        "SELECT number, media_id, media_type, added_at FROM media_wanted
+         WHERE number = ?1 ORDER BY added_at, media_id LIMIT ?2",
+    )?;
+    let mut first: Option<String> =
+        tx.query_row("SELECT min(number) FROM media_wanted", [], |row| row.get(0))?;
+    let mut found = Vec::new();
+    while let Some(number) = first {
+        let rows = oldest.query_map(params![number, at_most(most)], |row| {
+            Ok(WantedRow {
+                number: row.get(0)?,
+                media_id: row.get(1)?,
+                media_type: row.get(2)?,
+                added_at: row.get(3)?,
+            })
+        })?;
+        for row in rows {
+            found.push(row?);
+        }
+        first = numbers.query_row(params![number], |row| row.get(0))?;
+    }
+    found.sort_by_key(|row| row.added_at);
+    Ok(found)
+}
+
+fn drop_wanted(tx: &Transaction<'_>, number: &str, media_id: &str) -> Result<bool, Error> {
+    let sql = "DELETE FROM media_wanted WHERE number = ?1 AND media_id = ?2";
+    Ok(write(tx, sql, params![number, media_id])? == 1)
 }
 
 fn file(tx: &Transaction<'_>, number: &str, id: &str) -> Result<Option<FileRow>, Error> {

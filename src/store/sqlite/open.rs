@@ -16,7 +16,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const APPLICATION_ID: i64 = 0x7072_656d;
 
 /// Each step brings the schema from the version of its index to the next. Steps are only ever appended.
-const MIGRATIONS: &[&str] = &[LOGINS, MEDIA, super::callbacks::SCHEMA, DOCUMENTS];
+const MIGRATIONS: &[&str] = &[LOGINS, MEDIA, super::callbacks::SCHEMA, DOCUMENTS, MEDIA_WANTED];
 
 const LOGINS: &str = "
     CREATE TABLE users (
@@ -96,6 +96,19 @@ const DOCUMENTS: &str = "
         content BLOB NOT NULL,
         PRIMARY KEY (number, name)
     ) STRICT, WITHOUT ROWID;
+";
+
+/// Files that users sent and that are still to be fetched. The index ends in `media_id`, as every index of such a
+/// table does in its key.
+const MEDIA_WANTED: &str = "
+    CREATE TABLE media_wanted (
+        number     TEXT NOT NULL,
+        media_id   TEXT NOT NULL,
+        media_type TEXT NOT NULL,
+        added_at   INTEGER NOT NULL,
+        PRIMARY KEY (number, media_id)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX media_wanted_by_age ON media_wanted (number, added_at);
 ";
 
 /// Opens `path`, or makes it if there is none.
