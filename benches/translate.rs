@@ -38,7 +38,9 @@ fn request(text: &str) -> Vec<u8> {
 
 fn reply(text: &str) -> Vec<u8> {
     let sent = Sent { input: "16505551234", digits: Some("16505551234") };
-    reply_to_onprem(text.as_bytes(), Some(sent), &Options::default(), "v2.45.1", &mut Notes::brief()).unwrap()
+    reply_to_onprem(text.as_bytes(), Some(sent), &Options::default(), "v2.45.1", &mut Notes::brief())
+        .unwrap()
+        .json
 }
 
 /// What most teams would write first: the same text message through `serde_json::Value`, for scale.

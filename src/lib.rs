@@ -9,14 +9,16 @@
 //! into a [`cloud::message::Message`], which [`upstream`] posts to Graph with the number's own token.
 //! The answer comes back through [`translate::reply_to_onprem`] or [`translate::error_to_onprem`].
 //!
-//! What Cloud posts to a webhook is a [`cloud::webhook::Webhook`]; [`translate::webhook_to_onprem()`] turns it
-//! into the callbacks that the client reads.
+//! What Cloud posts to a webhook is a [`cloud::webhook::Webhook`]; [`translate::value_to_onprem()`] turns it
+//! into callbacks, [`callback`] commits them to the store before Cloud is told, and delivers them to the client as
+//! the on-prem client did.
 //!
 //! # Words
 //!
 //! *client* is the program that speaks on-prem to us; *onprem* and *cloud* are the two wire formats;
 //! *upstream* is the Graph API; *number* is one business phone number, which behaves like one on-prem
-//! deployment; *reply* is the answer to a request. Conversions are named by destination.
+//! deployment; *reply* is the answer to a request;
+//! *webhook* is what Cloud posts to us, *callback* what we post to the client. Conversions are named by destination.
 //!
 //! # Floors
 //!
@@ -27,7 +29,7 @@
 //! | 7 | [`cli`] | one file per subcommand |
 //! | 6 | [`app`] | wiring: configuration -> listeners, drain |
 //! | 5 | [`server`] | accept, TLS, route, handlers, respond |
-//! | 4 | [`media`] | files: fetched, cached, uploaded, kept |
+//! | 4 | [`media`], [`callback`] | files: fetched, cached, uploaded, kept; callbacks: queued and delivered |
 //! | 3 | [`upstream`], [`session`], [`settings`], [`store`] | Graph client; logins and tokens; what clients set per number; SQLite |
 //! | 2 | [`config`], [`net`] | validated configuration; connections that we open |
 //! | 1 | [`translate`] | pure: onprem <-> cloud |
@@ -45,6 +47,8 @@
 //! - What cannot be translated is refused or noted ([`translate::rules`]), never silently dropped.
 //! - A file is only ever used by the number, and the credentials, that it was fetched with; what is `private` or
 //!   `no-store` is used once and not remembered.
+//! - A webhook is acknowledged when its callbacks are on disk, and never before; a callback leaves the disk when the
+//!   client has answered 200, and never before.
 //! - A connection to where a client's link leads goes to an address that was judged ([`net::egress`]).
 //! - Log lines and metric labels never hold bodies, tokens or full phone numbers.
 //!
@@ -55,6 +59,7 @@
 //! shows the life of a message, and `app/build.rs` how the parts come together.
 
 pub mod app;
+pub mod callback;
 pub mod cli;
 pub mod clock;
 pub mod cloud;

@@ -18,6 +18,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("settings", 3),
     ("store", 3),
     ("media", 4),
+    ("callback", 4),
     ("server", 5),
     ("app", 6),
     ("cli", 7),

@@ -128,6 +128,8 @@ fn full_sets_everything_of_a_number() {
     assert_eq!((support.name.as_str(), support.phone_number_id.as_str()), ("support", "106540352242922"));
     assert_eq!(support.access_token.expose(), "canary-file", "without the newline at the end of the file");
     assert_eq!(support.app_secret.as_ref().unwrap().expose(), "canary-app-secret");
+    let previous: Vec<_> = support.previous_app_secrets.iter().map(|secret| secret.expose()).collect();
+    assert_eq!(previous, ["canary-app-secret", "canary-verify-token"]);
     assert_eq!(support.verify_token.as_ref().unwrap().expose(), "canary-verify-token");
     assert_eq!(support.hosts, ["support.wa.internal", "support.example"]);
     assert_eq!(support.namespace.as_deref(), Some("c8ae5f90_307a_ca4c_b8f6_d1e2a2573574"));
@@ -149,20 +151,23 @@ fn full_sets_everything_of_a_number() {
 }
 
 #[test]
-fn full_warns_of_literals_and_of_what_has_no_effect_yet() {
+fn full_warns_of_literals() {
     let warnings = load("full.toml", &env()).unwrap().warnings;
     let paths: Vec<_> = warnings.iter().map(|warning| warning.path.as_str()).collect();
-    let expected = [
-        "listen.webhook",
-        "number[0].app_secret",
-        "number[0].callback_url",
-        "number[0].verify_token",
-        "number[1].access_token",
-    ];
-    assert_eq!(paths, expected);
-    let (literal, no_effect) = warnings.split_last().unwrap();
-    assert!(literal.message.starts_with("the secret itself is in this file"));
-    assert!(no_effect.iter().all(|w| w.message.starts_with("accepted; has no effect in this version yet: ")));
+    assert_eq!(paths, ["number[1].access_token"]);
+    assert!(warnings[0].message.starts_with("the secret itself is in this file"));
+}
+
+#[test]
+fn a_number_that_can_take_no_webhook_is_warned_of() {
+    let number = "[[number]]\nphone_number_id = \"1\"\naccess_token = { env = \"TOKEN\" }\n";
+    let env = Env::from([("TOKEN", "t")]);
+    for key in ["verify_token = { env = \"TOKEN\" }", "callback_url = \"https://client/\""] {
+        let loaded = Config::parse(&format!("{number}{key}\n"), &env).unwrap();
+        let paths: Vec<_> = loaded.warnings.iter().map(|warning| warning.path.as_str()).collect();
+        assert_eq!(paths, ["number[0].app_secret"], "{key}");
+    }
+    assert!(Config::parse(number, &env).unwrap().warnings.is_empty());
 }
 
 #[test]

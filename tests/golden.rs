@@ -252,7 +252,7 @@ fn reply(folder: &Path, case: &Case) -> Outcome {
     let digits = digits.filter(|_| !to.unwrap_or_default().contains(|c: char| c.is_alphabetic()));
     let sent = to.map(|input| Sent { input, digits: digits.as_deref() });
     let mut notes = Notes::full();
-    let reply = reply_to_onprem(&bytes, sent, &case.options(), VERSION, &mut notes).unwrap();
+    let reply = reply_to_onprem(&bytes, sent, &case.options(), VERSION, &mut notes).unwrap().json;
     Outcome { file: "onprem.json", value: serde_json::from_slice(&reply).unwrap(), rules: notes.applied() }
 }
 

@@ -65,3 +65,5 @@ mod stub;
 mod support;
 #[cfg(test)]
 mod temp;
+#[cfg(test)]
+mod webhooks;

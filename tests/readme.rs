@@ -42,14 +42,24 @@ fn the_picture_is_what_the_demo_prints() {
 #[test]
 fn the_configuration_loads() {
     let readme = fs::read_to_string(README).unwrap();
-    let block = between(&readme, "```toml\n", "```").expect("a TOML block");
     let env = Env::from([
         ("SUPPORT_TOKEN", "EAAB"),
+        ("SUPPORT_APP_SECRET", "secret"),
+        ("SUPPORT_VERIFY_TOKEN", "token"),
         ("APP_PASSWORD", "Str0ng!pass"),
         ("PREMBRIDGE_ADMIN_PASSWORD", "Str0ng!pass"),
     ]);
-    let loaded = Config::parse(block, &env).unwrap_or_else(|problems| panic!("{problems}"));
-    assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
+    for (section, added) in [
+        ("## Configuration", ""),
+        // Shows only what callbacks need.
+        ("## Callbacks", "[[number]]\nphone_number_id = \"1\"\naccess_token = { env = \"SUPPORT_TOKEN\" }\n"),
+    ] {
+        let rest = readme.split_once(section).expect(section).1;
+        let block = between(rest, "```toml\n", "```").expect("a TOML block");
+        let block = if added.is_empty() { block.to_owned() } else { block.replace("[[number]]\n", added) };
+        let loaded = Config::parse(&block, &env).unwrap_or_else(|problems| panic!("{section}: {problems}"));
+        assert!(loaded.warnings.is_empty(), "{section}: {:?}", loaded.warnings);
+    }
 }
 
 #[test]

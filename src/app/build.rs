@@ -10,7 +10,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use thiserror::Error;
 
-use super::{egress, media};
+use super::{callbacks, egress, media};
+use crate::callback::Callbacks;
 use crate::clock::Clock;
 use crate::config::{self, Config, Tls};
 use crate::media::providers::{self, Providers};
@@ -96,6 +97,8 @@ pub(super) struct Built {
     pub(super) state: State,
     pub(super) api: Listener,
     pub(super) admin: Listener,
+    /// None when nobody calls it, or when it is the API's.
+    pub(super) webhook: Option<Listener>,
     pub(super) scheme: &'static str,
     pub(super) lame_duck: Duration,
     pub(super) drain_timeout: Duration,
@@ -114,7 +117,13 @@ pub(super) async fn build(config: Config, clock: Clock) -> Result<Built, StartEr
     let tls = server_tls(&config, store.as_ref()).await?;
     let limits = serve_limits(&config.limits);
     let scheme = if tls.is_some() { "https" } else { "http" };
-    let api = bind("listen.api", config.listen.api, tls, limits).await?;
+    let api = bind("listen.api", config.listen.api, tls.clone(), limits).await?;
+    let access_of_cloud = callbacks::access(&config);
+    let webhook = if callbacks::takes_webhooks(&config) && !access_of_cloud.is_on_api {
+        Some(bind("listen.webhook", config.listen.webhook, tls, limits).await?)
+    } else {
+        None
+    };
     let admin_limits = ServeLimits { connections: ADMIN_CONNECTIONS, ..limits };
     let admin = bind("listen.admin", config.listen.admin, None, admin_limits).await?;
     let mut process = [0; 8];
@@ -123,12 +132,16 @@ pub(super) async fn build(config: Config, clock: Clock) -> Result<Built, StartEr
         tracing::info!("media links to private addresses will be refused; list media hosts in egress.allow");
     }
     let metrics = Metrics::default();
-    let own =
-        vec![api.address().map_err(StartError::Listener)?, admin.address().map_err(StartError::Listener)?];
+    let listeners = [Some(&api), Some(&admin), webhook.as_ref()].into_iter().flatten();
+    let own: Vec<_> =
+        listeners.map(Listener::address).collect::<Result<_, _>>().map_err(StartError::Listener)?;
     let callback_guard = Arc::new(egress::callback_guard(&config.egress, own.clone()));
-    let tools = media::tools(&config, own, providers.clone(), clock, metrics.media.clone())?;
+    let tools = media::tools(&config, own, providers.clone(), clock.clone(), metrics.media.clone())?;
     let media = Media::open(media::settings(&config), Arc::clone(&store), tools).await?;
-    let numbers = numbers(&config)?;
+    let upstream = upstream(&config)?;
+    let tools = callbacks::tools(&config, &store, &settings, &callback_guard, clock, &metrics);
+    let callbacks = callbacks::open(&config, tools).await?;
+    let numbers = numbers(&config, &callbacks)?;
     let accounts = numbers.all().iter();
     let accounts =
         accounts.map(|number| (number.phone_number_id.clone(), Arc::clone(&number.account))).collect();
@@ -139,12 +152,15 @@ pub(super) async fn build(config: Config, clock: Clock) -> Result<Built, StartEr
         settings,
         callback_guard,
         store,
-        upstream: upstream(&config)?,
+        callbacks,
+        webhook: access_of_cloud,
+        upstream,
         metrics,
         media,
         compat: Compat {
             created_status: config.compat.created_status.as_u16(),
             version: config.compat.api_version.clone(),
+            defers_errors: config.compat.defers_errors,
             show_provider_secrets: config.compat.show_provider_secrets,
             options: config.compat.options,
         },
@@ -160,8 +176,9 @@ pub(super) async fn build(config: Config, clock: Clock) -> Result<Built, StartEr
     };
     // Last, when nothing can fail any more that would leave it behind.
     state.media.serve_wanted(accounts);
+    state.callbacks.start();
     let config::Shutdown { lame_duck, drain_timeout } = config.shutdown;
-    Ok(Built { state, api, admin, scheme, lame_duck, drain_timeout })
+    Ok(Built { state, api, admin, webhook, scheme, lame_duck, drain_timeout })
 }
 
 fn open_store(store: &config::Store) -> Result<Arc<dyn Store>, StartError> {
@@ -285,9 +302,12 @@ pub(super) fn deadlines(cloud: &config::Cloud) -> Deadlines {
     }
 }
 
-fn numbers(config: &Config) -> Result<Numbers, StartError> {
+fn numbers(config: &Config, callbacks: &Callbacks) -> Result<Numbers, StartError> {
     let mut numbers = Numbers::default();
     for number in &config.numbers {
+        let unqueued =
+            || StartError::Number { number: number.name.clone(), reason: "it has no queue".to_owned() };
+        let queue = callbacks.queue(&number.phone_number_id).ok_or_else(unqueued)?;
         let built = Number {
             name: number.name.clone(),
             phone_number_id: number.phone_number_id.clone(),
@@ -299,6 +319,7 @@ fn numbers(config: &Config) -> Result<Numbers, StartError> {
                 edge: target(config, number, "/media")?,
             }),
             namespace: number.namespace.clone(),
+            callbacks: Arc::clone(queue),
         };
         numbers.insert(built, number.hosts.iter().cloned());
     }

@@ -1,6 +1,7 @@
 //! Wiring: a configuration becomes listeners, and later goes away in good order.
 
 mod build;
+mod callbacks;
 mod egress;
 mod media;
 mod probe;
@@ -46,7 +47,9 @@ pub struct Addresses {
     pub api: SocketAddr,
     /// The operator's listener.
     pub admin: SocketAddr,
-    /// `http` or `https`, for the on-prem API.
+    /// Where Cloud posts webhooks; none where no number could take one.
+    pub webhook: Option<SocketAddr>,
+    /// `http` or `https`, for the on-prem API and webhooks.
     pub scheme: &'static str,
 }
 
@@ -54,10 +57,16 @@ impl App {
     /// Opens the store, binds the listeners and serves.
     pub async fn start(config: Config, clock: Clock) -> Result<Self, StartError> {
         let built = build::build(config, clock).await?;
+        let api_address = built.api.address().map_err(StartError::Listener)?;
+        let webhook = match &built.webhook {
+            Some(listener) => Some(listener.address().map_err(StartError::Listener)?),
+            None => built.state.webhook.is_on_api.then_some(api_address),
+        };
         let app = Self {
             addresses: Addresses {
-                api: built.api.address().map_err(StartError::Listener)?,
+                api: api_address,
                 admin: built.admin.address().map_err(StartError::Listener)?,
+                webhook,
                 scheme: built.scheme,
             },
             state: Arc::new(built.state),
@@ -71,6 +80,10 @@ impl App {
         let api =
             built.api.serve(Arc::clone(&app.state), server::dispatch, app.closing.clone(), app.tasks.clone());
         app.tasks.spawn(api);
+        if let Some(listener) = built.webhook {
+            let (state, closing) = (Arc::clone(&app.state), app.closing.clone());
+            app.tasks.spawn(listener.serve(state, server::webhook::dispatch, closing, app.tasks.clone()));
+        }
         let admin = built.admin.serve(
             Arc::clone(&app.state),
             server::admin::dispatch,
@@ -102,12 +115,14 @@ impl App {
         self.closing.cancel();
         self.tasks.close();
         let drained = tokio::time::timeout(self.drain_timeout, self.tasks.wait()).await.is_ok();
+        // Deliveries that are on their way would be repeated after the next start.
+        let delivered = tokio::time::timeout(self.drain_timeout, self.state.callbacks.stop()).await.is_ok();
         self.state.media.stop().await;
         self.ending.cancel();
         self.admin_tasks.close();
         // The operator's connections are not worth waiting long for.
         let _ = tokio::time::timeout(Duration::from_secs(1), self.admin_tasks.wait()).await;
-        drained
+        drained && delivered
     }
 }
 
@@ -120,6 +135,9 @@ async fn purge(state: Arc<State>, ending: CancellationToken) {
         }
         if let Err(error) = state.sessions.purge().await {
             tracing::warn!(%error, "expired revocations could not be removed");
+        }
+        if let Err(error) = state.callbacks.purge().await {
+            tracing::warn!(%error, "lapsed events could not be removed");
         }
         if let Err(error) = state.media.purge().await {
             tracing::warn!(%error, "lapsed files could not be removed");

@@ -9,6 +9,7 @@ use super::{BAD_CONFIG, FINDINGS, Stop, runtime};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::server::webhook;
 use crate::telemetry::{init_log, log_panics};
 
 /// Arguments of `serve`.
@@ -56,6 +57,12 @@ async fn serve(config: Config) -> ExitCode {
     };
     let addresses = app.addresses();
     complain(format_args!("on-prem API on {}://{}", addresses.scheme, addresses.api));
+    match addresses.webhook {
+        Some(address) => {
+            complain(format_args!("webhooks on {}://{address}{}", addresses.scheme, webhook::PATH));
+        }
+        None => complain("webhooks are not taken: no number has an app_secret"),
+    }
     complain(format_args!("admin on http://{}", addresses.admin));
     stop.wait().await;
     // From here on everything goes to the log's own thread: when nobody reads standard error, a

@@ -116,6 +116,7 @@ fn message(bytes: &[u8], notes: &mut Notes) -> Result<String, Invalid> {
 
 fn reply(bytes: &[u8], notes: &mut Notes) -> Result<String, Invalid> {
     reply_to_onprem(bytes, None, &Options::default(), DEFAULT_VERSION, notes)
+        .map(|reply| reply.json)
         .map(lossy)
         .map_err(|unusable| Invalid::new(crate::onprem::ErrorCode::InternalError, unusable.to_string()))
 }

@@ -16,6 +16,8 @@ pub struct Compat {
     pub created_status: StatusCode,
     /// What `meta.version` says.
     pub api_version: String,
+    /// `compat.errors`: whether errors that on-prem told by a failed status are told so.
+    pub defers_errors: bool,
     /// Whether administrators see the secrets of media providers that were set over the API.
     pub show_provider_secrets: bool,
     /// The choices that belong to the translation.
@@ -23,15 +25,6 @@ pub struct Compat {
 }
 
 pub(super) fn compat(raw: raw::Compat, check: &mut Check<'_>) -> Compat {
-    let only = |only: &'static str| {
-        move |text: String| {
-            if text == only {
-                return Ok(());
-            }
-            Err(format!("{text:?} is not supported; this version supports only {only:?}"))
-        }
-    };
-    check.parsed("compat.errors", raw.errors, (), only("inline"));
     let statuses = [(201, StatusCode::CREATED), (200, StatusCode::OK)];
     let undeliverable = [(1026, UndeliverableAs::ReceiverIncapable), (1013, UndeliverableAs::UserNotValid)];
     let message_ids = [("cloud", MessageIds::Cloud), ("onprem", MessageIds::Onprem)];
@@ -48,6 +41,12 @@ pub(super) fn compat(raw: raw::Compat, check: &mut Check<'_>) -> Compat {
             raw.api_version,
             DEFAULT_VERSION.to_owned(),
             api_version,
+        ),
+        defers_errors: check.word(
+            "compat.errors",
+            raw.errors,
+            false,
+            &[("inline", false), ("deferred", true)],
         ),
         show_provider_secrets: raw.show_provider_secrets.unwrap_or(false),
         options: Options {

@@ -16,7 +16,6 @@ mod check;
 mod compat;
 mod env;
 mod listen;
-mod not_yet;
 mod number;
 mod pem;
 mod raw;
@@ -100,7 +99,6 @@ impl Config {
         let mut tree = tree::read(text, report)?;
         env::apply_overrides(env, &mut tree, report);
         let tree = Value::Table(tree);
-        not_yet::warn(&tree, report);
         match raw::File::deserialize(tree) {
             Ok(raw) => Some(Self::build(raw, &mut Check { env, report })),
             Err(_) => {

@@ -18,6 +18,8 @@ pub struct Number {
     pub access_token: Secret,
     /// Signs the webhooks of its app.
     pub app_secret: Option<Secret>,
+    /// Secrets that sign, too, while the app's secret is being replaced.
+    pub previous_app_secrets: Vec<Secret>,
     /// What Cloud presents when the webhook is subscribed.
     pub verify_token: Option<Secret>,
     /// The Host names that select it, in the form of [`host_key`](super::host_key); may be empty
@@ -149,12 +151,27 @@ impl Unique {
 
 fn number(raw: raw::Number, path: &str, check: &mut Check<'_>) -> Number {
     let key = |key: &str| format!("{path}.{key}");
+    if raw.app_secret.is_none() && (raw.verify_token.is_some() || raw.callback_url.is_some()) {
+        check.report.warn(
+            &key("app_secret"),
+            "is missing, so webhooks for this number are refused: nobody could tell whether they are Cloud's",
+        );
+    }
     let phone_number_id = check.required(&key("phone_number_id"), raw.phone_number_id, phone_number_id);
     Number {
         name: check.parsed(&key("name"), raw.name, phone_number_id.clone(), number_name),
         phone_number_id,
         access_token: check.required_secret(&key("access_token"), raw.access_token, header_secret),
         app_secret: check.secret(&key("app_secret"), raw.app_secret, any_secret),
+        previous_app_secrets: raw
+            .previous_app_secrets
+            .unwrap_or_default()
+            .into_iter()
+            .enumerate()
+            .map(|(i, raw)| {
+                check.required_secret(&format!("{path}.previous_app_secrets[{i}]"), Some(raw), any_secret)
+            })
+            .collect(),
         verify_token: check.secret(&key("verify_token"), raw.verify_token, any_secret),
         hosts: check.hosts(&key("hosts"), raw.hosts),
         namespace: check.parsed(&key("namespace"), raw.namespace, None, |text| match text.as_str() {
@@ -162,7 +179,11 @@ fn number(raw: raw::Number, path: &str, check: &mut Check<'_>) -> Number {
             _ => Ok(Some(text)),
         }),
         callback_url: check.parsed(&key("callback_url"), raw.callback_url, None, |url| {
-            values::http_url(&url).map(|_| Some(Secret::new(url)))
+            let uri = values::http_url(&url)?;
+            if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+                return Err("has a user name or password; put a token into the path or the query".to_owned());
+            }
+            Ok(Some(Secret::new(url)))
         }),
         users: users(raw.user.unwrap_or_default(), &key("user"), check),
         api_keys: api_keys(raw.api_key.unwrap_or_default(), &key("api_key"), check),

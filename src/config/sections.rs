@@ -24,6 +24,8 @@ pub struct Limits {
     pub max_header_bytes: usize,
     /// The largest number of open client connections.
     pub max_connections: usize,
+    /// The largest number of callbacks that wait for one number's client.
+    pub max_callbacks: usize,
     /// How long a request head may take to arrive.
     pub header_timeout: Duration,
     /// How long a request body may take to arrive.
@@ -164,6 +166,8 @@ pub(super) fn limits(raw: raw::Limits, check: &mut Check<'_>) -> Limits {
         // hyper cannot read a head with a buffer of less than 8 KiB.
         max_header_bytes: check.size("limits.max_header_bytes", raw.max_header_bytes, 32 << 10, 8 << 10),
         max_connections: check.count("limits.max_connections", raw.max_connections, 10_000, 1..=1_000_000),
+        // As many as the on-prem client kept ("High throughput").
+        max_callbacks: check.count("limits.max_callbacks", raw.max_callbacks, 100_000, 1..=10_000_000),
         header_timeout: check.timeout("limits.header_timeout", raw.header_timeout, seconds(30)),
         body_timeout: check.timeout("limits.body_timeout", raw.body_timeout, seconds(30)),
         tls_handshake_timeout: check.timeout(

@@ -12,4 +12,6 @@ pub use ca_bundle::{BadBundle, ca_bundle};
 pub use collect::Collected;
 pub use connector::{Connector, Deadlines};
 pub use error::ConnectError;
-pub use tls::{TlsError, client_config, self_signed, server_config, server_config_from_files};
+pub use tls::{
+    TlsError, client_config, client_config_with, self_signed, server_config, server_config_from_files,
+};

@@ -9,6 +9,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use thiserror::Error;
 
+use super::{BadBundle, ca_bundle};
+
 /// What is wrong with certificates or keys.
 #[derive(Debug, Error)]
 pub enum TlsError {
@@ -23,6 +25,9 @@ pub enum TlsError {
     /// rustls does not accept it.
     #[error("{0}")]
     Rustls(#[from] rustls::Error),
+    /// A bundle of roots that is none.
+    #[error("{0}")]
+    Bundle(#[from] BadBundle),
     /// A self-signed certificate could not be made.
     #[error("self-signed certificate: {0}")]
     SelfSigned(#[from] rcgen::Error),
@@ -30,11 +35,19 @@ pub enum TlsError {
 
 /// What we trust upstream: the public roots and, if given, those in `ca_file`.
 pub fn client_config(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, TlsError> {
+    client_config_with(ca_file, None)
+}
+
+/// The same with the roots of a bundle.
+pub fn client_config_with(ca_file: Option<&Path>, pem: Option<&str>) -> Result<Arc<ClientConfig>, TlsError> {
     let mut roots = RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     if let Some(path) = ca_file {
         for certificate in certificates(path)? {
             roots.add(certificate)?;
         }
+    }
+    for certificate in pem.map(ca_bundle).transpose()?.unwrap_or_default() {
+        roots.add(certificate)?;
     }
     let mut config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()?

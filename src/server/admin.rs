@@ -20,6 +20,7 @@ pub async fn dispatch(state: Arc<State>, _peer: SocketAddr, request: Request<Inc
         "/livez" => text(StatusCode::OK, "ok\n"),
         "/readyz" => ready(&state).await,
         "/metrics" => {
+            state.callbacks.measure();
             let mut reply = text(StatusCode::OK, state.metrics.render());
             let format = "application/openmetrics-text; version=1.0.0; charset=utf-8";
             reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(format));

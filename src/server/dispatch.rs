@@ -14,7 +14,7 @@ use hyper::body::Incoming;
 
 use super::respond::{Failure, Reply, Source};
 use super::state::{Limits, Number, State};
-use super::{body, handlers};
+use super::{body, handlers, webhook};
 use crate::onprem::ErrorCode;
 use crate::onprem::route::{NoRoute, Route};
 use crate::session::Principal;
@@ -54,6 +54,9 @@ pub struct Trail {
 
 /// Answers `request`.
 pub async fn dispatch(state: Arc<State>, peer: SocketAddr, request: Request<Incoming>) -> Reply {
+    if state.webhook.is_on_api && webhook::is_ours(request.uri().path()) {
+        return webhook::answer(state, request).await;
+    }
     let started = Instant::now();
     let id = client_request_id(request.headers()).unwrap_or_else(|| request_id(state.process));
     let verb = verb_label(request.method());
@@ -91,17 +94,28 @@ pub async fn dispatch(state: Arc<State>, peer: SocketAddr, request: Request<Inco
     }
     let code = reply.status().as_u16();
     let elapsed = started.elapsed();
-    let metrics = &state.metrics;
-    metrics.requests.get_or_create(&RequestLabels { endpoint, method: verb, code }).inc();
-    metrics.request_duration.get_or_create(&EndpointLabel { endpoint }).observe(elapsed.as_secs_f64());
+    count(&state, endpoint, verb, code, elapsed);
     if let Some(failure) = &failure {
         let labels = ErrorLabels { code: failure.code.code(), source: failure.source.name() };
-        metrics.errors.get_or_create(&labels).inc();
+        state.metrics.errors.get_or_create(&labels).inc();
     }
     if state.log_requests {
         log(&context, endpoint, verb, code, elapsed, failure.as_ref(), &trail);
     }
     reply
+}
+
+/// Counts an answer.
+pub(super) fn count(
+    state: &State,
+    endpoint: &'static str,
+    method: &'static str,
+    code: u16,
+    elapsed: std::time::Duration,
+) {
+    let metrics = &state.metrics;
+    metrics.requests.get_or_create(&RequestLabels { endpoint, method, code }).inc();
+    metrics.request_duration.get_or_create(&EndpointLabel { endpoint }).observe(elapsed.as_secs_f64());
 }
 
 fn log(
@@ -190,7 +204,11 @@ fn admit<'s, 'p>(
 }
 
 /// What hyper lets through and a proxy must not (RFC 9112 sections 3.2 and 6.1).
-fn check_framing(version: Version, headers: &HeaderMap, most_headers: usize) -> Result<(), Failure> {
+pub(super) fn check_framing(
+    version: Version,
+    headers: &HeaderMap,
+    most_headers: usize,
+) -> Result<(), Failure> {
     if headers.len() > most_headers {
         return Err(Failure::client(ErrorCode::InvalidRequest, format!("more than {most_headers} headers"))
             .http(431)
@@ -239,7 +257,7 @@ fn unrouted(no_route: NoRoute, method: &Method) -> Failure {
 }
 
 /// A verb as a label: a closed set, whatever clients invent.
-fn verb_label(method: &Method) -> &'static str {
+pub(super) fn verb_label(method: &Method) -> &'static str {
     match method.as_str() {
         "GET" => "GET",
         "HEAD" => "HEAD",

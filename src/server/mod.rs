@@ -10,6 +10,7 @@ mod handlers;
 mod listener;
 mod respond;
 mod state;
+pub mod webhook;
 
 pub use dispatch::{MEDIA, dispatch};
 pub use listener::{Listener, ServeLimits};

@@ -12,6 +12,7 @@ use http_body_util::Full;
 use hyper::body::{Frame, SizeHint};
 use serde::Serialize;
 
+use crate::onprem::callback::CallbackError;
 use crate::onprem::error::{ErrorBody, Meta};
 use crate::onprem::reply::EmptyReply;
 use crate::onprem::{ErrorCode, Invalid};
@@ -121,6 +122,8 @@ pub struct Failure {
     pub allow: Option<&'static str>,
     /// Whether the connection cannot go on: its next bytes would be misread.
     pub close: bool,
+    /// The same as on-prem would have told it later, by a failed status.
+    pub deferred: Option<CallbackError>,
 }
 
 impl Failure {
@@ -135,6 +138,7 @@ impl Failure {
             retry_after: None,
             allow: None,
             close: false,
+            deferred: None,
         }
     }
 
@@ -166,11 +170,19 @@ impl Failure {
         Self::client(ErrorCode::AccessDenied, "Invalid credentials.").http(401).log(log)
     }
 
-    /// The one function that writes an error.
+    /// The one function that writes an error to a client.
     pub fn response(&self, version: &str) -> Reply {
-        let body = ErrorBody::new(self.code, &self.details, version);
+        self.dress(&ErrorBody::new(self.code, &self.details, version))
+    }
+
+    /// The same for Cloud, in Graph's form ("Handle errors": an object `error` with a `message`).
+    pub fn response_to_cloud(&self) -> Reply {
+        self.dress(&serde_json::json!({"error": {"message": self.details}}))
+    }
+
+    fn dress(&self, body: &impl Serialize) -> Reply {
         let status = StatusCode::from_u16(self.http).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut reply = json(status, &body);
+        let mut reply = json(status, body);
         let headers = reply.headers_mut();
         if let Some(seconds) = self.retry_after {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));

@@ -8,6 +8,8 @@ use std::time::Duration;
 use http::HeaderMap;
 use http::header::HOST;
 
+use super::webhook::Access;
+use crate::callback::{Callbacks, Queue};
 use crate::config::host_key;
 use crate::media::providers::Providers;
 use crate::media::{Account, Media};
@@ -32,6 +34,8 @@ pub struct Number {
     pub account: Arc<Account>,
     /// The namespace that its templates must name, if the operator set one.
     pub namespace: Option<String>,
+    /// Its callbacks.
+    pub callbacks: Arc<Queue>,
 }
 
 /// The numbers, by the Host name that selects them.
@@ -75,6 +79,8 @@ pub struct Compat {
     pub version: String,
     /// Whether administrators see the secrets of media providers that were set over the API.
     pub show_provider_secrets: bool,
+    /// Whether errors that on-prem told by a failed status are told so.
+    pub defers_errors: bool,
     /// Choices of the translation.
     pub options: Options,
 }
@@ -108,6 +114,10 @@ pub struct State {
     pub store: Arc<dyn Store>,
     /// Files.
     pub media: Media,
+    /// Callbacks.
+    pub callbacks: Callbacks,
+    /// Who may send webhooks.
+    pub webhook: Access,
     /// Calls to Cloud.
     pub upstream: Upstream,
     /// Counters.

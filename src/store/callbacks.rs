@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use super::Reply;
+use bytes::Bytes;
+
+use super::{Reply, WantedRow};
 
 /// Equal for repetitions of one event: a hash that the caller makes.
 pub type EventKey = [u8; 16];
@@ -59,8 +61,10 @@ pub struct NewCallback {
     pub chat: String,
     /// None where repetitions cannot be told.
     pub key: Option<EventKey>,
+    /// A file of it that is wanted, unless the event was seen before.
+    pub wanted: Option<WantedRow>,
     /// What is posted.
-    pub body: Vec<u8>,
+    pub body: Bytes,
 }
 
 /// A queued callback.

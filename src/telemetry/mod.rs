@@ -1,8 +1,10 @@
 //! Metrics and logs. Labels come from closed sets only: never numbers, ids or URLs of people.
 
+mod callbacks;
 mod log;
 mod media;
 
+pub use callbacks::CallbackMetrics;
 pub use log::{LogFormat, init_log, log_panics};
 pub use media::MediaMetrics;
 
@@ -93,6 +95,8 @@ pub struct Metrics {
     pub logins: Family<OutcomeLabel, Counter>,
     /// Files.
     pub media: MediaMetrics,
+    /// Webhooks and callbacks.
+    pub callbacks: CallbackMetrics,
     /// Requests that panicked.
     pub panics: Counter,
     /// Open client connections.
@@ -121,6 +125,7 @@ impl Default for Metrics {
             rules: Family::default(),
             logins: Family::default(),
             media: MediaMetrics::default(),
+            callbacks: CallbackMetrics::default(),
             panics: Counter::default(),
             connections: Gauge::default(),
             ready: Gauge::default(),
@@ -171,6 +176,7 @@ impl Metrics {
         registry.register("rules_applied", "Translation rules that applied", self.rules.clone());
         registry.register("logins", "Logins by outcome", self.logins.clone());
         self.media.register(registry);
+        self.callbacks.register(registry);
         registry.register("panics", "Requests that panicked", self.panics.clone());
         registry.register("connections", "Open client connections", self.connections.clone());
         registry.register("ready", "1 while new work is welcome", self.ready.clone());

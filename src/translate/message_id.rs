@@ -62,6 +62,17 @@ pub fn to_cloud(id: &str) -> Cow<'_, str> {
     read_onprem(id).map_or(Cow::Borrowed(id), |id| Cow::Owned(id.wamid()))
 }
 
+/// An id for a message that Cloud refused and so gave none, in the form of a wamid. `user` is the recipient's
+/// number; `random` makes it unlike every other.
+pub fn made_up(user: Option<&str>, random: [u8; 9]) -> String {
+    let digits = user.and_then(|user| {
+        user.bytes().map(|byte| byte.is_ascii_digit().then(|| byte.wrapping_sub(b'0'))).collect::<Option<_>>()
+    });
+    let parts = digits.and_then(|digits| Parts::new(true, digits, random.to_vec()));
+    // Who has no number is named by no id that fits; such an id has no on-prem form anyway.
+    parts.map_or_else(|| format!("{PREFIX}{}", STANDARD.encode(random)), |parts| parts.wamid())
+}
+
 /// What an id says.
 struct Parts {
     is_ours: bool,

@@ -3,6 +3,7 @@
 //! No I/O, no clock, no log: what has to be fetched first is listed by [`media_refs`], resolved by
 //! the caller, and handed to the same pure function. Conversions are named by destination.
 
+mod deferred;
 pub mod errors;
 mod media_refs;
 mod message;
@@ -13,11 +14,15 @@ mod reply;
 pub mod rules;
 pub mod webhook;
 
+pub use deferred::{Deferred, defer};
 pub use errors::{OnpremError, error_to_onprem};
 pub use media_refs::{MediaRef, Resolved, media_refs};
 pub use message::{MessageError, message_to_cloud, receipt_message_to_cloud, receipt_to_cloud};
 pub use message_id::MessageIds;
 pub use notes::{Note, Notes};
 pub use options::{Options, UndeliverableAs, WaId};
-pub use reply::{Sent, UnusableReply, receipt_reply_to_onprem, reply_to_onprem};
-pub use webhook::{WebhookOptions, value_to_onprem, webhook_to_onprem};
+pub use reply::{Replied, Sent, UnusableReply, receipt_reply_to_onprem, reply_to_onprem};
+pub use webhook::{
+    Asks, Callback, CallbackKind, Converted, Learnt, Lookup, UserFile, WebhookOptions, value_to_onprem,
+    webhook_to_onprem,
+};

@@ -22,6 +22,16 @@ pub struct Sent<'a> {
     pub digits: Option<&'a str>,
 }
 
+/// What a client is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replied {
+    /// The answer.
+    pub json: Vec<u8>,
+    /// The message's wamid, where Cloud writes the recipient in another way than the client did: then statuses
+    /// will, too, unless somebody remembers the client's way.
+    pub respelt: Option<String>,
+}
+
 /// A 2xx answer that names no message: it may have been sent all the same.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub enum UnusableReply {
@@ -42,7 +52,7 @@ impl From<NotAnObject> for UnusableReply {
     }
 }
 
-/// Writes the on-prem answer for Cloud's `body` into `out`.
+/// Turns Cloud's `body` into the on-prem answer.
 ///
 /// Rule   reply.envelope, reply.input, reply.wa-id, reply.message-status, id.onprem   Status translated
 /// Onprem messages reference, response
@@ -54,7 +64,7 @@ pub fn reply_to_onprem(
     options: &Options,
     version: &str,
     notes: &mut Notes,
-) -> Result<Vec<u8>, UnusableReply> {
+) -> Result<Replied, UnusableReply> {
     let reply = Reply::read(body)?;
     let message =
         reply.message.as_ref().filter(|message| !message.id.is_empty()).ok_or(UnusableReply::NoId)?;
@@ -69,6 +79,7 @@ pub fn reply_to_onprem(
     let cloud_wa_id =
         contact.and_then(|contact| contact.wa_id.as_deref()).map(|id| id.strip_prefix('+').unwrap_or(id));
     let user_id = contact.and_then(|contact| contact.user_id.as_deref());
+    let is_respelt = sent.is_some_and(|sent| cloud_wa_id.is_some_and(|cloud| cloud != sent.input));
     let wa_id = match (options.wa_id, sent.and_then(|sent| sent.digits)) {
         (WaId::AsSent, Some(digits)) => Some(digits),
         (WaId::AsSent, None) | (WaId::AsCloud, _) => cloud_wa_id.or(user_id),
@@ -82,7 +93,8 @@ pub fn reply_to_onprem(
         notes.add(Rule::OnpremId, "messages[0].id", format_args!("{} -> {id}", message.id));
     }
     let onprem = MessageReply { id: &id, message_status, input, wa_id, meta: Meta::stable(version) };
-    Ok(onprem.to_json())
+    let respelt = is_respelt.then(|| message.id.to_string());
+    Ok(Replied { json: onprem.to_json(), respelt })
 }
 
 /// `accepted` has no on-prem form; held and paused messages are "held".

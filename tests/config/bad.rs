@@ -143,9 +143,9 @@ const BAD: &[(&str, &[(&str, &str)])] = &[
     (
         "compat",
         &[
-            ("compat.errors: ", "this version supports only \"inline\""),
             ("compat.created_status: ", "use 201 or 200"),
             ("compat.api_version: ", "the oldest is \"v2.35.2\""),
+            ("compat.errors: ", "use \"inline\" or \"deferred\""),
             ("compat.wa_id: ", "use \"as-sent\" or \"as-cloud\""),
             ("compat.message_ids: ", "use \"cloud\" or \"onprem\""),
             ("compat.undeliverable_as: ", "use 1026 or 1013"),

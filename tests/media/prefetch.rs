@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::downloads::describes;
 use super::scene::*;
-use crate::support::{ACCESS_TOKEN, NOW, PHONE_NUMBER_ID, Reply, TO, text};
+use crate::support::{ACCESS_TOKEN, NOW, PHONE_NUMBER_ID, Reply, TO, text, until};
 
 const KIB: usize = 1 << 10;
 const VOICE: &str = "audio/ogg; codecs=opus";

@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use prembridge::mock::{MockCloud, Options};
 use serde_json::{Value, json};
 
-use super::scene::{PNG, fresh, id_of, image, media, png, until};
+use super::scene::{PNG, fresh, id_of, image, media, png};
 use crate::stub::{Answer, Provider};
 use crate::support::process::Server;
-use crate::support::{ADMIN_KEY, Client, KEY, PHONE_NUMBER_ID, Reply, config, number, request};
+use crate::support::{ADMIN_KEY, Client, KEY, PHONE_NUMBER_ID, Reply, config, number, request, until};
 use crate::temp::TempDir;
 
 struct Setup {

@@ -3,7 +3,6 @@
 use std::fs::DirEntry;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
-use std::time::Duration;
 
 use prembridge::app::{Addresses, App};
 use prembridge::clock::Clock;
@@ -23,8 +22,6 @@ pub const MINUTE: i64 = 60;
 pub const DAY: i64 = 86_400;
 
 const PROVIDERS: &str = "/v1/settings/application/media/providers";
-/// Longer than anything should take here.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 pub struct Scene {
     pub proxy: Proxy,
@@ -77,16 +74,6 @@ pub fn image(link: &str) -> Value {
 /// A message of this kind.
 pub fn media(kind: &str, object: &Value) -> Value {
     json!({"to": TO, "type": kind, kind: object})
-}
-
-/// Waits until `is_so`.
-pub async fn until(is_so: impl Fn() -> bool) {
-    let wait = async {
-        while !is_so() {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, wait).await.expect("it never came to that");
 }
 
 impl Scene {

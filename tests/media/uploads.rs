@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::scene::*;
-use crate::support::{Client, KEY, request};
+use crate::support::{Client, KEY, request, until};
 
 const MIB: usize = 1 << 20;
 

@@ -15,7 +15,8 @@ fn callback(number: &str, key: Option<u8>, body: &str) -> NewCallback {
         number: number.to_owned(),
         chat: "16315551234".to_owned(),
         key: key.map(|key| [key; 16]),
-        body: body.into(),
+        wanted: None,
+        body: body.to_owned().into(),
     }
 }
 

@@ -84,6 +84,30 @@ impl<S: AsyncRead + AsyncWrite> Client<S> {
         reply
     }
 
+    /// The status of the next answer, whose body is read and forgotten; none when the peer is gone.
+    pub async fn try_status(&mut self) -> Option<u16> {
+        let mut start = String::new();
+        if timeout(HANG, self.read.read_line(&mut start)).await.expect("a line in time").ok()? == 0 {
+            return None;
+        }
+        let status = start.strip_prefix("HTTP/1.").and_then(|rest| rest.get(2..5)?.parse().ok())?;
+        let mut length = 0;
+        loop {
+            let mut line = String::new();
+            if self.read.read_line(&mut line).await.ok()? == 0 {
+                return None;
+            }
+            match line.trim_end().to_ascii_lowercase().split_once(": ") {
+                Some(("content-length", value)) => length = value.parse().unwrap(),
+                Some(_) => {}
+                None => break,
+            }
+        }
+        let mut body = vec![0; length];
+        self.read.read_exact(&mut body).await.ok()?;
+        Some(status)
+    }
+
     /// Reads an answer that has no body whatever its length says.
     pub async fn head(&mut self) -> Reply {
         let start = self.line().await;

@@ -155,3 +155,16 @@ pub fn basic(user: &str, password: &str) -> String {
     let pair = format!("{user}:{password}");
     format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair))
 }
+
+/// Longer than anything should take here.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
+
+/// Waits until `is_so`.
+pub async fn until(is_so: impl Fn() -> bool) {
+    let wait = async {
+        while !is_so() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, wait).await.expect("it never came to that");
+}

@@ -50,6 +50,8 @@ pub struct Server {
     log: String,
     pub api: SocketAddr,
     pub admin: SocketAddr,
+    /// Where webhooks go; nowhere when none are taken.
+    pub webhook: Option<SocketAddr>,
 }
 
 impl Server {
@@ -67,9 +69,12 @@ impl Server {
             }
         });
         let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
-        let mut server = Self { child, lines, log: String::new(), api: nowhere, admin: nowhere };
+        let mut server =
+            Self { child, lines, log: String::new(), api: nowhere, admin: nowhere, webhook: None };
         server.api = server.wait_for("on-prem API on ");
         server.admin = server.wait_for("admin on ");
+        let webhook = server.log.lines().find_map(|line| line.strip_prefix("webhooks on http://"));
+        server.webhook = webhook.map(|line| line.split('/').next().unwrap().parse().unwrap());
         server
     }
 

@@ -3,10 +3,11 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::aws_lc_rs;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, Error, ServerConfig, SignatureScheme};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -26,6 +27,19 @@ pub async fn connect(address: SocketAddr) -> (Client<TlsStream<TcpStream>>, Vec<
     let stream = TlsConnector::from(Arc::new(config)).connect(name, tcp).await.unwrap();
     let certificate = stream.get_ref().1.peer_certificates().unwrap()[0].to_vec();
     (Client::over(stream), certificate)
+}
+
+/// A server of this name, and the certificate of the authority that vouches for it.
+pub fn server(name: &str) -> (Arc<ServerConfig>, String) {
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+    let certificate = params.signed_by(&key, &authority).unwrap();
+    let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
+    let config = prembridge::net::server_config(vec![certificate.der().clone()], key).unwrap();
+    (config, authority.pem())
 }
 
 #[derive(Debug)]

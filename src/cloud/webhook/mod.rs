@@ -118,6 +118,11 @@ impl<'a> Webhook<'a> {
         })
     }
 
+    /// How many changes are about other fields.
+    pub fn others(&self) -> usize {
+        self.changes.len() - self.values().count()
+    }
+
     fn entry(&mut self, raw: Raw<'a>, path: Path<'_>) {
         let changes = Object::parse(raw.get()).ok().and_then(|entry| entry.get("changes"));
         let Some(changes) = changes.and_then(wire::array) else {

@@ -12,6 +12,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::{Call, internal_failure, store_failure};
 use crate::media::{Download, Media, MediaError, SpoolError, is_too_slow};
 use crate::onprem::ErrorCode;
+use crate::onprem::callback::CallbackError;
 use crate::onprem::error::Meta;
 use crate::onprem::media::MediaReply;
 use crate::server::body;
@@ -167,7 +168,12 @@ pub(super) fn failure(
         }
         error @ (MediaError::Origin { .. } | MediaError::LinkUnfit { .. }) => {
             // The host and what it did: no part of either is a secret.
-            Failure::new(Source::Provider, ErrorCode::InternalError, text(error)).log(error.to_string())
+            let details = text(error);
+            let deferred = CallbackError { code: ErrorCode::InternalError, details: Some(details.clone()) };
+            let mut failure = Failure::new(Source::Provider, ErrorCode::InternalError, details);
+            // On-prem fetched files after it had taken the message.
+            failure.deferred = Some(deferred);
+            failure.log(error.to_string())
         }
         error @ (MediaError::Unknown | MediaError::Gone) => {
             Failure::client(ErrorCode::ResourceNotFound, text(error))

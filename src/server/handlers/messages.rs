@@ -19,16 +19,22 @@ use crate::telemetry::{RuleLabel, UpstreamLabels};
 use crate::translate::errors::{CloudFailure, Endpoint};
 use crate::translate::rules::Status;
 use crate::translate::{
-    MediaRef, MessageError, Notes, OnpremError, Resolved, Sent, error_to_onprem, media_refs,
-    message_to_cloud, receipt_reply_to_onprem, receipt_to_cloud, reply_to_onprem,
+    Deferred, MediaRef, MessageError, Notes, OnpremError, Resolved, Sent, WaId, defer, error_to_onprem,
+    media_refs, message_to_cloud, receipt_reply_to_onprem, receipt_to_cloud, reply_to_onprem,
 };
 use crate::upstream::{Answer, CallError, Sent as SentUpstream};
+
+/// Seconds after which a message is welcome again that was refused for a full queue.
+const FULL_AGAIN: u32 = 5;
 
 /// `POST /v1/messages`
 pub(super) async fn send(call: &Call<'_>, trail: &mut Trail) -> Result<Reply, Failure> {
     let body = Body::read(&call.body)?;
     match Request::parse(&body)? {
-        Request::Message(message) => post_message(call, &message, &body, trail).await,
+        Request::Message(message) => match post_message(call, &message, &body, trail).await {
+            Err(failure) => fail_later(call, &message, failure).await,
+            replied => replied,
+        },
         Request::Receipt(receipt) => {
             let receipt = cloud::Receipt::from(&receipt).to_json();
             post_receipt(call, receipt.into(), trail).await
@@ -51,6 +57,9 @@ async fn post_message(
     trail: &mut Trail,
 ) -> Result<Reply, Failure> {
     let state = call.state;
+    if call.number.callbacks.is_full() {
+        return Err(callbacks_full());
+    }
     let references = media_refs(message);
     let end = state.media.patience();
     let mut files = resolve(call, &references, end, trail).await?;
@@ -74,12 +83,55 @@ async fn post_message(
     let reply =
         reply_to_onprem(&answer.body, Some(sent), &state.compat.options, &state.compat.version, &mut notes)
             .map_err(|unusable| in_doubt(state, Op::Message, 500, &unusable.to_string()))?;
+    if let Some(wamid) = &reply.respelt
+        && state.compat.options.wa_id == WaId::AsSent
+    {
+        let intake = state.callbacks.intake();
+        intake.note_recipient(&call.number.phone_number_id, wamid, &message.recipient.input);
+    }
     if !files.found.is_empty() {
         note_files(state, &answer, files);
     }
     count_rules(state, &notes);
-    let status = StatusCode::from_u16(state.compat.created_status).unwrap_or(StatusCode::CREATED);
-    Ok(respond::bytes(status, reply))
+    Ok(respond::bytes(created(state), reply.json))
+}
+
+/// `compat.errors = "deferred"`: what on-prem told by a failed status is told by one. It is in the queue before
+/// the client has its answer; where it cannot be, or where nobody would get it, the answer tells the error.
+async fn fail_later(call: &Call<'_>, message: &Message<'_>, mut failure: Failure) -> Result<Reply, Failure> {
+    let state = call.state;
+    let is_heard = call.number.callbacks.settings().callback_target().is_some();
+    let Some(error) = failure.deferred.take().filter(|_| state.compat.defers_errors && is_heard) else {
+        return Err(failure);
+    };
+    let mut random = [0; 9];
+    if getrandom::fill(&mut random).is_err() {
+        return Err(failure);
+    }
+    let sent = Sent { input: &message.recipient.input, digits: message.recipient.digits() };
+    let intake = state.callbacks.intake();
+    let now = u64::try_from(intake.now()).unwrap_or(0);
+    let Deferred { reply, callback, chat } =
+        defer(error, sent, random, now, &state.compat.options, &state.compat.version);
+    match intake.add(&call.number.callbacks, chat, callback).await {
+        Ok(()) => Ok(respond::bytes(created(state), reply)),
+        Err(_) => Err(failure),
+    }
+}
+
+/// The status of a message that was taken.
+fn created(state: &State) -> StatusCode {
+    StatusCode::from_u16(state.compat.created_status).unwrap_or(StatusCode::CREATED)
+}
+
+/// On-prem took no messages while nobody took its callbacks ("High throughput", queue of callbacks): each message
+/// causes up to three more.
+fn callbacks_full() -> Failure {
+    let details = "the queue of callbacks is full, because the webhooks URL does not answer 200: mend it, then \
+                   send again; nothing was sent";
+    let mut failure = Failure::client(ErrorCode::SystemOverloaded, details);
+    failure.retry_after = Some(FULL_AGAIN);
+    failure
 }
 
 /// Finds the files of a message at Cloud.
@@ -218,6 +270,7 @@ fn refused(state: &State, number: &Number, answer: &Answer, trail: &mut Trail) -
     }
     let mut failure = Failure::new(Source::Upstream, error.code, error.details).http(error.http);
     failure.retry_after = error.retry_after;
+    failure.deferred = error.deferred;
     failure.log(format!("cloud answered http {}", answer.status.as_u16()))
 }
 

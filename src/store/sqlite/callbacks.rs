@@ -2,7 +2,7 @@
 
 use rusqlite::{OptionalExtension, Transaction, params};
 
-use super::media::at_most;
+use super::media::{at_most, want};
 use super::{Sqlite, write};
 use crate::store::{
     Batch, CallbackStore, Error, NewCallback, QueuedRow, Recalled, RecipientRow, Reply, UserRow, Wanted,
@@ -120,8 +120,11 @@ fn queue(tx: &Transaction<'_>, callback: &NewCallback, at: i64) -> Result<Option
             return Ok(None);
         }
     }
+    if let Some(wanted) = &callback.wanted {
+        want(tx, wanted)?;
+    }
     let sql = "INSERT INTO callbacks (number, chat, body, at) VALUES (?1, ?2, ?3, ?4)";
-    write(tx, sql, params![callback.number, callback.chat, callback.body, at])?;
+    write(tx, sql, params![callback.number, callback.chat, &callback.body[..], at])?;
     Ok(Some(tx.last_insert_rowid()))
 }
 

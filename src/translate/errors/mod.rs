@@ -10,6 +10,7 @@ pub mod table;
 use super::options::{Options, UndeliverableAs};
 use crate::cloud::GraphError;
 use crate::onprem::ErrorCode;
+use crate::onprem::callback::CallbackError;
 use table::{CLOUD_TO_ONPREM, Class, Row};
 
 pub use callback::{Place, error_to_callback, unsupported};
@@ -66,6 +67,9 @@ pub struct OnpremError {
     pub trace: Option<String>,
     /// Whether the table had no row for the code.
     pub is_unmapped: bool,
+    /// The same error as on-prem would have told it: by a failed status, after it had taken the message. None
+    /// for those that were in the answer on-prem, too.
+    pub deferred: Option<CallbackError>,
 }
 
 /// Turns a Cloud failure into the on-prem error with the same meaning.
@@ -79,7 +83,9 @@ pub fn error_to_onprem(failure: &CloudFailure<'_>, options: &Options) -> OnpremE
         return without_graph_error(failure);
     };
     let verdict = verdict(&error, failure, options);
+    let callback = || error_to_callback(&error, Place::Status, failure.phone_number_id, options);
     OnpremError {
+        deferred: verdict.was_async.then(callback),
         code: verdict.code,
         http: verdict.http,
         details: details(&error, verdict.code, options),
@@ -99,17 +105,18 @@ struct Verdict {
     /// Seconds that Cloud documents for this limit, where it documents any.
     wait: Option<u32>,
     is_unmapped: bool,
+    was_async: bool,
 }
 
 impl Verdict {
     fn new(code: ErrorCode, http: u16, class: Class) -> Self {
-        Self { code, http, class, wait: None, is_unmapped: false }
+        Self { code, http, class, wait: None, is_unmapped: false, was_async: false }
     }
 }
 
 impl From<&Row> for Verdict {
     fn from(row: &Row) -> Self {
-        Self { wait: row.wait, ..Self::new(row.onprem, row.http, row.class) }
+        Self { wait: row.wait, was_async: row.was_async, ..Self::new(row.onprem, row.http, row.class) }
     }
 }
 
@@ -129,7 +136,8 @@ fn verdict(error: &GraphError, failure: &CloudFailure<'_>, options: &Options) ->
         (100, _) if is_own_number => Verdict::new(ErrorCode::ServiceNotReady, 503, Class::Operator),
         (100, endpoint) => parameter::verdict(&text, error.subcode, endpoint),
         (131_026, _) if options.undeliverable_as == UndeliverableAs::UserNotValid => {
-            Verdict::new(ErrorCode::UserNotValid, 400, Class::Recipient)
+            let verdict = Verdict::new(ErrorCode::UserNotValid, 400, Class::Recipient);
+            Verdict { was_async: true, ..verdict }
         }
         (33, Endpoint::Media | Endpoint::Account | Endpoint::Other) => {
             Verdict::new(ErrorCode::ResourceNotFound, 404, Class::Operator)
@@ -192,6 +200,7 @@ fn without_graph_error(failure: &CloudFailure<'_>) -> OnpremError {
         cloud_code: None,
         trace: None,
         is_unmapped: false,
+        deferred: None,
     }
 }
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{Lookup, Work};
+use super::{Lookup, UserFile, Work};
 use crate::onprem::callback::{Field, Fields, MessageContent};
 use crate::translate::rules::Rule;
 use crate::wire::{self, Object, Raw, Str};
@@ -31,6 +31,8 @@ pub(super) fn convert<'v, L: Lookup>(
     let mut fields: Fields<'v> = Vec::with_capacity(object.members().len());
     let mut onprem_kind = kind;
     let mut has_id = false;
+    let text = |key| object.get(key).and_then(wire::string).map(|text| text.to_string());
+    let (id, media_type) = (text("id"), text("mime_type").unwrap_or_default());
     for (key, raw) in object.into_members() {
         match &*key {
             "url" => {
@@ -63,6 +65,7 @@ pub(super) fn convert<'v, L: Lookup>(
         work.note(Rule::MediaMissing, &path, "has no id, so its status is undownloaded");
         fields.push((Str::from("status"), Field::Text(Cow::Borrowed("undownloaded"))));
     }
+    work.file = id.map(|id| UserFile { kind: onprem_kind.to_owned(), id, media_type });
     (onprem_kind, MessageContent::Fields(fields))
 }
 

@@ -52,8 +52,21 @@ pub struct Callback<'v> {
     /// Equal for repetitions of the same event; none where repetitions cannot be told. It does not
     /// depend on the options.
     pub dedupe: Option<String>,
+    /// The file that it brings.
+    pub file: Option<UserFile>,
     /// The JSON to post.
     pub body: Vec<u8>,
+}
+
+/// A file that a user sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserFile {
+    /// On-prem's type of the message, such as `voice`.
+    pub kind: String,
+    /// Cloud's id.
+    pub id: String,
+    /// The media type; empty when Cloud says none.
+    pub media_type: String,
 }
 
 /// What a webhook was turned into.
@@ -112,7 +125,7 @@ pub fn value_to_onprem<'v, L: Lookup>(
     notes: &mut Notes,
 ) -> Converted<'v> {
     notes.add(Rule::WebhookEnvelope, &value.path, "a callback for each message, status and error in it");
-    let mut work = Work { value, options, lookup, notes, done: Converted::default() };
+    let mut work = Work { value, options, lookup, notes, done: Converted::default(), file: None };
     for contact in &value.contacts {
         work.learn(&contact.user);
     }
@@ -144,6 +157,8 @@ struct Work<'v, 'n, L> {
     lookup: &'n L,
     notes: &'n mut Notes,
     done: Converted<'v>,
+    /// Of the message that is being converted.
+    file: Option<UserFile>,
 }
 
 impl<L: Lookup> Work<'_, '_, L> {
@@ -160,7 +175,8 @@ impl<L: Lookup> Work<'_, '_, L> {
 
     fn push(&mut self, kind: CallbackKind, chat: Option<String>, dedupe: Option<String>, body: Vec<u8>) {
         let phone_number_id = &*self.value.phone_number_id;
-        self.done.callbacks.push(Callback { phone_number_id, kind, chat, dedupe, body });
+        let file = self.file.take();
+        self.done.callbacks.push(Callback { phone_number_id, kind, chat, dedupe, file, body });
     }
 
     /// The time as a string of digits.

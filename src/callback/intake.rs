@@ -1,0 +1,361 @@
+//! From a webhook to the queues: converted, and committed before anybody is told.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use moka::policy::EvictionPolicy;
+use moka::sync::Cache;
+use sha2::{Digest, Sha256};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+use tokio_util::task::TaskTracker;
+
+use super::lanes::Event;
+use super::queue::{Memory, Queue, Reserved, Room};
+use crate::clock::Clock;
+use crate::cloud::webhook::{Value, Webhook};
+use crate::settings::NumberSettings;
+use crate::store::{Batch, EventKey, NewCallback, RecipientRow, Store, UserRow, Wanted, WantedRow};
+use crate::telemetry::CallbackMetrics;
+use crate::translate::{
+    Asks, Callback, CallbackKind, Converted, Learnt, Lookup, Notes, Options, UserFile, WaId, WebhookOptions,
+    value_to_onprem,
+};
+
+/// How long Cloud is kept waiting for a commit. It repeats what is not acknowledged, and gives up waiting itself
+/// after about as long.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Recipients that are remembered in memory.
+const RECIPIENTS: u64 = 20_000;
+/// Recipients that are on their way into the store.
+const WRITES: usize = 256;
+/// Cloud's 131053 "Media upload error": it could not use a file of the message.
+const MEDIA_UPLOAD_ERROR: i64 = 131_053;
+
+/// Takes webhooks in.
+pub struct Intake {
+    pub(super) queues: HashMap<String, Arc<Queue>>,
+    store: Arc<dyn Store>,
+    clock: Clock,
+    options: Options,
+    metrics: CallbackMetrics,
+    memory: Memory,
+    /// How clients wrote the recipients of their latest messages, by wamid.
+    recipients: Cache<String, Arc<str>>,
+    writes: Arc<Semaphore>,
+    tasks: TaskTracker,
+}
+
+/// What became of a webhook.
+#[derive(Debug, Default)]
+pub struct Receipt {
+    /// Messages of which Cloud could not use a file.
+    pub failed_media: Vec<String>,
+    /// Whether files are wanted that users sent.
+    pub wants_media: bool,
+}
+
+/// Why a webhook was not taken. Cloud keeps it and tries again.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// A number's queue is full.
+    #[error("the queue of callbacks is full")]
+    Full,
+    /// The store has not committed it, or not in time.
+    #[error("it could not be committed: {0}")]
+    Store(String),
+}
+
+impl Intake {
+    pub(super) fn new(
+        store: Arc<dyn Store>,
+        clock: Clock,
+        options: Options,
+        metrics: CallbackMetrics,
+        tasks: TaskTracker,
+    ) -> Self {
+        Self {
+            queues: HashMap::new(),
+            store,
+            clock,
+            options,
+            metrics,
+            memory: Memory::default(),
+            recipients: Cache::builder()
+                .max_capacity(RECIPIENTS)
+                .eviction_policy(EvictionPolicy::lru())
+                .build(),
+            writes: Arc::new(Semaphore::new(WRITES)),
+            tasks,
+        }
+    }
+
+    /// Turns `webhook` into callbacks and commits them to the queues of their numbers.
+    pub async fn take(&self, webhook: &Webhook<'_>) -> Result<Receipt, Refused> {
+        self.count_unread(webhook);
+        let at = self.clock.now();
+        let mut load = Load::default();
+        for value in webhook.values() {
+            let Some(queue) = self.queues.get(&*value.phone_number_id) else {
+                self.metrics.event("unknown_number");
+                continue;
+            };
+            self.value(value, queue, at, &mut load).await?;
+        }
+        if load.callbacks.is_empty() && load.users.is_empty() {
+            return Ok(load.receipt);
+        }
+        let rooms = self.rooms(&mut load)?;
+        let Load { callbacks, users, receipt, .. } = load;
+        self.committed(Batch { at, callbacks, users }, rooms).await?;
+        Ok(receipt)
+    }
+
+    /// Queues a callback of our own making.
+    pub async fn add(&self, queue: &Arc<Queue>, chat: String, body: Vec<u8>) -> Result<(), Refused> {
+        let callback =
+            NewCallback { number: queue.number.clone(), chat, key: None, wanted: None, body: body.into() };
+        let mut load = Load { callbacks: vec![callback], queues: vec![Arc::clone(queue)], ..Load::default() };
+        let rooms = self.rooms(&mut load)?;
+        if load.callbacks.is_empty() {
+            return Err(Refused::Full);
+        }
+        self.committed(Batch { at: self.clock.now(), callbacks: load.callbacks, users: load.users }, rooms)
+            .await
+    }
+
+    /// The time, in seconds since the Unix epoch.
+    pub fn now(&self) -> i64 {
+        self.clock.now()
+    }
+
+    /// Remembers how a client wrote the recipient of a message, where Cloud writes it in another way.
+    pub fn note_recipient(&self, number: &str, wamid: &str, written: &str) {
+        self.recipients.insert(wamid.to_owned(), Arc::from(written));
+        // Without the store it is forgotten by the next start, which costs a spelling and nothing else.
+        let Ok(turn) = Arc::clone(&self.writes).try_acquire_owned() else { return };
+        let (store, at) = (Arc::clone(&self.store), self.clock.now());
+        let row = RecipientRow {
+            number: number.to_owned(),
+            wamid: wamid.to_owned(),
+            written: written.to_owned(),
+            at,
+        };
+        self.tasks.spawn(async move {
+            if let Err(error) = store.put_recipient(row).await {
+                tracing::debug!(%error, "a recipient could not be remembered");
+            }
+            drop(turn);
+        });
+    }
+
+    fn count_unread(&self, webhook: &Webhook<'_>) {
+        for _ in 0..webhook.others() {
+            self.metrics.event("other_field");
+        }
+        for lost in &webhook.unreadable {
+            self.metrics.event("unreadable");
+            tracing::warn!(place = lost.path, reason = lost.reason, "a part of a webhook was left out");
+        }
+    }
+
+    async fn value(
+        &self,
+        value: &Value<'_>,
+        queue: &Arc<Queue>,
+        at: i64,
+        load: &mut Load,
+    ) -> Result<(), Refused> {
+        let known = self.known(value, &queue.number, load).await?;
+        let received_at = u64::try_from(at).unwrap_or(0);
+        let options = WebhookOptions { compat: self.options, received_at };
+        let Converted { callbacks, learnt, dropped } =
+            value_to_onprem(value, &options, &known, &mut Notes::brief());
+        dropped.iter().for_each(|_| self.metrics.event("no_counterpart"));
+        let settings = queue.settings();
+        for callback in callbacks {
+            let is_wanted = match callback.kind {
+                CallbackKind::Status(word) => settings.application.sends(word),
+                CallbackKind::Message | CallbackKind::System | CallbackKind::Error => true,
+            };
+            if is_wanted {
+                load.add(callback, queue, &settings, at);
+            } else {
+                self.metrics.event("switched_off");
+            }
+        }
+        load.users.extend(learnt.into_iter().flat_map(|learnt| rows(learnt, &queue.number)));
+        let failed = value
+            .statuses
+            .iter()
+            .filter(|status| status.errors.iter().any(|error| error.code == Some(MEDIA_UPLOAD_ERROR)));
+        load.receipt.failed_media.extend(failed.map(|status| status.id.to_string()));
+        Ok(())
+    }
+
+    /// What the conversion of `value` will ask for.
+    async fn known(&self, value: &Value<'_>, number: &str, load: &Load) -> Result<Known, Refused> {
+        let Asks { user_ids, mut wamids } = Asks::of(value);
+        let mut known = Known::default();
+        match self.options.wa_id {
+            WaId::AsCloud => wamids.clear(),
+            WaId::AsSent => wamids.retain(|wamid| match self.recipients.get(wamid) {
+                Some(written) => {
+                    known.recipients.insert(wamid.clone(), written.to_string());
+                    false
+                }
+                None => true,
+            }),
+        }
+        if !user_ids.is_empty() || !wamids.is_empty() {
+            let recalled = timeout(PATIENCE, self.store.recall(number, Wanted { user_ids, wamids })).await;
+            let recalled = recalled
+                .map_err(|_| Refused::Store("the store does not answer".to_owned()))?
+                .map_err(|error| Refused::Store(error.to_string()))?;
+            known.wa_ids.extend(recalled.wa_ids);
+            known.recipients.extend(recalled.recipients);
+        }
+        // What an earlier part of the same webhook told is not in the store yet.
+        for user in load.users.iter().filter(|user| user.number == number) {
+            match &user.wa_id {
+                Some(wa_id) => known.wa_ids.insert(user.user_id.clone(), wa_id.clone()),
+                None => known.wa_ids.remove(&user.user_id),
+            };
+        }
+        Ok(known)
+    }
+
+    /// Room for all callbacks of a webhook, or for none. Takes out those of numbers that nobody wants them of.
+    fn rooms(&self, load: &mut Load) -> Result<Vec<Reserved>, Refused> {
+        let mut wanted: Vec<(Arc<Queue>, usize)> = Vec::new();
+        for queue in &load.queues {
+            match wanted.iter_mut().find(|(known, _)| Arc::ptr_eq(known, queue)) {
+                Some((_, count)) => *count += 1,
+                None => wanted.push((Arc::clone(queue), 1)),
+            }
+        }
+        let mut rooms = Vec::with_capacity(wanted.len());
+        for (queue, count) in wanted {
+            match queue.reserve(count) {
+                Room::Some(reserved) => rooms.push(reserved),
+                Room::Full => return Err(Refused::Full),
+                Room::NotHeld => {
+                    load.callbacks.retain(|callback| callback.number != queue.number);
+                    for _ in 0..count {
+                        self.metrics.event("no_callback_url");
+                    }
+                    tracing::warn!(
+                        number = queue.name,
+                        callbacks = count,
+                        "callbacks were thrown away: nobody has said where they should go; set callback_url, or \
+                         webhooks.url with PATCH /v1/settings/application"
+                    );
+                }
+            }
+        }
+        Ok(rooms)
+    }
+
+    /// Waits until it is in the store. The work goes on to its end, whoever waits: what is in the store has to be
+    /// in the lanes.
+    async fn committed(&self, batch: Batch, rooms: Vec<Reserved>) -> Result<(), Refused> {
+        match timeout(PATIENCE, self.tasks.spawn(self.commit(batch, rooms))).await {
+            Ok(Ok(Ok(()))) => Ok(()),
+            Ok(Ok(Err(error))) => Err(Refused::Store(error.to_string())),
+            Ok(Err(_)) => Err(Refused::Store("the task ended".to_owned())),
+            Err(_) => Err(Refused::Store("the store does not answer".to_owned())),
+        }
+    }
+
+    fn commit(
+        &self,
+        batch: Batch,
+        mut rooms: Vec<Reserved>,
+    ) -> impl Future<Output = Result<(), crate::store::Error>> + Send + 'static {
+        let (store, memory, metrics) = (Arc::clone(&self.store), self.memory.clone(), self.metrics.clone());
+        async move {
+            let at = batch.at;
+            let callbacks = batch.callbacks.clone();
+            let places = store.queue_callbacks(batch).await?;
+            for (place, callback) in places.into_iter().zip(callbacks) {
+                let Some(place) = place else {
+                    metrics.event("repeated");
+                    continue;
+                };
+                metrics.event("queued");
+                if let Some(room) = rooms.iter_mut().find(|room| room.number() == callback.number) {
+                    room.put(&callback.chat, Event { place, at, body: memory.keep(callback.body) });
+                }
+            }
+            Ok(())
+        }
+    }
+}
+
+/// What a webhook brings, as it is read.
+#[derive(Default)]
+struct Load {
+    callbacks: Vec<NewCallback>,
+    /// The queue of each callback.
+    queues: Vec<Arc<Queue>>,
+    users: Vec<UserRow>,
+    receipt: Receipt,
+}
+
+impl Load {
+    fn add(&mut self, callback: Callback<'_>, queue: &Arc<Queue>, settings: &NumberSettings, at: i64) {
+        self.queues.push(Arc::clone(queue));
+        let is_chosen = |file: &UserFile| {
+            settings.application.auto_download().iter().any(|chosen| chosen.name() == file.kind)
+        };
+        let wanted = callback.file.filter(is_chosen).map(|file| WantedRow {
+            number: queue.number.clone(),
+            media_id: file.id,
+            media_type: file.media_type,
+            added_at: at,
+        });
+        self.receipt.wants_media |= wanted.is_some();
+        self.callbacks.push(NewCallback {
+            number: queue.number.clone(),
+            chat: callback.chat.unwrap_or_default(),
+            key: callback.dedupe.map(|event| key(&queue.number, &event)),
+            wanted,
+            body: callback.body.into(),
+        });
+    }
+}
+
+/// The same event under two numbers is two events.
+fn key(number: &str, event: &str) -> EventKey {
+    let hash = Sha256::new().chain_update(number).chain_update([0]).chain_update(event).finalize();
+    let mut key = EventKey::default();
+    key.iter_mut().zip(hash).for_each(|(to, from)| *to = from);
+    key
+}
+
+/// What is told of a user. Who changed the id may have changed the phone number, too: then nobody knows it.
+fn rows(learnt: Learnt, number: &str) -> impl Iterator<Item = UserRow> {
+    let row = |user_id, wa_id| UserRow { number: number.to_owned(), user_id, wa_id };
+    match learnt {
+        Learnt::Pair { user_id, wa_id } => Some(row(user_id, Some(wa_id))),
+        Learnt::Changed { previous, .. } => previous.map(|previous| row(previous, None)),
+    }
+    .into_iter()
+}
+
+#[derive(Default)]
+struct Known {
+    wa_ids: HashMap<String, String>,
+    recipients: HashMap<String, String>,
+}
+
+impl Lookup for Known {
+    fn wa_id(&self, user_id: &str) -> Option<String> {
+        self.wa_ids.get(user_id).cloned()
+    }
+
+    fn sent_to(&self, wamid: &str) -> Option<String> {
+        self.recipients.get(wamid).cloned()
+    }
+}

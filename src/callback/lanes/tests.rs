@@ -1,0 +1,226 @@
+use std::collections::HashMap;
+
+use proptest::prelude::*;
+
+use super::*;
+
+const BACKOFF: Backoff = Backoff { step: Duration::from_secs(3), most: Duration::from_secs(900) };
+
+fn event(place: i64) -> Event {
+    Event { place, at: place, body: None }
+}
+
+fn lanes(queued: &[(&str, i64)]) -> Lanes {
+    let mut lanes = Lanes::default();
+    for (chat, place) in queued {
+        lanes.add(Arc::from(*chat), event(*place));
+    }
+    lanes
+}
+
+fn places(lanes: &mut Lanes, now: Instant) -> Vec<i64> {
+    std::iter::from_fn(|| lanes.next(now)).map(|attempt| attempt.event.place).collect()
+}
+
+/// Delivers until nothing is due, to a client that takes what `takes` says; gives the places in their order.
+fn run(lanes: &mut Lanes, now: Instant, takes: impl Fn(i64) -> bool) -> Vec<(i64, bool)> {
+    let mut tried = Vec::new();
+    while let Some(attempt) = lanes.next(now) {
+        let (place, taken) = (attempt.event.place, takes(attempt.event.place));
+        tried.push((place, taken));
+        if taken {
+            lanes.delivered(&attempt);
+        } else {
+            lanes.failed(&attempt, now, BACKOFF);
+        }
+    }
+    tried
+}
+
+#[test]
+fn one_at_a_time_of_each_chat_in_order() {
+    let now = Instant::now();
+    let mut lanes = lanes(&[("a", 1), ("a", 2), ("b", 3), ("a", 4)]);
+    let first = lanes.next(now).unwrap();
+    assert_eq!(first.event.place, 1);
+    assert_eq!(places(&mut lanes, now), [3]);
+    lanes.delivered(&first);
+    assert_eq!(places(&mut lanes, now), [2]);
+}
+
+#[test]
+fn who_was_queued_earlier_goes_earlier() {
+    let now = Instant::now();
+    let mut lanes = lanes(&[("a", 2), ("a", 3), ("a", 1)]);
+    assert_eq!(run(&mut lanes, now, |_| true), [(1, true), (2, true), (3, true)]);
+    let mut lanes = self::lanes(&[("a", 5)]);
+    let flying = lanes.next(now).unwrap();
+    lanes.add(Arc::from("a"), event(4));
+    lanes.delivered(&flying);
+    assert_eq!(places(&mut lanes, now), [4]);
+}
+
+#[test]
+fn delays_grow_by_a_step_up_to_the_most() {
+    let start = Instant::now();
+    let mut lanes = lanes(&[("a", 1)]);
+    let mut now = start;
+    let mut delays = Vec::new();
+    for _ in 0..400 {
+        assert_eq!(run(&mut lanes, now, |_| false), [(1, false)]);
+        let due = lanes.due().unwrap();
+        assert!(lanes.next(due - Duration::from_millis(1)).is_none(), "not before its time");
+        delays.push((due - now).as_secs());
+        now = due;
+    }
+    assert_eq!(delays[..4], [3, 6, 9, 12]);
+    assert_eq!(delays[298..302], [897, 900, 900, 900]);
+    assert_eq!(run(&mut lanes, now, |_| true), [(1, true)]);
+    assert!(lanes.lanes.is_empty() && lanes.due().is_none());
+}
+
+#[test]
+fn one_that_nobody_takes_blocks_its_chat_for_a_while_and_nobody_else() {
+    let mut now = Instant::now();
+    let mut lanes = lanes(&[("a", 1), ("a", 2), ("a", 3), ("b", 4)]);
+    let takes = |place| place != 1;
+    assert_eq!(run(&mut lanes, now, takes), [(1, false), (4, true)]);
+    now = lanes.due().unwrap();
+    assert_eq!(run(&mut lanes, now, takes), [(1, false)]);
+    now = lanes.due().unwrap();
+    assert_eq!(run(&mut lanes, now, takes), [(1, false), (2, true), (1, false), (3, true)]);
+    now = lanes.due().unwrap();
+    lanes.add(Arc::from("a"), event(5));
+    assert_eq!(run(&mut lanes, now, takes), [(5, true), (1, false)], "on its own, with its own delays");
+    assert_eq!(lanes.due().unwrap() - now, Duration::from_secs(15));
+    now = lanes.due().unwrap();
+    assert_eq!(run(&mut lanes, now, |_| true), [(1, true)]);
+    assert!(lanes.lanes.is_empty());
+}
+
+/// The client came back between a failure of the first one and the try of the second.
+#[test]
+fn who_comes_back_at_the_worst_moment_gets_two_in_the_wrong_order() {
+    let mut now = Instant::now();
+    let mut lanes = lanes(&[("a", 1), ("a", 2), ("a", 3)]);
+    for _ in 0..2 {
+        assert_eq!(run(&mut lanes, now, |_| false), [(1, false)]);
+        now = lanes.due().unwrap();
+    }
+    let first = lanes.next(now).unwrap();
+    lanes.failed(&first, now, BACKOFF);
+    assert_eq!(run(&mut lanes, now, |_| true), [(2, true), (1, true), (3, true)]);
+}
+
+#[test]
+fn an_hour_away_loses_nothing_and_keeps_the_order() {
+    let start = Instant::now();
+    let mut lanes = Lanes::default();
+    for place in 0..300 {
+        lanes.add(Arc::from(format!("chat {}", place % 10)), event(place));
+    }
+    let mut now = start;
+    let mut tries: HashMap<i64, Vec<Duration>> = HashMap::new();
+    while now < start + Duration::from_secs(3600) {
+        for (place, _) in run(&mut lanes, now, |_| false) {
+            tries.entry(place).or_default().push(now - start);
+        }
+        now = lanes.due().unwrap();
+    }
+    assert_eq!(tries.len(), 20, "of each chat the first, and later the second");
+    assert!(tries.values().all(|tries| tries.len() <= 50));
+    // One comes back first, and then all go on at once and in order.
+    let taken: Vec<i64> = run(&mut lanes, now, |_| true).into_iter().map(|(place, _)| place).collect();
+    assert_eq!(taken.len(), 300);
+    for chat in 0..10 {
+        let of_chat = taken.iter().filter(|place| *place % 10 == chat);
+        assert!(of_chat.is_sorted());
+    }
+    assert!(lanes.lanes.is_empty() && lanes.due().is_none());
+}
+
+#[test]
+fn a_client_that_takes_most_does_not_hurry_what_it_refuses() {
+    let start = Instant::now();
+    let mut lanes = lanes(&[("a", 0)]);
+    let mut tries = 0;
+    for second in 1..60 {
+        lanes.add(Arc::from("b"), event(second));
+        let now = start + Duration::from_secs(u64::try_from(second).unwrap());
+        tries += run(&mut lanes, now, |place| place != 0).iter().filter(|(place, _)| *place == 0).count();
+    }
+    assert_eq!(tries, 6, "after 1, 4, 10, 19, 31 and 46 seconds");
+}
+
+#[test]
+fn old_ones_are_taken_out_but_not_from_under_a_delivery() {
+    let now = Instant::now();
+    let mut lanes = lanes(&[("a", 1), ("a", 2), ("b", 3), ("c", 9)]);
+    let flying = lanes.next(now).unwrap();
+    assert_eq!(lanes.take_older(5), [3]);
+    lanes.add(Arc::from("b"), event(4));
+    lanes.delivered(&flying);
+    assert_eq!(lanes.oldest(), Some(2));
+    let mut old = lanes.take_older(5);
+    old.sort_unstable();
+    assert_eq!(old, [2, 4]);
+    lanes.add(Arc::from("b"), event(10));
+    let left = run(&mut lanes, now, |_| true);
+    assert_eq!(left.len(), 2, "each once: {left:?}");
+}
+
+proptest! {
+    /// Whatever fails and whenever: nothing is lost or delivered twice, and where nothing of a chat failed its
+    /// order is kept.
+    #[test]
+    fn everything_is_delivered_once(
+        queued in prop::collection::vec((0_usize..4, 0_u8..8), 1..60),
+        slots in 1_usize..5,
+        seed in any::<u64>(),
+    ) {
+        let names = ["a", "b", "c", "d"];
+        let mut lanes = Lanes::default();
+        let mut failures: HashMap<i64, u8> = HashMap::new();
+        let (mut flying, mut taken) = (VecDeque::new(), Vec::new());
+        let (mut now, mut random) = (Instant::now(), seed);
+        let mut waiting = queued.iter().enumerate();
+        let mut all_queued = false;
+        while !all_queued || !lanes.lanes.is_empty() {
+            for _ in 0..random % 4 {
+                match waiting.next() {
+                    Some((place, (chat, fails))) => {
+                        let place = i64::try_from(place).unwrap();
+                        failures.insert(place, *fails);
+                        lanes.add(Arc::from(names[*chat]), event(place));
+                    }
+                    None => all_queued = true,
+                }
+            }
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407) >> 1;
+            while flying.len() < slots && let Some(attempt) = lanes.next(now) {
+                flying.push_back(attempt);
+            }
+            if let Some(attempt) = flying.pop_front() {
+                let left = failures.get_mut(&attempt.event.place).unwrap();
+                if *left == 0 {
+                    taken.push(attempt.event.place);
+                    lanes.delivered(&attempt);
+                } else {
+                    *left -= 1;
+                    lanes.failed(&attempt, now, BACKOFF);
+                }
+            } else if let Some(due) = lanes.due() {
+                now = due;
+            }
+        }
+        prop_assert!(lanes.due().is_none() && lanes.next(now).is_none());
+        let mut sorted = taken.clone();
+        sorted.sort_unstable();
+        prop_assert_eq!(sorted, (0..i64::try_from(queued.len()).unwrap()).collect::<Vec<_>>());
+        for (chat, _) in names.iter().enumerate() {
+            let is_of_chat = |place: &&i64| queued[usize::try_from(**place).unwrap()].0 == chat;
+            let well = queued.iter().filter(|(of, _)| *of == chat).all(|(_, fails)| *fails == 0);
+            prop_assert!(!well || taken.iter().filter(is_of_chat).is_sorted());
+        }
+    }
+}

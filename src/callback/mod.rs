@@ -1,0 +1,149 @@
+//! Callbacks: what Cloud tells by webhook, queued durably and delivered as the on-prem client did.
+//!
+//! # The way of a webhook
+//!
+//! 1. `signature`: whose it is, from the raw bytes.
+//! 2. `intake`: each value goes through [`value_to_onprem`](crate::translate::value_to_onprem), which needs what the
+//!    store knows of its users; switched-off statuses are left out.
+//! 3. The callbacks of a webhook are committed to the store's queue in one transaction, with the keys of their
+//!    events, so that repetitions are seen for what they are. Only then is Cloud told.
+//! 4. `lanes`: each chat is a lane, in order, with delays that grow like on-prem's. Pure.
+//! 5. `worker`: one task per number delivers (`deliver`), as many at a time as the number's settings say. A callback
+//!    leaves the store before its place is given to another, so that a kill repeats at most what is on its way.
+//!
+//! # Bounds
+//!
+//! A number's queue holds so many callbacks as `limits.max_callbacks` says: beyond that Cloud gets 503 and keeps its
+//! events (for seven days), and whoever sends messages of this number gets 1016, since each would cause more.
+
+mod deliver;
+mod intake;
+mod lanes;
+mod queue;
+mod signature;
+mod worker;
+
+pub use deliver::{Dial, Http, Line, Outcome, Roots};
+pub use intake::{Intake, Receipt, Refused};
+pub use queue::{HELD, Queue};
+pub use signature::{SIGNATURE, Secrets, Signed, Unsigned};
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::clock::Clock;
+use crate::settings::Settings;
+use crate::store::{self, Store};
+use crate::telemetry::CallbackMetrics;
+use crate::translate::Options;
+
+/// How long seen events are remembered, in seconds: longer than the seven days for which Cloud repeats.
+const SEEN_FOR: i64 = 8 * 86_400;
+/// How long spellings of recipients are, in seconds: a message that nobody has fetched is gone after 30 days.
+const RECIPIENTS_FOR: i64 = 31 * 86_400;
+/// How much is forgotten at once.
+const PURGE: usize = 2000;
+
+/// What callbacks need from the rest of the proxy.
+pub struct Tools {
+    /// Where the queue is.
+    pub store: Arc<dyn Store>,
+    /// What clients want.
+    pub settings: Settings,
+    /// Makes ways to clients.
+    pub dial: Arc<dyn Dial>,
+    /// What time it is.
+    pub clock: Clock,
+    /// Counters.
+    pub metrics: CallbackMetrics,
+    /// Choices of the translation.
+    pub options: Options,
+    /// How many callbacks each number's queue holds.
+    pub most: usize,
+}
+
+/// The callbacks of all numbers.
+pub struct Callbacks {
+    intake: Intake,
+    tools: worker::Tools,
+    tasks: TaskTracker,
+    ending: CancellationToken,
+}
+
+impl std::fmt::Debug for Callbacks {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Callbacks")
+    }
+}
+
+impl Callbacks {
+    /// Reads what an earlier run left. Numbers are given by id and name.
+    pub async fn open(
+        numbers: impl Iterator<Item = (String, String)>,
+        tools: Tools,
+    ) -> Result<Self, store::Error> {
+        let Tools { store, settings, dial, clock, metrics, options, most } = tools;
+        let (tasks, ending) = (TaskTracker::new(), CancellationToken::new());
+        let mut intake =
+            Intake::new(Arc::clone(&store), clock.clone(), options, metrics.clone(), tasks.clone());
+        for (number, name) in numbers {
+            let queue = Queue::new(number.clone(), name, most, settings.watch(&number));
+            intake.queues.insert(number, Arc::new(queue));
+        }
+        let mut nobodys = 0_u64;
+        for row in store.queued_callbacks().await? {
+            match intake.queues.get(&row.number) {
+                Some(queue) => queue.restore(&row.chat, row.place, row.at),
+                None => nobodys += 1,
+            }
+        }
+        if nobodys > 0 {
+            tracing::warn!(callbacks = nobodys, "the queue has callbacks of numbers that are not configured");
+        }
+        let tools = worker::Tools { store, dial, clock, metrics };
+        Ok(Self { intake, tools, tasks, ending })
+    }
+
+    /// Begins to deliver.
+    pub fn start(&self) {
+        for queue in self.intake.queues.values() {
+            self.tasks.spawn(worker::run(Arc::clone(queue), self.tools.clone(), self.ending.clone()));
+        }
+    }
+
+    /// Where webhooks go in.
+    pub fn intake(&self) -> &Intake {
+        &self.intake
+    }
+
+    /// The queue of a number.
+    pub fn queue(&self, number: &str) -> Option<&Arc<Queue>> {
+        self.intake.queues.get(number)
+    }
+
+    /// Brings the gauges up to date.
+    pub fn measure(&self) {
+        let now = self.tools.clock.now();
+        for queue in self.intake.queues.values() {
+            let age = queue.oldest().map_or(0, |at| now.saturating_sub(at).max(0));
+            self.tools.metrics.queue(&queue.name, queue.depth(), age);
+        }
+    }
+
+    /// Forgets what has lapsed.
+    pub async fn purge(&self) -> Result<(), store::Error> {
+        let (store, now) = (&self.tools.store, self.tools.clock.now());
+        while store.purge_seen(now.saturating_sub(SEEN_FOR), PURGE).await? == PURGE {}
+        while store.purge_recipients(now.saturating_sub(RECIPIENTS_FOR), PURGE).await? == PURGE {}
+        Ok(())
+    }
+
+    /// Begins no further deliveries, and waits for those on their way.
+    pub async fn stop(&self) {
+        self.ending.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}

@@ -1,0 +1,192 @@
+//! The queue of one number, as everybody but its worker sees it.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use tokio::sync::{Notify, watch};
+
+use super::lanes::{Event, Lanes};
+use crate::settings::NumberSettings;
+
+/// Bytes of bodies that all queues together keep in memory; what is beyond is read from the store when its turn
+/// comes.
+const MEMORY: usize = 32 * 1024 * 1024;
+/// How many callbacks are kept of a number whose client has not said where it wants them: until it does so, or for
+/// as long as Cloud itself would have kept them. Numbers that only send must not fill the disk.
+pub const HELD: usize = 1000;
+
+/// A body in memory, counted for as long as it is there.
+#[derive(Clone)]
+pub struct Kept(Arc<Counted>);
+
+/// Leaves the body out: it is what people wrote.
+impl std::fmt::Debug for Kept {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Kept")
+    }
+}
+
+struct Counted {
+    body: Bytes,
+    memory: Memory,
+}
+
+/// How many bytes are in memory. Clones count together.
+#[derive(Clone, Debug, Default)]
+pub struct Memory(Arc<AtomicUsize>);
+
+impl Memory {
+    /// Keeps `body`, unless there is too much already.
+    pub fn keep(&self, body: Bytes) -> Option<Kept> {
+        let held = self.0.fetch_add(body.len(), Ordering::Relaxed);
+        let counted = Counted { body, memory: self.clone() };
+        (held < MEMORY).then(|| Kept(Arc::new(counted)))
+    }
+}
+
+impl Kept {
+    /// The body.
+    pub fn body(&self) -> Bytes {
+        self.0.body.clone()
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.memory.0.fetch_sub(self.body.len(), Ordering::Relaxed);
+    }
+}
+
+/// The callbacks of one number that have not been taken.
+pub struct Queue {
+    /// Its phone number id.
+    pub number: String,
+    /// Its name, for metrics and the log.
+    pub name: String,
+    most: usize,
+    depth: AtomicUsize,
+    lanes: Mutex<Lanes>,
+    bell: Notify,
+    settings: watch::Receiver<Arc<NumberSettings>>,
+}
+
+/// Leaves the chats out: they are people's numbers.
+impl std::fmt::Debug for Queue {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut form = f.debug_struct("Queue");
+        form.field("name", &self.name).field("depth", &self.depth()).finish_non_exhaustive()
+    }
+}
+
+/// Whether there is room.
+#[derive(Debug)]
+pub enum Room {
+    /// For all that was asked for.
+    Some(Reserved),
+    /// Not now.
+    Full,
+    /// Not before the client says where it wants its callbacks.
+    NotHeld,
+}
+
+/// Room for callbacks that are on their way into the store; given back unless it is used.
+#[derive(Debug)]
+pub struct Reserved {
+    queue: Arc<Queue>,
+    left: usize,
+}
+
+impl Queue {
+    /// The queue of `number`, with room for `most`.
+    pub fn new(
+        number: String,
+        name: String,
+        most: usize,
+        settings: watch::Receiver<Arc<NumberSettings>>,
+    ) -> Self {
+        let (depth, lanes, bell) = (AtomicUsize::new(0), Mutex::default(), Notify::new());
+        Self { number, name, most, depth, lanes, bell, settings }
+    }
+
+    /// Whether no callback gets in any more. Then its number should not cause further ones.
+    pub fn is_full(&self) -> bool {
+        self.depth() >= self.most
+    }
+
+    /// How many callbacks wait, are on their way to the client, or into the store.
+    pub fn depth(&self) -> usize {
+        self.depth.load(Ordering::Relaxed)
+    }
+
+    /// When the oldest one was queued, in seconds since the Unix epoch.
+    pub fn oldest(&self) -> Option<i64> {
+        self.lanes().oldest()
+    }
+
+    /// What its client wants.
+    pub fn settings(&self) -> Arc<NumberSettings> {
+        Arc::clone(&self.settings.borrow())
+    }
+
+    pub(super) fn watch(&self) -> watch::Receiver<Arc<NumberSettings>> {
+        self.settings.clone()
+    }
+
+    /// Room for `count` more.
+    pub fn reserve(self: &Arc<Self>, count: usize) -> Room {
+        let is_wanted = self.settings.borrow().callback_target().is_some();
+        let most = if is_wanted { self.most } else { HELD.min(self.most) };
+        let update = self.depth.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |depth| {
+            depth.checked_add(count).filter(|depth| *depth <= most)
+        });
+        match (update, is_wanted) {
+            (Ok(_), _) => Room::Some(Reserved { queue: Arc::clone(self), left: count }),
+            (Err(_), true) => Room::Full,
+            (Err(_), false) => Room::NotHeld,
+        }
+    }
+
+    /// Takes in what an earlier run left in the store.
+    pub(super) fn restore(&self, chat: &str, place: i64, at: i64) {
+        self.depth.fetch_add(1, Ordering::Relaxed);
+        self.lanes().add(Arc::from(chat), Event { place, at, body: None });
+    }
+
+    /// Gives back the room of `count` callbacks that are out of the store.
+    pub(super) fn release(&self, count: usize) {
+        self.depth.fetch_sub(count, Ordering::Relaxed);
+    }
+
+    /// Waits until something was added.
+    pub(super) async fn bell(&self) {
+        self.bell.notified().await;
+    }
+
+    pub(super) fn lanes(&self) -> MutexGuard<'_, Lanes> {
+        // Whole at every moment: nothing in there calls out.
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Reserved {
+    /// Whose room it is.
+    pub fn number(&self) -> &str {
+        &self.queue.number
+    }
+
+    /// Uses room for a callback that is in the store now.
+    pub fn put(&mut self, chat: &str, event: Event) {
+        if let Some(left) = self.left.checked_sub(1) {
+            self.left = left;
+            self.queue.lanes().add(Arc::from(chat), event);
+            self.queue.bell.notify_one();
+        }
+    }
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        self.queue.release(self.left);
+    }
+}

@@ -1,0 +1,216 @@
+//! What Cloud calls: `GET` and `POST /webhooks/cloud`, one URL for all numbers.
+//!
+//! Anything but 200 makes Cloud keep its events and repeat them for seven days ("Webhooks", retries). So nothing is
+//! acknowledged before it is committed, and what is acknowledged although nobody will get it is counted:
+//!
+//! | | answer | |
+//! |---|---|---|
+//! | no signature, or a wrong one | 401 | nothing is kept |
+//! | signed by an app that must not speak for the number | 403 | nothing is kept |
+//! | not a webhook | 400 | nothing is kept |
+//! | larger than 3 MiB | 413 | nothing is kept |
+//! | a queue is full, or the store commits nothing | 503 | nothing is kept, except that a slow store may commit late: then the repetition is recognised |
+//! | numbers that are not configured, other fields, parts that cannot be read, events without counterpart | 200 | counted in `prembridge_webhook_events_total` |
+
+use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures_util::FutureExt;
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, Method, Request, StatusCode};
+use hyper::body::Incoming;
+use serde_json::json;
+use subtle::ConstantTimeEq;
+use url::form_urlencoded;
+
+use super::dispatch::{check_framing, count, verb_label};
+use super::respond::{self, Failure, Reply, Source};
+use super::state::{Limits, State};
+use super::{body, handlers};
+use crate::callback::{Refused, SIGNATURE, Secrets, Unsigned};
+use crate::cloud::webhook::Webhook;
+use crate::config::Secret;
+use crate::onprem::ErrorCode;
+
+/// Where Cloud posts.
+pub const PATH: &str = "/webhooks/cloud";
+/// The largest webhook: "up to 3 MB" ("Webhooks", payload size).
+const LARGEST: usize = 3 * 1024 * 1024;
+/// The longest challenge that is given back; Graph's have some ten digits.
+const CHALLENGE: usize = 256;
+/// Seconds after which a refused webhook is welcome again.
+const AGAIN: u32 = 5;
+
+/// Who may call.
+#[derive(Debug, Default)]
+pub struct Access {
+    /// What webhooks are signed with.
+    pub secrets: Secrets,
+    /// What the subscription has to name.
+    pub verify_tokens: Vec<Secret>,
+    /// Whether Cloud calls the address of the on-prem API.
+    pub is_on_api: bool,
+}
+
+/// Answers whatever comes to a listener that is Cloud's alone.
+pub async fn dispatch(state: Arc<State>, _peer: SocketAddr, request: Request<Incoming>) -> Reply {
+    let path = request.uri().path();
+    if is_ours(path) {
+        return answer(state, request).await;
+    }
+    let is_probe = path == "/" && matches!(*request.method(), Method::GET | Method::HEAD);
+    let (parts, incoming) = request.into_parts();
+    if is_probe {
+        body::discard(&parts.headers, incoming).await;
+        return handlers::root();
+    }
+    let failure = refusal(404, format!("there is nothing here; webhooks go to {PATH}"));
+    body::refuse(&parts.headers, incoming, failure).await.response_to_cloud()
+}
+
+/// Whether a path is where Cloud posts.
+pub fn is_ours(path: &str) -> bool {
+    path.trim_end_matches('/') == PATH
+}
+
+/// Answers Cloud.
+pub async fn answer(state: Arc<State>, request: Request<Incoming>) -> Reply {
+    let started = Instant::now();
+    let verb = verb_label(request.method());
+    let work = AssertUnwindSafe(handle(&state, request)).catch_unwind();
+    let outcome = work.await.unwrap_or_else(|_| {
+        state.metrics.panics.inc();
+        Err(refusal(500, "the proxy failed on this webhook".to_owned()).log("a handler panicked"))
+    });
+    let (reply, failure) = match outcome {
+        Ok(reply) => (reply, None),
+        Err(failure) => (failure.response_to_cloud(), Some(failure)),
+    };
+    let (code, elapsed) = (reply.status().as_u16(), started.elapsed());
+    count(&state, PATH, verb, code, elapsed);
+    if state.log_requests {
+        let micros = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
+        let refused = failure.as_ref().map(|failure| failure.details.as_str());
+        let reason = failure.as_ref().and_then(|failure| failure.log.as_deref());
+        tracing::info!(method = verb, endpoint = PATH, status = code, micros, refused, reason, "webhook");
+    }
+    reply
+}
+
+async fn handle(state: &Arc<State>, request: Request<Incoming>) -> Result<Reply, Failure> {
+    let (parts, incoming) = request.into_parts();
+    let framed = check_framing(parts.version, &parts.headers, state.limits.headers);
+    let verb = framed.and_then(|()| match parts.method {
+        Method::GET => Ok(Verb::Subscribe),
+        Method::POST => Ok(Verb::Take),
+        _ => {
+            let mut failure = refusal(405, "GET and POST are answered here".to_owned());
+            failure.allow = Some("GET, POST");
+            Err(failure)
+        }
+    });
+    match verb {
+        Ok(Verb::Subscribe) => {
+            body::discard(&parts.headers, incoming).await;
+            subscribe(state, parts.uri.query().unwrap_or_default())
+        }
+        Ok(Verb::Take) => {
+            let signature = parts.headers.get(SIGNATURE).map(|value| value.as_bytes().to_owned());
+            if signature.is_none() {
+                let failure = unsigned(state, Unsigned::Missing);
+                return Err(body::refuse(&parts.headers, incoming, failure).await);
+            }
+            let limits = Limits { body: LARGEST, ..state.limits };
+            let body = body::read(&parts.headers, incoming, &limits).await.inspect_err(|_| {
+                state.metrics.callbacks.webhook("broken");
+            })?;
+            take(state, signature.as_deref(), &body).await
+        }
+        Err(failure) => Err(body::refuse(&parts.headers, incoming, failure).await),
+    }
+}
+
+enum Verb {
+    Subscribe,
+    Take,
+}
+
+/// Graph's question whether this URL wants its webhooks ("Create a webhook endpoint", verification requests).
+fn subscribe(state: &State, query: &str) -> Result<Reply, Failure> {
+    let (mut mode, mut token, mut challenge) = (None, None, None);
+    for (key, value) in form_urlencoded::parse(query.as_bytes()) {
+        match &*key {
+            "hub.mode" => mode = Some(value),
+            "hub.verify_token" => token = Some(value),
+            "hub.challenge" => challenge = Some(value),
+            _ => {}
+        }
+    }
+    let (Some(mode), Some(token), Some(challenge)) = (mode, token, challenge) else {
+        return Err(refusal(400, "hub.mode, hub.verify_token and hub.challenge are needed".to_owned()));
+    };
+    let is_plain = challenge.len() <= CHALLENGE && challenge.bytes().all(|byte| byte.is_ascii_graphic());
+    if mode != "subscribe" || !is_plain {
+        return Err(refusal(400, "this is not a subscription".to_owned()));
+    }
+    let is_known = |known: &Secret| bool::from(known.expose().as_bytes().ct_eq(token.as_bytes()));
+    // All of them are compared, so that the time tells nothing.
+    if state.webhook.verify_tokens.iter().filter(|known| is_known(known)).count() == 0 {
+        state.metrics.callbacks.webhook("wrong_verify_token");
+        let details = "hub.verify_token is not the verify_token of a [[number]]";
+        return Err(refusal(403, details.to_owned()));
+    }
+    let mut reply = respond::bytes(StatusCode::OK, challenge.into_owned().into_bytes());
+    reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    Ok(reply)
+}
+
+async fn take(state: &State, signature: Option<&[u8]>, body: &[u8]) -> Result<Reply, Failure> {
+    let metrics = &state.metrics.callbacks;
+    let signed = state.webhook.secrets.verify(signature, body).map_err(|why| unsigned(state, why))?;
+    let webhook = Webhook::read(body).map_err(|not| {
+        metrics.webhook("not_a_webhook");
+        refusal(400, not.reason().to_owned())
+    })?;
+    let is_foreign = |number: &str| state.callbacks.queue(number).is_some() && !signed.speaks_for(number);
+    if webhook.values().any(|value| is_foreign(&value.phone_number_id)) {
+        metrics.webhook("foreign_number");
+        let details = "this app's secret is not the app_secret of the number that it speaks for";
+        return Err(refusal(403, details.to_owned()));
+    }
+    let receipt = state.callbacks.intake().take(&webhook).await.map_err(|refused| {
+        let outcome = match refused {
+            Refused::Full => "full",
+            Refused::Store(_) => "not_committed",
+        };
+        metrics.webhook(outcome);
+        let mut failure = refusal(503, "not now; nothing was taken".to_owned()).log(refused.to_string());
+        failure.source = Source::Internal;
+        failure.retry_after = Some(AGAIN);
+        failure
+    })?;
+    for wamid in receipt.failed_media {
+        state.media.forget_sent(&wamid).await;
+    }
+    if receipt.wants_media {
+        state.media.wanted();
+    }
+    metrics.webhook("accepted");
+    Ok(respond::json(StatusCode::OK, &json!({"success": true})))
+}
+
+fn unsigned(state: &State, why: Unsigned) -> Failure {
+    let (outcome, details) = match why {
+        Unsigned::Missing => ("unsigned", "X-Hub-Signature-256 is missing, or not sha256= and 64 digits"),
+        Unsigned::Wrong => ("wrong_signature", "X-Hub-Signature-256 was made with no app_secret of ours"),
+    };
+    state.metrics.callbacks.webhook(outcome);
+    refusal(401, details.to_owned())
+}
+
+/// The code is not shown to Cloud, which knows no on-prem codes.
+fn refusal(http: u16, details: String) -> Failure {
+    Failure::client(ErrorCode::InvalidRequest, details).http(http)
+}

@@ -1,0 +1,10 @@
+//! Webhooks in, callbacks out, through the whole app.
+
+mod bounds;
+mod deferred;
+mod deliver;
+mod ids;
+mod process;
+mod receive;
+mod scene;
+mod switches;

@@ -1,0 +1,164 @@
+//! Full queues, stores that fail, and what is never shown.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use prembridge::callback::{Callbacks, Dial, Line, Outcome, Refused, Tools};
+use prembridge::clock::Clock;
+use prembridge::cloud::webhook::Webhook;
+use prembridge::settings::{NumberSettings, Settings};
+use prembridge::store::{CallbackStore as _, Store};
+use prembridge::telemetry::CallbackMetrics;
+use prembridge::translate::Options;
+use serde_json::json;
+use tokio::sync::mpsc;
+
+use super::scene::{Scene, bodies, status, text};
+use crate::stub::Take;
+use crate::support::faulty::Faulty;
+use crate::support::{PHONE_NUMBER_ID, TO, text as message, until};
+
+#[tokio::test]
+async fn when_the_queue_is_full_cloud_keeps_its_events_and_senders_wait() {
+    let scene = Scene::with("[limits]\nmax_callbacks = 3\n").await;
+    scene.sink.always(Take::Status(500));
+    for index in 0..3 {
+        assert_eq!(scene.proxy.send(&message(TO)).await.status, 201);
+        scene.tell(&text(&format!("wamid.{index}"), &index.to_string())).await;
+    }
+    let reply = scene.post(&text("wamid.3", "3")).await;
+    assert_eq!((reply.status, reply.header("retry-after")), (503, Some("5")));
+    assert!((scene.metric("prembridge_webhooks_total{outcome=\"full\"}").await - 1.0).abs() < 0.1);
+    let sent = scene.proxy.mock.accepted();
+    let reply = scene.proxy.send(&message(TO)).await;
+    assert_eq!((reply.status, reply.code(), reply.header("retry-after")), (503, 1016, Some("5")));
+    assert_eq!(scene.proxy.mock.accepted(), sent, "nothing was sent");
+    assert!((scene.metric("prembridge_callback_queue_depth{number=\"support\"}").await - 3.0).abs() < 0.1);
+    scene.proxy.clock.advance(60);
+    let oldest = scene.metric("prembridge_callback_queue_oldest_seconds{number=\"support\"}").await;
+    assert!((oldest - 60.0).abs() < 0.1, "{oldest}");
+
+    scene.sink.always(Take::Status(200));
+    scene.sink.take(3).await;
+    scene.until_empty(PHONE_NUMBER_ID).await;
+    scene.tell(&text("wamid.3", "3")).await;
+    let mut got = bodies(&scene.sink.take(4).await);
+    got.sort_unstable();
+    assert_eq!(got, ["0", "1", "2", "3"]);
+    assert_eq!(scene.proxy.send(&message(TO)).await.status, 201);
+}
+
+#[tokio::test]
+async fn secrets_are_never_shown() {
+    let scene = Scene::new().await;
+    scene.sink.always(Take::Status(500));
+    scene.tell(&text("wamid.canary-id", "canary-text")).await;
+    scene.sink.arrived(4).await;
+    let metrics = scene.proxy.metrics().await;
+    assert!(!metrics.contains("canary") && !metrics.contains(super::scene::USER), "{metrics}");
+    let debug = format!("{:?}", scene.proxy.app);
+    assert!(!debug.contains("canary"), "{debug}");
+}
+
+/// Takes everything, and tells what it took.
+struct Taker(mpsc::UnboundedSender<Vec<u8>>);
+
+impl Dial for Taker {
+    fn dial(&self, settings: &NumberSettings) -> Result<Option<Arc<dyn Line>>, String> {
+        Ok(settings.callback_target().map(|_| Arc::new(Self(self.0.clone())) as Arc<dyn Line>))
+    }
+}
+
+impl Line for Taker {
+    fn deliver(&self, body: bytes::Bytes) -> std::pin::Pin<Box<dyn Future<Output = Outcome> + Send>> {
+        self.0.send(body.to_vec()).unwrap();
+        Box::pin(std::future::ready(Outcome::Taken))
+    }
+}
+
+struct Parts {
+    store: Arc<Faulty>,
+    callbacks: Callbacks,
+    taken: mpsc::UnboundedReceiver<Vec<u8>>,
+}
+
+async fn parts() -> Parts {
+    let store = Faulty::new();
+    let url = prembridge::config::Secret::new("http://client/");
+    let configured = [(PHONE_NUMBER_ID.to_owned(), Some(url))];
+    let dyn_store: Arc<dyn Store> = Arc::clone(&store) as Arc<dyn Store>;
+    let settings = Settings::open(Arc::clone(&dyn_store), configured.into_iter()).await.unwrap();
+    let (taker, taken) = mpsc::unbounded_channel();
+    let tools = Tools {
+        store: dyn_store,
+        settings,
+        dial: Arc::new(Taker(taker)),
+        clock: Clock::fixed(1_700_000_000),
+        metrics: CallbackMetrics::default(),
+        options: Options::default(),
+        most: 10,
+    };
+    let numbers = [(PHONE_NUMBER_ID.to_owned(), "support".to_owned())];
+    let callbacks = Callbacks::open(numbers.into_iter(), tools).await.unwrap();
+    callbacks.start();
+    Parts { store, callbacks, taken }
+}
+
+#[tokio::test]
+async fn nothing_is_acknowledged_that_is_not_committed() {
+    let Parts { store, callbacks, mut taken } = parts().await;
+    store.broken.store(true, Ordering::SeqCst);
+    let body = text("wamid.1", "hello").to_string();
+    let webhook = Webhook::read(body.as_bytes()).unwrap();
+    let refused = callbacks.intake().take(&webhook).await;
+    assert!(matches!(refused, Err(Refused::Store(_))), "{refused:?}");
+    assert!(taken.try_recv().is_err());
+    assert_eq!(callbacks.queue(PHONE_NUMBER_ID).unwrap().depth(), 0, "its room is given back");
+    store.broken.store(false, Ordering::SeqCst);
+    callbacks.intake().take(&webhook).await.unwrap();
+    assert!(String::from_utf8(taken.recv().await.unwrap()).unwrap().contains("hello"));
+    until(|| callbacks.queue(PHONE_NUMBER_ID).unwrap().depth() == 0).await;
+    assert!(store.queued_callbacks().await.unwrap().is_empty());
+}
+
+/// The disk filled up between a delivery and its end: nobody gets the callback twice for that.
+#[tokio::test]
+async fn what_cannot_be_taken_out_is_not_delivered_again() {
+    let Parts { store, callbacks, mut taken } = parts().await;
+    store.close();
+    let body = text("wamid.1", "hello").to_string();
+    let webhook = Webhook::read(body.as_bytes()).unwrap();
+    let taking = callbacks.intake().take(&webhook);
+    let breaking = async {
+        // The commit passes, and what comes after it fails.
+        store.entered.acquire().await.unwrap().forget();
+        store.gate.add_permits(1);
+        store.entered.acquire().await.unwrap().forget();
+        store.broken.store(true, Ordering::SeqCst);
+        store.gate.add_permits(1_000);
+    };
+    let (took, ()) = tokio::join!(taking, breaking);
+    took.unwrap();
+    taken.recv().await.unwrap();
+    until(|| callbacks.queue(PHONE_NUMBER_ID).unwrap().depth() == 0).await;
+    assert_eq!(store.queued_callbacks().await.unwrap().len(), 1, "the store still has it");
+    store.broken.store(false, Ordering::SeqCst);
+    tokio::time::timeout(Duration::from_secs(30), callbacks.stop()).await.unwrap();
+    assert!(store.queued_callbacks().await.unwrap().is_empty(), "and loses it when it can");
+    assert!(taken.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn a_status_that_is_switched_off_is_not_queued() {
+    let scene = Scene::new().await;
+    scene.set(&json!({"webhooks": {"message": {"sent": false, "delivered": "false"}}})).await;
+    for word in ["sent", "delivered", "read", "failed"] {
+        scene.tell(&status("wamid.1", word)).await;
+    }
+    let got = scene.sink.take(2).await;
+    let words: Vec<_> = got.iter().map(|got| got["statuses"][0]["status"].as_str().unwrap()).collect();
+    assert_eq!(words, ["read", "failed"]);
+    let off = scene.metric("prembridge_webhook_events_total{outcome=\"switched_off\"}").await;
+    assert!((off - 2.0).abs() < 0.1, "{off}");
+}
