@@ -44,7 +44,6 @@ async fn unknown_paths_are_on_prem_errors() {
         "/v2/messages",
         "//v1/messages",
         "/V1/messages",
-        "/metrics",
         "/livez",
         "/_mock/requests",
         "*",

@@ -16,7 +16,7 @@ use super::respond::{Failure, Reply, Source};
 use super::state::{Limits, Number, State};
 use super::{body, handlers, webhook};
 use crate::onprem::ErrorCode;
-use crate::onprem::route::{NoRoute, Route};
+use crate::onprem::route::{Access, Action, Body, NoRoute, Route};
 use crate::session::Principal;
 use crate::telemetry::{EndpointLabel, ErrorLabels, RequestLabels, request_id};
 
@@ -29,6 +29,9 @@ const REQUEST_ID_LENGTH: usize = 128;
 
 /// Bytes of a login's body, which anybody may send: a new password has at most 64 characters.
 const LOGIN_BODY: usize = 4096;
+
+/// Bytes of a profile photo: 5 MB, with room for the form around it.
+const PHOTO_BODY: usize = 6 * 1024 * 1024;
 
 /// What is known of a request beyond its route.
 #[derive(Debug)]
@@ -63,8 +66,8 @@ pub async fn dispatch(state: Arc<State>, peer: SocketAddr, request: Request<Inco
     let path = request.uri().path().to_owned();
     let route = Route::parse(request.method().as_str(), &path);
     let endpoint = match &route {
-        Ok(route) => route.endpoint(),
-        Err(NoRoute::WrongVerb { endpoint, .. }) => endpoint,
+        Ok(route) => route.endpoint.path,
+        Err(NoRoute::WrongVerb { path, .. }) => path,
         Err(NoRoute::UnknownPath) => "unknown",
     };
     let context = Context { request_id: id, peer };
@@ -164,10 +167,13 @@ async fn handle(
     };
     let mut call =
         handlers::Call { state, number, headers: &parts.headers, context, principal, body: Bytes::new() };
-    if route == Route::UploadMedia {
-        return handlers::upload(&call, incoming).await;
-    }
-    let limit = if route == Route::Login { LOGIN_BODY.min(state.limits.body) } else { state.limits.body };
+    let limit = match route.endpoint.body {
+        Body::Upload => return handlers::upload(&call, incoming).await,
+        Body::Photo => PHOTO_BODY,
+        // The only body that anybody may send without a token.
+        _ if route.endpoint.access == Access::Everybody => LOGIN_BODY.min(state.limits.body),
+        Body::Nothing | Body::Json | Body::OptionalJson | Body::Pem => state.limits.body,
+    };
     call.body = body::read(&parts.headers, incoming, &Limits { body: limit, ..state.limits }).await?;
     handlers::handle(call, route, trail).await
 }
@@ -189,7 +195,7 @@ fn admit<'s, 'p>(
 ) -> Result<Option<Admitted<'s, 'p>>, Failure> {
     check_framing(parts.version, &parts.headers, state.limits.headers)?;
     let route = route.map_err(|no_route| unrouted(no_route, &parts.method))?;
-    if route == Route::Root {
+    if route.endpoint.action == Action::Root {
         return Ok(None);
     }
     let number = state.numbers.select(&parts.headers).ok_or_else(|| {
@@ -199,7 +205,7 @@ fn admit<'s, 'p>(
         )
     })?;
     trail.number = Some(number.name.clone());
-    let principal = handlers::admit(state, number, &parts.headers, &route)?;
+    let principal = handlers::admit(state, number, &parts.headers, route.endpoint.access)?;
     Ok(Some(Admitted { route, number, principal }))
 }
 

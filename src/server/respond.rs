@@ -119,7 +119,7 @@ pub struct Failure {
     /// Seconds after which trying again makes sense.
     pub retry_after: Option<u32>,
     /// The verbs of the path, for a 405.
-    pub allow: Option<&'static str>,
+    pub allow: Option<String>,
     /// Whether the connection cannot go on: its next bytes would be misread.
     pub close: bool,
     /// The same as on-prem would have told it later, by a failed status.
@@ -187,8 +187,8 @@ impl Failure {
         if let Some(seconds) = self.retry_after {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
-        if let Some(verbs) = self.allow {
-            headers.insert(ALLOW, HeaderValue::from_static(verbs));
+        if let Some(verbs) = self.allow.as_deref().and_then(|verbs| HeaderValue::from_str(verbs).ok()) {
+            headers.insert(ALLOW, verbs);
         }
         if self.close {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));

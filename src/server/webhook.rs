@@ -107,7 +107,7 @@ async fn handle(state: &Arc<State>, request: Request<Incoming>) -> Result<Reply,
         Method::POST => Ok(Verb::Take),
         _ => {
             let mut failure = refusal(405, "GET and POST are answered here".to_owned());
-            failure.allow = Some("GET, POST");
+            failure.allow = Some("GET, POST".to_owned());
             Err(failure)
         }
     });

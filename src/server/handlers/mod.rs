@@ -16,7 +16,7 @@ use super::dispatch::{Context, Trail};
 use super::respond::{self, Failure, Reply, Source};
 use super::state::{Number, State};
 use crate::onprem::ErrorCode;
-use crate::onprem::route::Route;
+use crate::onprem::route::{Access, Action, Endpoint, Route};
 use crate::session::Principal;
 
 /// A request to one number, with its whole body.
@@ -36,62 +36,97 @@ pub struct Call<'a> {
     pub body: Bytes,
 }
 
-/// Says who is asking, and whether the route is for them. This is the whole matrix of rights.
+/// Says who is asking, and whether they may. The table of endpoints is the whole matrix of rights.
 pub fn admit(
     state: &State,
     number: &Number,
     headers: &HeaderMap,
-    route: &Route<'_>,
+    access: Access,
 ) -> Result<Option<Principal>, Failure> {
-    match route {
-        Route::Root | Route::Login => Ok(None),
-        Route::Logout
-        | Route::GetUser(_)
-        | Route::SendMessage
-        | Route::UpdateMessage(_)
-        | Route::UploadMedia
-        | Route::GetMedia(_)
-        | Route::DeleteMedia(_) => auth::user(state, number, headers).map(Some),
-        Route::CreateUser
-        | Route::UpdateUser(_)
-        | Route::DeleteUser(_)
-        | Route::ListProviders
-        | Route::SetProviders
-        | Route::DeleteProvider(_)
-        | Route::ShowSettings
-        | Route::UpdateSettings
-        | Route::ResetSettings
-        | Route::ShowWebhooksCa
-        | Route::SetWebhooksCa
-        | Route::DeleteWebhooksCa => auth::admin(state, number, headers).map(Some),
+    match access {
+        Access::Everybody => Ok(None),
+        Access::User => auth::user(state, number, headers).map(Some),
+        Access::Admin => auth::admin(state, number, headers).map(Some),
     }
 }
 
 /// Answers a routed and admitted request.
 pub async fn handle(call: Call<'_>, route: Route<'_>, trail: &mut Trail) -> Result<Reply, Failure> {
-    match route {
-        Route::Root => Ok(root()),
-        Route::Login => users::login(&call).await,
-        Route::Logout => users::logout(&call).await,
-        Route::CreateUser => users::create(&call).await,
-        Route::GetUser(name) => users::show(&call, &name),
-        Route::UpdateUser(name) => users::update(&call, &name).await,
-        Route::DeleteUser(name) => users::delete(&call, &name).await,
-        Route::SendMessage => messages::send(&call, trail).await,
-        Route::UpdateMessage(id) => messages::mark_read(&call, &id, trail).await,
-        Route::UploadMedia => Err(internal_failure("an upload is not read whole")),
-        Route::GetMedia(id) => media::download(&call, &id, trail).await,
-        Route::DeleteMedia(id) => media::delete(&call, &id, trail).await,
-        Route::ListProviders => Ok(providers::list(&call)),
-        Route::SetProviders => providers::set(&call).await,
-        Route::DeleteProvider(name) => providers::delete(&call, &name).await,
-        Route::ShowSettings => Ok(settings::show(&call)),
-        Route::UpdateSettings => settings::update(&call).await,
-        Route::ResetSettings => settings::reset(&call).await,
-        Route::ShowWebhooksCa => Ok(settings::show_ca(&call)),
-        Route::SetWebhooksCa => settings::set_ca(&call).await,
-        Route::DeleteWebhooksCa => settings::delete_ca(&call).await,
+    match route.endpoint.action {
+        Action::Root => Ok(root()),
+        Action::SendMessage => messages::send(&call, trail).await,
+        Action::UpdateMessage => messages::mark_read(&call, route.id(), trail).await,
+        Action::UploadMedia => Err(internal_failure("an upload is not read whole")),
+        Action::GetMedia => media::download(&call, route.id(), trail).await,
+        Action::DeleteMedia => media::delete(&call, route.id(), trail).await,
+        Action::Login => users::login(&call).await,
+        Action::Logout => users::logout(&call).await,
+        Action::CreateUser => users::create(&call).await,
+        Action::ShowUser => users::show(&call, route.id()),
+        Action::UpdateUser => users::update(&call, route.id()).await,
+        Action::DeleteUser => users::delete(&call, route.id()).await,
+        Action::ListProviders => Ok(providers::list(&call)),
+        Action::SetProviders => providers::set(&call).await,
+        Action::DeleteProvider => providers::delete(&call, route.id()).await,
+        Action::ShowSettings => Ok(settings::show(&call)),
+        Action::UpdateSettings => settings::update(&call).await,
+        Action::ResetSettings => settings::reset(&call).await,
+        Action::ShowWebhooksCa => Ok(settings::show_ca(&call)),
+        Action::SetWebhooksCa => settings::set_ca(&call).await,
+        Action::DeleteWebhooksCa => settings::delete_ca(&call).await,
+        // A: contacts, health and counters.
+        Action::CheckContacts
+        | Action::ShowIdentity
+        | Action::AcknowledgeIdentity
+        | Action::Health
+        | Action::ShowMetrics
+        | Action::ShowAppStats
+        | Action::ShowDbStats
+        | Action::Support
+        | Action::CollectMessages => Err(refused(&route)),
+        // B: profile, account and two-step verification.
+        Action::ShowBusinessProfile
+        | Action::UpdateBusinessProfile
+        | Action::ShowAbout
+        | Action::UpdateAbout
+        | Action::ShowPhoto
+        | Action::SetPhoto
+        | Action::DeletePhoto
+        | Action::SetPin
+        | Action::RemovePin
+        | Action::Backup
+        | Action::Restore
+        | Action::Register
+        | Action::Verify
+        | Action::ShowShards
+        | Action::SetShards => Err(refused(&route)),
+        // C: certificates, sticker packs, groups, 360dialog.
+        Action::SetExternalCertificate
+        | Action::ShowExternalCa
+        | Action::ListStickerpacks
+        | Action::CreateStickerpack
+        | Action::ShowStickerpack
+        | Action::UpdateStickerpack
+        | Action::DeleteStickerpack
+        | Action::ListStickers
+        | Action::CreateSticker
+        | Action::ShowSticker
+        | Action::UpdateSticker
+        | Action::DeleteSticker
+        | Action::Groups
+        | Action::ShowWebhookUrl
+        | Action::SetWebhookUrl
+        | Action::ListTemplates
+        | Action::CreateTemplate
+        | Action::DeleteTemplate => Err(refused(&route)),
     }
+}
+
+/// What an endpoint without counterpart answers: the reason that the table has.
+fn refused(route: &Route<'_>) -> Failure {
+    let Endpoint { summary, note, .. } = route.endpoint;
+    let details = format!("this endpoint {summary}, which is not possible here: {note}");
+    Failure::client(ErrorCode::GenericError, details).http(501)
 }
 
 pub use media::upload;
