@@ -1,12 +1,13 @@
 //! Delivers the callbacks of one number, as many at a time as its client wants.
 
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -19,8 +20,10 @@ use crate::settings::NumberSettings;
 use crate::store::Store;
 use crate::telemetry::CallbackMetrics;
 
-/// How often what could not be done at once is tried again, and what nobody asked for is thrown away.
-const SWEEP: Duration = Duration::from_secs(5);
+/// How often what nobody asked for is thrown away.
+const SWEEP: Duration = Duration::from_secs(300);
+/// How soon the store is asked again to take out what it could not.
+const AGAIN: Duration = Duration::from_secs(5);
 /// For how long callbacks are held whose client has not said where it wants them, in seconds: Cloud, too, gives up
 /// after seven days ("Webhooks", retries).
 const HELD_FOR: i64 = 7 * 86_400;
@@ -69,8 +72,20 @@ struct Worker {
     undeleted: Vec<i64>,
 }
 
-/// Delivers until `ending`; then waits for what is on its way.
+/// Delivers until `ending`; then waits for what is on its way. A panic, which would be our mistake, costs what was on
+/// its way a repetition, and never the deliveries of the number.
 pub async fn run(queue: Arc<Queue>, tools: Tools, ending: CancellationToken) {
+    loop {
+        let work = deliver(Arc::clone(&queue), tools.clone(), ending.clone());
+        if AssertUnwindSafe(work).catch_unwind().await.is_ok() {
+            return;
+        }
+        tracing::error!(number = queue.name, "the delivery of callbacks panicked, and begins anew");
+        queue.lanes().restart();
+    }
+}
+
+async fn deliver(queue: Arc<Queue>, tools: Tools, ending: CancellationToken) {
     let settings = queue.watch();
     let (flights, undeleted) = (FuturesUnordered::new(), Vec::new());
     let mut worker = Worker { queue, tools, settings, line: None, flights, undeleted };
@@ -80,17 +95,21 @@ pub async fn run(queue: Arc<Queue>, tools: Tools, ending: CancellationToken) {
         let due = worker.take_off();
         tokio::select! {
             () = ending.cancelled() => break,
-            Some(landed) = worker.flights.next(), if !worker.flights.is_empty() => worker.land(landed),
+            Some(landed) = worker.flights.next(), if !worker.flights.is_empty() => {
+                worker.land(landed);
+                if !worker.undeleted.is_empty() {
+                    sweep = sweep.min(Instant::now() + AGAIN);
+                }
+            }
             Ok(()) = worker.settings.changed() => {
                 worker.redial();
                 worker.queue.lanes().wake();
             }
             () = worker.queue.bell() => {}
-            () = sleep_until(due.map_or(sweep, |due| due.min(sweep))) => {
-                if Instant::now() >= sweep {
-                    worker.sweep().await;
-                    sweep = Instant::now() + SWEEP;
-                }
+            () = sleep_until(due.unwrap_or(sweep)), if due.is_some() => {}
+            () = sleep_until(sweep) => {
+                worker.sweep().await;
+                sweep = Instant::now() + if worker.undeleted.is_empty() { SWEEP } else { AGAIN };
             }
         }
     }

@@ -184,6 +184,14 @@ impl Lanes {
         }
     }
 
+    /// What was on its way is not any more, and nobody knows what became of it.
+    pub fn restart(&mut self) {
+        let busy = self.lanes.iter().filter(|(_, lane)| lane.state == State::Busy);
+        for key in busy.map(|(key, _)| key.clone()).collect::<Vec<_>>() {
+            self.make_ready(key, false);
+        }
+    }
+
     /// When the next lane has waited long enough.
     pub fn due(&self) -> Option<Instant> {
         self.waiting.first().map(|(due, _)| *due)

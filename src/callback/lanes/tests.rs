@@ -153,6 +153,17 @@ fn a_client_that_takes_most_does_not_hurry_what_it_refuses() {
 }
 
 #[test]
+fn what_was_on_its_way_can_begin_anew() {
+    let now = Instant::now();
+    let mut lanes = lanes(&[("a", 1), ("a", 2), ("b", 3)]);
+    assert_eq!(places(&mut lanes, now), [1, 3]);
+    lanes.restart();
+    let mut taken: Vec<_> = run(&mut lanes, now, |_| true);
+    taken.sort_unstable();
+    assert_eq!(taken, [(1, true), (2, true), (3, true)]);
+}
+
+#[test]
 fn old_ones_are_taken_out_but_not_from_under_a_delivery() {
     let now = Instant::now();
     let mut lanes = lanes(&[("a", 1), ("a", 2), ("b", 3), ("c", 9)]);
