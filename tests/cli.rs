@@ -187,13 +187,6 @@ fn explain_knows_both_sides() {
 }
 
 #[test]
-fn the_demo_plays_to_its_end() {
-    let run = run(&["demo"], "");
-    assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{run:?}");
-    assert!(run.stdout.contains("mock Cloud API") && run.stdout.contains("/v1/messages"), "{run:?}");
-}
-
-#[test]
 fn usage_errors_are_2_and_help_is_0() {
     for args in [
         &[][..],

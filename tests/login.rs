@@ -360,7 +360,11 @@ async fn a_number_may_be_renamed() {
     let folder = TempDir::new();
     let store = format!("[store]\nurl = \"sqlite:{}\"\n", folder.join("users.db").display());
     let start = async |name: &str| {
-        let text = config("http://127.0.0.1:9", "", &number(name, PHONE_NUMBER_ID, ""));
+        let text = config(
+            "http://127.0.0.1:9",
+            "[shutdown]\nlame_duck = \"0s\"\n",
+            &number(name, PHONE_NUMBER_ID, ""),
+        );
         let text = text.replace("[store]\nurl = \"memory:\"\n", &store);
         let parsed = Config::parse(&text, &Env::default()).unwrap().config;
         App::start(parsed, Clock::fixed(NOW)).await.unwrap()
@@ -374,7 +378,7 @@ async fn a_number_may_be_renamed() {
     let new_password = format!("{{\"new_password\":\"{PASSWORD}\"}}");
     let app = start("support").await;
     assert_eq!(log_in(&app, "secret", &new_password).await, 200);
-    drop(app);
+    assert!(app.drain().await);
     let app = start("renamed").await;
     assert_eq!(log_in(&app, "secret", &new_password).await, 401);
     assert_eq!(log_in(&app, PASSWORD, "").await, 200);

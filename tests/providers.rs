@@ -233,7 +233,8 @@ async fn numbers_do_not_see_each_others() {
 
 /// The app alone, with its store in a file.
 async fn start(folder: &TempDir, name: &str) -> App {
-    let text = config("http://127.0.0.1:9", "", &number(name, PHONE_NUMBER_ID, CDN));
+    let text =
+        config("http://127.0.0.1:9", "[shutdown]\nlame_duck = \"0s\"\n", &number(name, PHONE_NUMBER_ID, CDN));
     let store = format!("url = \"sqlite:{}\"", folder.join("prembridge.db").display());
     let parsed = Config::parse(&text.replace("url = \"memory:\"", &store), &Env::default()).unwrap();
     App::start(parsed.config, Clock::fixed(NOW)).await.unwrap()
@@ -260,7 +261,7 @@ async fn a_restart_keeps_them_under_any_name_of_the_number() {
     };
     let before = facts(&app);
     assert_eq!(before.len(), 3);
-    drop(app);
+    assert!(app.drain().await);
     let app = start(&folder, "renamed").await;
     assert_eq!(facts(&app), before);
 }
@@ -291,7 +292,7 @@ async fn when_the_store_fails_nothing_changes() {
     }
     assert_eq!(["p", "q"].map(|name| provider(name).generation), before);
     other.execute_batch("DROP TRIGGER no_update; DROP TRIGGER no_delete;").unwrap();
-    drop(app);
+    assert!(app.drain().await);
     let app = start(&folder, "support").await;
     let kept = ["p", "q"].map(|name| app.state().providers.find(PHONE_NUMBER_ID, name).unwrap().generation);
     assert_eq!(kept, before, "the first of the two was not stored either");

@@ -308,7 +308,8 @@ async fn numbers_do_not_see_each_others() {
 
 /// The app alone, with its store in a file.
 async fn start(folder: &TempDir, name: &str) -> App {
-    let text = config("http://127.0.0.1:9", "", &number(name, PHONE_NUMBER_ID, ""));
+    let text =
+        config("http://127.0.0.1:9", "[shutdown]\nlame_duck = \"0s\"\n", &number(name, PHONE_NUMBER_ID, ""));
     let store = format!("url = \"sqlite:{}\"", folder.join("prembridge.db").display());
     let parsed = Config::parse(&text.replace("url = \"memory:\"", &store), &Env::default()).unwrap();
     App::start(parsed.config, Clock::fixed(NOW)).await.unwrap()
@@ -329,14 +330,14 @@ async fn a_restart_keeps_them_under_any_name_of_the_number() {
     let app = start(&folder, "support").await;
     assert_done(&call(&app, "support", "PATCH", PATH, &others().to_string()).await);
     assert_done(&call(&app, "support", "POST", CA, pem).await);
-    drop(app);
+    assert!(app.drain().await);
     let app = start(&folder, "renamed").await;
     let reply = call(&app, "renamed", "GET", PATH, "").await;
     assert_eq!(reply.json()["settings"]["application"], others());
     assert_eq!(call(&app, "renamed", "GET", CA, "").await.text(), pem);
     assert_done(&call(&app, "renamed", "DELETE", PATH, "").await);
     assert_done(&call(&app, "renamed", "DELETE", CA, "").await);
-    drop(app);
+    assert!(app.drain().await);
     let app = start(&folder, "support").await;
     let reply = call(&app, "support", "GET", PATH, "").await;
     assert_eq!(reply.json()["settings"]["application"], defaults());

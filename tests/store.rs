@@ -148,6 +148,18 @@ async fn an_old_schema_is_brought_up_to_date() {
     assert_eq!(now, 5);
 }
 
+/// Two processes would deliver each other's callbacks.
+#[tokio::test]
+async fn a_store_belongs_to_one_process() {
+    let dir = TempDir::new();
+    let path = dir.join("store.db");
+    let first = Sqlite::open(&path).unwrap();
+    let second = Sqlite::open(&path).map(|_| ()).unwrap_err();
+    assert!(second.to_string().contains("another prembridge is using it"), "{second}");
+    drop(first);
+    Sqlite::open(&path).unwrap();
+}
+
 #[tokio::test]
 async fn changes_run_side_by_side() {
     let store = Sqlite::memory().unwrap();

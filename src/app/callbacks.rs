@@ -27,7 +27,7 @@ pub fn access(config: &Config) -> Access {
     }
     let verify_tokens = config.numbers.iter().filter_map(|number| number.verify_token.clone()).collect();
     let is_on_api = takes_webhooks(config) && config.listen.webhook == config.listen.api;
-    Access { secrets, verify_tokens, is_on_api }
+    Access { secrets, verify_tokens, is_on_api, ..Access::default() }
 }
 
 /// What callbacks need.

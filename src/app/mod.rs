@@ -114,9 +114,10 @@ impl App {
         tokio::time::sleep(self.lame_duck).await;
         self.closing.cancel();
         self.tasks.close();
-        let drained = tokio::time::timeout(self.drain_timeout, self.tasks.wait()).await.is_ok();
+        let end = tokio::time::Instant::now() + self.drain_timeout;
+        let drained = tokio::time::timeout_at(end, self.tasks.wait()).await.is_ok();
         // Deliveries that are on their way would be repeated after the next start.
-        let delivered = tokio::time::timeout(self.drain_timeout, self.state.callbacks.stop()).await.is_ok();
+        let delivered = tokio::time::timeout_at(end, self.state.callbacks.stop()).await.is_ok();
         self.state.media.stop().await;
         self.ending.cancel();
         self.admin_tasks.close();

@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use sha2::{Digest, Sha256};
-use tokio::sync::Semaphore;
-use tokio::time::timeout;
+use tokio::sync::{Semaphore, oneshot};
+use tokio::time::{sleep, timeout};
 use tokio_util::task::TaskTracker;
 
 use super::lanes::Event;
@@ -26,6 +27,8 @@ use crate::translate::{
 /// How long Cloud is kept waiting for a commit. It repeats what is not acknowledged, and gives up waiting itself
 /// after about as long.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a callback of our own making waits: the answer that gives its id to the client must come first.
+const SETTLE: Duration = Duration::from_secs(1);
 /// Recipients that are remembered in memory.
 const RECIPIENTS: u64 = 20_000;
 /// Recipients that are on their way into the store.
@@ -41,9 +44,11 @@ pub struct Intake {
     options: Options,
     metrics: CallbackMetrics,
     memory: Memory,
-    /// How clients wrote the recipients of their latest messages, by wamid.
+    /// How clients wrote the recipients of their latest messages, by number and wamid.
     recipients: Cache<String, Arc<str>>,
     writes: Arc<Semaphore>,
+    /// When the log last heard of a webhook that was not taken.
+    complained_at: AtomicI64,
     tasks: TaskTracker,
 }
 
@@ -87,6 +92,7 @@ impl Intake {
                 .eviction_policy(EvictionPolicy::lru())
                 .build(),
             writes: Arc::new(Semaphore::new(WRITES)),
+            complained_at: AtomicI64::new(0),
             tasks,
         }
     }
@@ -106,23 +112,50 @@ impl Intake {
         if load.callbacks.is_empty() && load.users.is_empty() {
             return Ok(load.receipt);
         }
-        let rooms = self.rooms(&mut load)?;
+        let Rooms { rooms, is_whole } = self.rooms(&mut load);
         let Load { callbacks, users, receipt, .. } = load;
-        self.committed(Batch { at, callbacks, users }, rooms).await?;
-        Ok(receipt)
+        let taken = self.committed(Batch { at, callbacks, users }, rooms).await;
+        if let Err(refused) = &taken {
+            self.complain(refused, at);
+        }
+        taken?;
+        // What had room is taken, and known when Cloud repeats all of it for the sake of the rest.
+        if is_whole { Ok(receipt) } else { Err(Refused::Full) }
+    }
+
+    /// Cloud keeps what is refused, for a while, so somebody has to know; once a second is enough.
+    fn complain(&self, refused: &Refused, at: i64) {
+        if self.complained_at.swap(at, Ordering::Relaxed) != at {
+            tracing::error!(%refused, "a webhook was not taken; Cloud keeps it and repeats it for seven days");
+        }
     }
 
     /// Queues a callback of our own making.
     pub async fn add(&self, queue: &Arc<Queue>, chat: String, body: Vec<u8>) -> Result<(), Refused> {
         let callback =
             NewCallback { number: queue.number.clone(), chat, key: None, wanted: None, body: body.into() };
-        let mut load = Load { callbacks: vec![callback], queues: vec![Arc::clone(queue)], ..Load::default() };
-        let rooms = self.rooms(&mut load)?;
+        let whose = Whose { queue: Arc::clone(queue), is_message: false };
+        let mut load = Load { callbacks: vec![callback], whose: vec![whose], ..Load::default() };
+        let Rooms { rooms, .. } = self.rooms(&mut load);
         if load.callbacks.is_empty() {
             return Err(Refused::Full);
         }
-        self.committed(Batch { at: self.clock.now(), callbacks: load.callbacks, users: load.users }, rooms)
-            .await
+        let batch = Batch { at: self.clock.now(), callbacks: load.callbacks, users: load.users };
+        let (done, committed) = oneshot::channel();
+        let work = self.commit(batch, rooms);
+        self.tasks.spawn(async move {
+            match work.await {
+                Ok(landing) => {
+                    let _ = done.send(Ok(()));
+                    // The answer that names what this is about is still on its way to the client.
+                    sleep(SETTLE).await;
+                    landing.land();
+                }
+                Err(error) => drop(done.send(Err(Refused::Store(error.to_string())))),
+            }
+        });
+        // Without a limit of our own: who is told that it failed must not get it later all the same.
+        committed.await.unwrap_or_else(|_| Err(Refused::Store("the task ended".to_owned())))
     }
 
     /// The time, in seconds since the Unix epoch.
@@ -132,7 +165,7 @@ impl Intake {
 
     /// Remembers how a client wrote the recipient of a message, where Cloud writes it in another way.
     pub fn note_recipient(&self, number: &str, wamid: &str, written: &str) {
-        self.recipients.insert(wamid.to_owned(), Arc::from(written));
+        self.recipients.insert(of_number(number, wamid), Arc::from(written));
         // Without the store it is forgotten by the next start, which costs a spelling and nothing else.
         let Ok(turn) = Arc::clone(&self.writes).try_acquire_owned() else { return };
         let (store, at) = (Arc::clone(&self.store), self.clock.now());
@@ -154,9 +187,13 @@ impl Intake {
         for _ in 0..webhook.others() {
             self.metrics.event("other_field");
         }
-        for lost in &webhook.unreadable {
+        // One line: a body may have a million parts.
+        if let Some(first) = webhook.unreadable.first() {
+            let (parts, place, reason) = (webhook.unreadable.len(), first.path.as_str(), first.reason);
+            tracing::warn!(parts, place, reason, "parts of a webhook were left out");
+        }
+        for _ in &webhook.unreadable {
             self.metrics.event("unreadable");
-            tracing::warn!(place = lost.path, reason = lost.reason, "a part of a webhook was left out");
         }
     }
 
@@ -200,7 +237,7 @@ impl Intake {
         let mut known = Known::default();
         match self.options.wa_id {
             WaId::AsCloud => wamids.clear(),
-            WaId::AsSent => wamids.retain(|wamid| match self.recipients.get(wamid) {
+            WaId::AsSent => wamids.retain(|wamid| match self.recipients.get(&of_number(number, wamid)) {
                 Some(written) => {
                     known.recipients.insert(wamid.clone(), written.to_string());
                     false
@@ -226,41 +263,55 @@ impl Intake {
         Ok(known)
     }
 
-    /// Room for all callbacks of a webhook, or for none. Takes out those of numbers that nobody wants them of.
-    fn rooms(&self, load: &mut Load) -> Result<Vec<Reserved>, Refused> {
-        let mut wanted: Vec<(Arc<Queue>, usize)> = Vec::new();
-        for queue in &load.queues {
-            match wanted.iter_mut().find(|(known, _)| Arc::ptr_eq(known, queue)) {
-                Some((_, count)) => *count += 1,
-                None => wanted.push((Arc::clone(queue), 1)),
+    /// Room for the callbacks of a webhook. Takes out those that have none.
+    fn rooms(&self, load: &mut Load) -> Rooms {
+        let mut wanted: Vec<(Whose, usize)> = Vec::new();
+        for whose in load.whose.drain(..) {
+            match wanted.iter_mut().find(|(known, _)| Arc::ptr_eq(&known.queue, &whose.queue)) {
+                Some((known, count)) => {
+                    known.is_message |= whose.is_message;
+                    *count += 1;
+                }
+                None => wanted.push((whose, 1)),
             }
         }
-        let mut rooms = Vec::with_capacity(wanted.len());
-        for (queue, count) in wanted {
+        let mut all = Rooms { rooms: Vec::with_capacity(wanted.len()), is_whole: true };
+        for (Whose { queue, is_message }, count) in wanted {
             match queue.reserve(count) {
-                Room::Some(reserved) => rooms.push(reserved),
-                Room::Full => return Err(Refused::Full),
-                Room::NotHeld => {
-                    load.callbacks.retain(|callback| callback.number != queue.number);
-                    for _ in 0..count {
-                        self.metrics.event("no_callback_url");
-                    }
-                    tracing::warn!(
-                        number = queue.name,
-                        callbacks = count,
-                        "callbacks were thrown away: nobody has said where they should go; set callback_url, or \
-                         webhooks.url with PATCH /v1/settings/application"
-                    );
+                Room::Some(reserved) => {
+                    all.rooms.push(reserved);
+                    continue;
+                }
+                // What users wrote stays with Cloud, in case that somebody says in time where it should go.
+                Room::NotHeld if !is_message => self.throw_away(&queue, count),
+                Room::Full | Room::NotHeld => {
+                    all.is_whole = false;
+                    self.complain(&Refused::Full, self.clock.now());
                 }
             }
+            load.callbacks.retain(|callback| callback.number != queue.number);
         }
-        Ok(rooms)
+        all
+    }
+
+    fn throw_away(&self, queue: &Queue, count: usize) {
+        for _ in 0..count {
+            self.metrics.event("no_callback_url");
+        }
+        self.metrics.thrown_away(&queue.name, count);
+        tracing::debug!(
+            number = queue.name,
+            callbacks = count,
+            "statuses that nobody wants were thrown away"
+        );
     }
 
     /// Waits until it is in the store. The work goes on to its end, whoever waits: what is in the store has to be
     /// in the lanes.
     async fn committed(&self, batch: Batch, rooms: Vec<Reserved>) -> Result<(), Refused> {
-        match timeout(PATIENCE, self.tasks.spawn(self.commit(batch, rooms))).await {
+        let work = self.commit(batch, rooms);
+        let work = self.tasks.spawn(async move { work.await.map(Landing::land) });
+        match timeout(PATIENCE, work).await {
             Ok(Ok(Ok(()))) => Ok(()),
             Ok(Ok(Err(error))) => Err(Refused::Store(error.to_string())),
             Ok(Err(_)) => Err(Refused::Store("the task ended".to_owned())),
@@ -271,41 +322,71 @@ impl Intake {
     fn commit(
         &self,
         batch: Batch,
-        mut rooms: Vec<Reserved>,
-    ) -> impl Future<Output = Result<(), crate::store::Error>> + Send + 'static {
+        rooms: Vec<Reserved>,
+    ) -> impl Future<Output = Result<Landing, crate::store::Error>> + Send + 'static {
         let (store, memory, metrics) = (Arc::clone(&self.store), self.memory.clone(), self.metrics.clone());
         async move {
-            let at = batch.at;
-            let callbacks = batch.callbacks.clone();
+            let (at, callbacks) = (batch.at, batch.callbacks.clone());
             let places = store.queue_callbacks(batch).await?;
-            for (place, callback) in places.into_iter().zip(callbacks) {
-                let Some(place) = place else {
-                    metrics.event("repeated");
-                    continue;
-                };
-                metrics.event("queued");
-                if let Some(room) = rooms.iter_mut().find(|room| room.number() == callback.number) {
-                    room.put(&callback.chat, Event { place, at, body: memory.keep(callback.body) });
-                }
-            }
-            Ok(())
+            Ok(Landing { at, places, callbacks, rooms, memory, metrics })
         }
     }
+}
+
+/// What is in the store and not in the lanes yet.
+struct Landing {
+    at: i64,
+    places: Vec<Option<i64>>,
+    callbacks: Vec<NewCallback>,
+    rooms: Vec<Reserved>,
+    memory: Memory,
+    metrics: CallbackMetrics,
+}
+
+impl Landing {
+    fn land(self) {
+        let Self { at, places, callbacks, mut rooms, memory, metrics } = self;
+        for (place, callback) in places.into_iter().zip(callbacks) {
+            let Some(place) = place else {
+                metrics.event("repeated");
+                continue;
+            };
+            metrics.event("queued");
+            if let Some(room) = rooms.iter_mut().find(|room| room.number() == callback.number) {
+                room.put(&callback.chat, Event { place, at, body: memory.keep(callback.body) });
+            }
+        }
+    }
+}
+
+/// Room in the queues of a webhook's numbers.
+struct Rooms {
+    rooms: Vec<Reserved>,
+    /// Whether none of them was full.
+    is_whole: bool,
+}
+
+/// Whose a callback is.
+struct Whose {
+    queue: Arc<Queue>,
+    /// Whether it tells what a user wrote, and not what became of something.
+    is_message: bool,
 }
 
 /// What a webhook brings, as it is read.
 #[derive(Default)]
 struct Load {
     callbacks: Vec<NewCallback>,
-    /// The queue of each callback.
-    queues: Vec<Arc<Queue>>,
+    /// Of each callback.
+    whose: Vec<Whose>,
     users: Vec<UserRow>,
     receipt: Receipt,
 }
 
 impl Load {
     fn add(&mut self, callback: Callback<'_>, queue: &Arc<Queue>, settings: &NumberSettings, at: i64) {
-        self.queues.push(Arc::clone(queue));
+        let is_message = matches!(callback.kind, CallbackKind::Message | CallbackKind::System);
+        self.whose.push(Whose { queue: Arc::clone(queue), is_message });
         let is_chosen = |file: &UserFile| {
             settings.application.auto_download().iter().any(|chosen| chosen.name() == file.kind)
         };
@@ -324,6 +405,11 @@ impl Load {
             body: callback.body.into(),
         });
     }
+}
+
+/// A wamid of one number says nothing to another.
+fn of_number(number: &str, wamid: &str) -> String {
+    format!("{number} {wamid}")
 }
 
 /// The same event under two numbers is two events.

@@ -26,7 +26,7 @@ mod worker;
 pub use deliver::{Dial, Http, Line, Outcome, Roots};
 pub use intake::{Intake, Receipt, Refused};
 pub use queue::{HELD, Queue};
-pub use signature::{SIGNATURE, Secrets, Signed, Unsigned};
+pub use signature::{SIGNATURE, Secrets, Signed, Unsigned, is_signature};
 
 use std::sync::Arc;
 
@@ -128,7 +128,7 @@ impl Callbacks {
         let now = self.tools.clock.now();
         for queue in self.intake.queues.values() {
             let age = queue.oldest().map_or(0, |at| now.saturating_sub(at).max(0));
-            self.tools.metrics.queue(&queue.name, queue.depth(), age);
+            self.tools.metrics.queue(&queue.name, queue.depth(), age, queue.set_apart());
         }
     }
 

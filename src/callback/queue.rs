@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use tokio::sync::{Notify, watch};
+use tokio::time::{Duration, Instant};
 
 use super::lanes::{Event, Lanes};
 use crate::settings::NumberSettings;
@@ -15,6 +16,8 @@ const MEMORY: usize = 32 * 1024 * 1024;
 /// How many callbacks are kept of a number whose client has not said where it wants them: until it does so, or for
 /// as long as Cloud itself would have kept them. Numbers that only send must not fill the disk.
 pub const HELD: usize = 1000;
+/// How long a number that had a place for its callbacks is waited for.
+const LEFT_AFTER: Duration = Duration::from_secs(86_400);
 
 /// A body in memory, counted for as long as it is there.
 #[derive(Clone)]
@@ -67,6 +70,10 @@ pub struct Queue {
     most: usize,
     depth: AtomicUsize,
     lanes: Mutex<Lanes>,
+    /// Places of callbacks that were taken, or thrown away, while the store took no change.
+    undeleted: Mutex<Vec<i64>>,
+    /// When somebody last knew where callbacks should go.
+    aimed_at: Mutex<Option<Instant>>,
     bell: Notify,
     settings: watch::Receiver<Arc<NumberSettings>>,
 }
@@ -105,8 +112,17 @@ impl Queue {
         most: usize,
         settings: watch::Receiver<Arc<NumberSettings>>,
     ) -> Self {
-        let (depth, lanes, bell) = (AtomicUsize::new(0), Mutex::default(), Notify::new());
-        Self { number, name, most, depth, lanes, bell, settings }
+        Self {
+            number,
+            name,
+            most,
+            depth: AtomicUsize::new(0),
+            lanes: Mutex::default(),
+            undeleted: Mutex::default(),
+            aimed_at: Mutex::default(),
+            bell: Notify::new(),
+            settings,
+        }
     }
 
     /// Whether no callback gets in any more. Then its number should not cause further ones.
@@ -133,18 +149,29 @@ impl Queue {
         self.settings.clone()
     }
 
-    /// Room for `count` more.
+    /// Room for `count` more. An empty queue takes as many as come at once: Cloud would repeat them for ever.
     pub fn reserve(self: &Arc<Self>, count: usize) -> Room {
         let is_wanted = self.settings.borrow().callback_target().is_some();
+        let is_left = self.is_left(is_wanted);
         let most = if is_wanted { self.most } else { HELD.min(self.most) };
         let update = self.depth.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |depth| {
-            depth.checked_add(count).filter(|depth| *depth <= most)
+            depth.checked_add(count).filter(|sum| depth == 0 || *sum <= most)
         });
-        match (update, is_wanted) {
-            (Ok(_), _) => Room::Some(Reserved { queue: Arc::clone(self), left: count }),
-            (Err(_), true) => Room::Full,
-            (Err(_), false) => Room::NotHeld,
+        match update {
+            Ok(_) => Room::Some(Reserved { queue: Arc::clone(self), left: count }),
+            Err(_) if is_left => Room::NotHeld,
+            Err(_) => Room::Full,
         }
+    }
+
+    /// Whether nobody knows where callbacks should go, and nobody did lately: then it is a number that only sends.
+    /// One whose settings were just reset will have a place for them again.
+    fn is_left(&self, is_wanted: bool) -> bool {
+        let mut aimed_at = lock(&self.aimed_at);
+        if is_wanted {
+            *aimed_at = Some(Instant::now());
+        }
+        aimed_at.is_none_or(|at| at.elapsed() >= LEFT_AFTER) && self.depth() <= HELD
     }
 
     /// Takes in what an earlier run left in the store.
@@ -164,9 +191,22 @@ impl Queue {
     }
 
     pub(super) fn lanes(&self) -> MutexGuard<'_, Lanes> {
-        // Whole at every moment: nothing in there calls out.
-        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.lanes)
     }
+
+    pub(super) fn undeleted(&self) -> MutexGuard<'_, Vec<i64>> {
+        lock(&self.undeleted)
+    }
+
+    /// How many callbacks the client refuses while it takes others.
+    pub fn set_apart(&self) -> usize {
+        self.lanes().set_apart_count()
+    }
+}
+
+/// What is in there is whole at every moment: nothing calls out.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Reserved {

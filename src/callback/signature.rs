@@ -70,11 +70,19 @@ impl Secrets {
 
     /// Checks the value of [`SIGNATURE`], in constant time for each secret.
     pub fn verify(&self, signature: Option<&[u8]>, body: &[u8]) -> Result<Signed<'_>, Unsigned> {
-        let given = signature.and_then(|value| value.strip_prefix(PREFIX)).and_then(unhex);
-        let given = given.ok_or(Unsigned::Missing)?;
+        let given = signature.and_then(read).ok_or(Unsigned::Missing)?;
         let is_of = |app: &&App| app.mac.clone().chain_update(body).verify_slice(&given).is_ok();
         self.0.iter().find(is_of).map(|app| Signed(&app.numbers)).ok_or(Unsigned::Wrong)
     }
+}
+
+/// Whether a value of [`SIGNATURE`] has the form of one.
+pub fn is_signature(value: &[u8]) -> bool {
+    read(value).is_some()
+}
+
+fn read(value: &[u8]) -> Option<[u8; 32]> {
+    value.strip_prefix(PREFIX).and_then(unhex)
 }
 
 fn unhex(text: &[u8]) -> Option<[u8; 32]> {

@@ -1,14 +1,15 @@
 //! Delivers the callbacks of one number, as many at a time as its client wants.
 
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::deliver::{Dial, Line, Outcome};
@@ -19,11 +20,13 @@ use crate::settings::NumberSettings;
 use crate::store::Store;
 use crate::telemetry::CallbackMetrics;
 
-/// How often what could not be done at once is tried again, and what nobody asked for is thrown away.
-const SWEEP: Duration = Duration::from_secs(5);
-/// For how long callbacks are held whose client has not said where it wants them, in seconds: Cloud, too, gives up
-/// after seven days ("Webhooks", retries).
-const HELD_FOR: i64 = 7 * 86_400;
+/// How often what nobody asked for is thrown away.
+const SWEEP: Duration = Duration::from_secs(300);
+/// How soon what could not be done is tried again.
+const AGAIN: Duration = Duration::from_secs(5);
+/// For how long callbacks are held whose client has not said where it wants them: Cloud, too, gives up after seven days
+/// ("Webhooks", retries).
+const HELD_FOR: Duration = Duration::from_secs(7 * 86_400);
 /// After these many failures of one callback the log hears of it only now and then.
 const LOUD: u32 = 3;
 /// That is, each time that this many more have failed.
@@ -64,33 +67,63 @@ struct Worker {
     tools: Tools,
     settings: watch::Receiver<Arc<NumberSettings>>,
     line: Option<Arc<dyn Line>>,
+    /// Whether there should be a line, and cannot be.
+    is_cut: bool,
+    /// Since when there has been nowhere to deliver to.
+    aimless_since: Option<Instant>,
     flights: FuturesUnordered<Flight>,
-    /// Places of callbacks that were taken, or thrown away, while the store took no change.
-    undeleted: Vec<i64>,
+    /// How many of them are of lanes that have failed before.
+    retries: usize,
 }
 
-/// Delivers until `ending`; then waits for what is on its way.
+/// Delivers until `ending`; then waits for what is on its way. A panic, which would be our mistake, costs what was on
+/// its way a repetition, and never the deliveries of the number.
 pub async fn run(queue: Arc<Queue>, tools: Tools, ending: CancellationToken) {
+    while !ending.is_cancelled() {
+        let work = deliver(Arc::clone(&queue), tools.clone(), ending.clone());
+        if AssertUnwindSafe(work).catch_unwind().await.is_ok() {
+            return;
+        }
+        tracing::error!(number = queue.name, "the delivery of callbacks panicked, and begins anew");
+        sleep(AGAIN).await;
+        queue.lanes().restart();
+    }
+}
+
+async fn deliver(queue: Arc<Queue>, tools: Tools, ending: CancellationToken) {
     let settings = queue.watch();
-    let (flights, undeleted) = (FuturesUnordered::new(), Vec::new());
-    let mut worker = Worker { queue, tools, settings, line: None, flights, undeleted };
+    let flights = FuturesUnordered::new();
+    let mut worker = Worker {
+        queue,
+        tools,
+        settings,
+        line: None,
+        is_cut: false,
+        aimless_since: None,
+        flights,
+        retries: 0,
+    };
     worker.redial();
     let mut sweep = Instant::now() + SWEEP;
     loop {
+        if worker.settings.has_changed().unwrap_or(false) {
+            // Nothing more goes to where it should not go any more.
+            worker.redial();
+            worker.queue.lanes().wake();
+        }
         let due = worker.take_off();
+        if worker.has_chores() {
+            sweep = sweep.min(Instant::now() + AGAIN);
+        }
         tokio::select! {
             () = ending.cancelled() => break,
             Some(landed) = worker.flights.next(), if !worker.flights.is_empty() => worker.land(landed),
-            Ok(()) = worker.settings.changed() => {
-                worker.redial();
-                worker.queue.lanes().wake();
-            }
+            Ok(()) = changed(&mut worker.settings) => {}
             () = worker.queue.bell() => {}
-            () = sleep_until(due.map_or(sweep, |due| due.min(sweep))) => {
-                if Instant::now() >= sweep {
-                    worker.sweep().await;
-                    sweep = Instant::now() + SWEEP;
-                }
+            () = sleep_until(due.unwrap_or(sweep)), if due.is_some() => {}
+            () = sleep_until(sweep) => {
+                worker.sweep().await;
+                sweep = Instant::now() + SWEEP;
             }
         }
     }
@@ -100,13 +133,31 @@ pub async fn run(queue: Arc<Queue>, tools: Tools, ending: CancellationToken) {
     worker.delete_late().await;
 }
 
+/// Waits for a change, and leaves it to be seen.
+async fn changed(settings: &mut watch::Receiver<Arc<NumberSettings>>) -> Result<(), watch::error::RecvError> {
+    settings.changed().await?;
+    settings.mark_changed();
+    Ok(())
+}
+
 impl Worker {
     fn redial(&mut self) {
         let settings = Arc::clone(&self.settings.borrow_and_update());
-        self.line = self.tools.dial.dial(&settings).unwrap_or_else(|reason| {
+        let dialled = self.tools.dial.dial(&settings);
+        if let (Err(reason), false) = (&dialled, self.is_cut) {
             tracing::error!(number = self.queue.name, reason, "callbacks cannot be delivered");
-            None
-        });
+        }
+        self.is_cut = dialled.is_err();
+        self.line = dialled.unwrap_or_default();
+        match settings.callback_target() {
+            Some(_) => self.aimless_since = None,
+            None => drop(self.aimless_since.get_or_insert_with(Instant::now)),
+        }
+    }
+
+    /// Whether something is left to do that nobody will remind us of.
+    fn has_chores(&self) -> bool {
+        self.is_cut || !self.queue.undeleted().is_empty()
     }
 
     /// Begins what can be begun, and says when more can be.
@@ -114,17 +165,25 @@ impl Worker {
         let line = Arc::clone(self.line.as_ref()?);
         let most = self.settings.borrow().application.max_concurrent_requests();
         while self.flights.len() < most {
-            let Some(attempt) = self.queue.lanes().next(Instant::now()) else {
+            // Half of the turns are for what has not failed yet: callbacks that hang must not hold up everybody.
+            let may_retry = self.retries < most.div_ceil(2);
+            let Some(attempt) = self.queue.lanes().next(Instant::now(), may_retry) else {
                 return self.queue.lanes().due();
             };
-            let flight = fly(attempt, Arc::clone(&line), self.tools.clone(), self.queue.name.clone());
-            self.flights.push(Box::pin(flight));
+            self.retries += usize::from(attempt.is_retry);
+            self.flights.push(Box::pin(guarded(
+                attempt,
+                Arc::clone(&line),
+                self.tools.clone(),
+                self.queue.name.clone(),
+            )));
         }
         None
     }
 
     fn land(&mut self, landed: Landed) {
         let Landed { attempt, end } = landed;
+        self.retries -= usize::from(attempt.is_retry);
         let now = Instant::now();
         let backoff = {
             let settings = self.settings.borrow();
@@ -134,9 +193,9 @@ impl Worker {
         match end {
             End::Taken { is_deleted } => {
                 if !is_deleted {
-                    self.undeleted.push(attempt.event.place);
+                    self.queue.undeleted().push(attempt.event.place);
                 }
-                self.queue.lanes().delivered(&attempt);
+                self.queue.lanes().delivered(&attempt, now);
                 self.queue.release(1);
             }
             End::NotTaken | End::NotRead => self.queue.lanes().failed(&attempt, now, backoff),
@@ -144,9 +203,15 @@ impl Worker {
     }
 
     async fn sweep(&mut self) {
+        if self.is_cut {
+            self.redial();
+        }
         self.delete_late().await;
-        if self.line.is_none() && self.settings.borrow().callback_target().is_none() {
-            let old = self.queue.lanes().take_older(self.tools.clock.now().saturating_sub(HELD_FOR));
+        // A number that had somewhere to deliver to a moment ago will have it again.
+        let is_long = |since: Instant| since.elapsed() >= HELD_FOR;
+        if self.aimless_since.is_some_and(is_long) {
+            let seconds = i64::try_from(HELD_FOR.as_secs()).unwrap_or(i64::MAX);
+            let old = self.queue.lanes().take_older(self.tools.clock.now().saturating_sub(seconds));
             if !old.is_empty() {
                 tracing::warn!(
                     number = self.queue.name,
@@ -155,7 +220,7 @@ impl Worker {
                 );
                 self.tools.metrics.thrown_away(&self.queue.name, old.len());
                 self.queue.release(old.len());
-                self.undeleted.extend(old);
+                self.queue.undeleted().extend(old);
                 self.delete_late().await;
             }
         }
@@ -163,39 +228,47 @@ impl Worker {
 
     /// The store took no change when these were taken; nobody must get them again after the next start.
     async fn delete_late(&mut self) {
-        if self.undeleted.is_empty() {
-            return;
-        }
-        if self.tools.store.delete_callbacks(self.undeleted.clone()).await.is_ok() {
-            self.undeleted.clear();
+        let places = self.queue.undeleted().clone();
+        if !places.is_empty() && self.tools.store.delete_callbacks(places.clone()).await.is_ok() {
+            self.queue.undeleted().retain(|place| !places.contains(place));
         }
     }
 }
 
-async fn fly(attempt: Attempt, line: Arc<dyn Line>, tools: Tools, name: String) -> Landed {
+/// A panic, which would be our mistake, counts as a failure of the one callback.
+async fn guarded(attempt: Attempt, line: Arc<dyn Line>, tools: Tools, name: String) -> Landed {
+    let flight = AssertUnwindSafe(fly(&attempt, line, tools, &name)).catch_unwind().await;
+    let end = flight.unwrap_or_else(|_| {
+        tracing::error!(number = name, place = attempt.event.place, "the delivery of a callback panicked");
+        End::NotTaken
+    });
+    Landed { attempt, end }
+}
+
+async fn fly(attempt: &Attempt, line: Arc<dyn Line>, tools: Tools, name: &str) -> End {
     let place = attempt.event.place;
     let body = match &attempt.event.body {
         Some(kept) => kept.body(),
         None => match tools.store.callback_body(place).await {
             Ok(Some(body)) => Bytes::from(body),
-            Ok(None) => return Landed { attempt, end: End::Taken { is_deleted: true } },
+            Ok(None) => return End::Taken { is_deleted: true },
             Err(error) => {
                 tracing::warn!(number = name, place, %error, "a callback could not be read");
-                return Landed { attempt, end: End::NotRead };
+                return End::NotRead;
             }
         },
     };
     let outcome = line.deliver(body).await;
-    tools.metrics.delivery(&name, outcome.name());
+    tools.metrics.delivery(name, outcome.name());
     if outcome != Outcome::Taken {
-        report(&attempt, &outcome, &name);
-        return Landed { attempt, end: End::NotTaken };
+        report(attempt, &outcome, name);
+        return End::NotTaken;
     }
     let deleted = tools.store.delete_callbacks(vec![place]).await;
     if let Err(error) = &deleted {
         tracing::warn!(number = name, place, %error, "a delivered callback could not be taken out of the queue");
     }
-    Landed { attempt, end: End::Taken { is_deleted: deleted.is_ok() } }
+    End::Taken { is_deleted: deleted.is_ok() }
 }
 
 fn report(attempt: &Attempt, outcome: &Outcome, name: &str) {

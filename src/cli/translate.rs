@@ -121,7 +121,8 @@ fn reply(bytes: &[u8], notes: &mut Notes) -> Result<String, Invalid> {
         .map_err(|unusable| Invalid::new(crate::onprem::ErrorCode::InternalError, unusable.to_string()))
 }
 
-fn webhook(bytes: &[u8], notes: &mut Notes) -> Result<Vec<String>, Invalid> {
+/// The callbacks that a webhook of Cloud becomes.
+pub(super) fn webhook(bytes: &[u8], notes: &mut Notes) -> Result<Vec<String>, Invalid> {
     let webhook = Webhook::read(bytes)
         .map_err(|error| Invalid::new(crate::onprem::ErrorCode::InvalidRequest, error.reason()))?;
     let received_at = u64::try_from(Clock::system().now()).unwrap_or_default();

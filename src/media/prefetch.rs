@@ -25,7 +25,7 @@ use crate::upstream::{CallError, Sent};
 /// For how many seconds Cloud keeps what users send (Cloud's media reference).
 const CLOUD_KEEPS: i64 = 7 * 86_400;
 /// Rows of each number that are looked at: many more than run at a time, few enough to read them each time.
-const WINDOW: usize = 100;
+const WINDOW: usize = 1000;
 
 /// Which files are wanted, and who tells that there are new ones.
 pub struct Wanted {

@@ -15,21 +15,23 @@
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Method, Request, StatusCode};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use serde_json::json;
 use subtle::ConstantTimeEq;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::timeout;
 use url::form_urlencoded;
 
 use super::dispatch::{check_framing, count, verb_label};
 use super::respond::{self, Failure, Reply, Source};
 use super::state::{Limits, State};
 use super::{body, handlers};
-use crate::callback::{Refused, SIGNATURE, Secrets, Unsigned};
+use crate::callback::{Refused, SIGNATURE, Secrets, Unsigned, is_signature};
 use crate::cloud::webhook::Webhook;
 use crate::config::Secret;
 use crate::onprem::ErrorCode;
@@ -38,6 +40,11 @@ use crate::onprem::ErrorCode;
 pub const PATH: &str = "/webhooks/cloud";
 /// The largest webhook: "up to 3 MB" ("Webhooks", payload size).
 const LARGEST: usize = 3 * 1024 * 1024;
+/// How many KiB of bodies are in memory before anybody knows whose they are: some twenty of the largest, or tens of
+/// thousands of usual ones.
+const UNVERIFIED: usize = 64 * 1024;
+/// How long a body waits for that.
+const TURN: Duration = Duration::from_secs(5);
 /// The longest challenge that is given back; Graph's have some ten digits.
 const CHALLENGE: usize = 256;
 /// Seconds after which a refused webhook is welcome again.
@@ -52,6 +59,18 @@ pub struct Access {
     pub verify_tokens: Vec<Secret>,
     /// Whether Cloud calls the address of the on-prem API.
     pub is_on_api: bool,
+    /// Turns for bodies that nobody has verified yet.
+    pub turns: Turns,
+}
+
+/// KiB of unverified bodies in memory: anybody can send them.
+#[derive(Debug)]
+pub struct Turns(Semaphore);
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self(Semaphore::new(UNVERIFIED))
+    }
 }
 
 /// Answers whatever comes to a listener that is Cloud's alone.
@@ -118,11 +137,17 @@ async fn handle(state: &Arc<State>, request: Request<Incoming>) -> Result<Reply,
         }
         Ok(Verb::Take) => {
             let signature = parts.headers.get(SIGNATURE).map(|value| value.as_bytes().to_owned());
-            if signature.is_none() {
+            if !signature.as_deref().is_some_and(is_signature) {
                 let failure = unsigned(state, Unsigned::Missing);
                 return Err(body::refuse(&parts.headers, incoming, failure).await);
             }
             let limits = Limits { body: LARGEST, ..state.limits };
+            let Some(_turn) = turn(state, &incoming).await else {
+                state.metrics.callbacks.webhook("crowded");
+                let mut failure = refusal(503, "too many webhooks at once; nothing was taken".to_owned());
+                failure.retry_after = Some(AGAIN);
+                return Err(body::refuse(&parts.headers, incoming, failure).await);
+            };
             let body = body::read(&parts.headers, incoming, &limits).await.inspect_err(|_| {
                 state.metrics.callbacks.webhook("broken");
             })?;
@@ -130,6 +155,13 @@ async fn handle(state: &Arc<State>, request: Request<Incoming>) -> Result<Reply,
         }
         Err(failure) => Err(body::refuse(&parts.headers, incoming, failure).await),
     }
+}
+
+/// A place in memory for a body: of its length, or of the largest where that is not said.
+async fn turn<'s>(state: &'s State, body: &Incoming) -> Option<SemaphorePermit<'s>> {
+    let length = body.size_hint().exact().and_then(|size| usize::try_from(size).ok()).unwrap_or(LARGEST);
+    let permits = u32::try_from(length.min(LARGEST).div_ceil(1024)).ok()?;
+    timeout(TURN, state.webhook.turns.0.acquire_many(permits)).await.ok()?.ok()
 }
 
 enum Verb {

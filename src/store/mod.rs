@@ -144,6 +144,9 @@ pub enum Error {
     /// Somebody else holds the lock for longer than we wait.
     #[error("it is locked by another program, nothing has been changed")]
     Locked,
+    /// Another process of ours has it.
+    #[error("another prembridge is using it: stop that one first, or give each its own store")]
+    InUse,
     /// The store is shutting down, or its thread is gone.
     #[error("it has been closed")]
     Closed,

@@ -27,6 +27,7 @@ pub struct CallbackMetrics {
     deliveries: Family<DeliveryLabels, Counter>,
     depth: Family<NumberLabel, Gauge>,
     oldest: Family<NumberLabel, Gauge>,
+    set_apart: Family<NumberLabel, Gauge>,
     thrown_away: Family<NumberLabel, Counter>,
 }
 
@@ -49,6 +50,11 @@ impl CallbackMetrics {
             "Age of the oldest callback that is not delivered yet",
             Unit::Seconds,
             self.oldest.clone(),
+        );
+        registry.register(
+            "callbacks_set_apart",
+            "Callbacks that a client refuses while it takes others",
+            self.set_apart.clone(),
         );
         registry.register(
             "callbacks_thrown_away",
@@ -79,9 +85,10 @@ impl CallbackMetrics {
     }
 
     /// The state of a queue; the age is in seconds.
-    pub fn queue(&self, number: &str, depth: usize, age: i64) {
+    pub fn queue(&self, number: &str, depth: usize, age: i64, set_apart: usize) {
         let label = NumberLabel { number: number.to_owned() };
         self.depth.get_or_create(&label).set(i64::try_from(depth).unwrap_or(i64::MAX));
         self.oldest.get_or_create(&label).set(age);
+        self.set_apart.get_or_create(&label).set(i64::try_from(set_apart).unwrap_or(i64::MAX));
     }
 }

@@ -1,7 +1,7 @@
 //! Full queues, stores that fail, and what is never shown.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use prembridge::callback::{Callbacks, Dial, Line, Outcome, Refused, Tools};
@@ -61,17 +61,22 @@ async fn secrets_are_never_shown() {
     assert!(!debug.contains("canary"), "{debug}");
 }
 
-/// Takes everything, and tells what it took.
-struct Taker(mpsc::UnboundedSender<Vec<u8>>);
+/// Takes everything, and tells what it took; the first text "panic" is our own mistake.
+#[derive(Clone)]
+struct Taker(mpsc::UnboundedSender<Vec<u8>>, Arc<AtomicBool>);
 
 impl Dial for Taker {
     fn dial(&self, settings: &NumberSettings) -> Result<Option<Arc<dyn Line>>, String> {
-        Ok(settings.callback_target().map(|_| Arc::new(Self(self.0.clone())) as Arc<dyn Line>))
+        Ok(settings.callback_target().map(|_| Arc::new(self.clone()) as Arc<dyn Line>))
     }
 }
 
 impl Line for Taker {
     fn deliver(&self, body: bytes::Bytes) -> std::pin::Pin<Box<dyn Future<Output = Outcome> + Send>> {
+        let is_fatal = body.windows(7).any(|text| text == b"\"panic\"");
+        if is_fatal && !self.1.swap(true, Ordering::SeqCst) {
+            return Box::pin(async { panic!("on purpose") });
+        }
         self.0.send(body.to_vec()).unwrap();
         Box::pin(std::future::ready(Outcome::Taken))
     }
@@ -93,7 +98,7 @@ async fn parts() -> Parts {
     let tools = Tools {
         store: dyn_store,
         settings,
-        dial: Arc::new(Taker(taker)),
+        dial: Arc::new(Taker(taker, Arc::default())),
         clock: Clock::fixed(1_700_000_000),
         metrics: CallbackMetrics::default(),
         options: Options::default(),
@@ -120,6 +125,20 @@ async fn nothing_is_acknowledged_that_is_not_committed() {
     assert!(String::from_utf8(taken.recv().await.unwrap()).unwrap().contains("hello"));
     until(|| callbacks.queue(PHONE_NUMBER_ID).unwrap().depth() == 0).await;
     assert!(store.queued_callbacks().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_panic_costs_a_repetition_and_nothing_else() {
+    let Parts { callbacks, mut taken, .. } = parts().await;
+    for (id, body) in [("wamid.1", "panic"), ("wamid.2", "after")] {
+        let body = text(id, body).to_string();
+        callbacks.intake().take(&Webhook::read(body.as_bytes()).unwrap()).await.unwrap();
+    }
+    for expected in ["panic", "after"] {
+        let got = String::from_utf8(taken.recv().await.unwrap()).unwrap();
+        assert!(got.contains(expected), "{got}");
+    }
+    until(|| callbacks.queue(PHONE_NUMBER_ID).unwrap().depth() == 0).await;
 }
 
 /// The disk filled up between a delivery and its end: nobody gets the callback twice for that.

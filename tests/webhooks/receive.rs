@@ -225,13 +225,16 @@ async fn without_a_secret_nothing_listens() {
     assert_eq!(Client::connect(proxy.api).await.call("POST", PATH, &[], b"{}").await.code(), 1006);
 }
 
+/// What users wrote is never acknowledged and thrown away; what became of messages is, by a number that only sends.
 #[tokio::test]
 async fn what_nobody_wants_yet_is_held_for_a_while() {
     let scene = Scene::silent("").await;
-    for index in 0..=HELD {
+    for index in 0..HELD {
         let reply = scene.post(&text(&format!("wamid.{index}"), &index.to_string())).await;
         assert_eq!(reply.status, 200);
     }
+    assert_eq!(scene.post(&text("wamid.last", "last")).await.status, 503, "Cloud keeps it");
+    assert_eq!(scene.post(&status("wamid.status", "read")).await.status, 200);
     let lost = scene.metric("prembridge_webhook_events_total{outcome=\"no_callback_url\"}").await;
     assert!((lost - 1.0).abs() < 0.1, "{lost}");
     let depth = scene.metric("prembridge_callback_queue_depth{number=\"support\"}").await;
@@ -241,4 +244,65 @@ async fn what_nobody_wants_yet_is_held_for_a_while() {
     assert_eq!(got, (0..HELD).map(|index| index.to_string()).collect::<Vec<_>>());
     scene.tell(&text("wamid.last", "last")).await;
     scene.sink.take(HELD + 1).await;
+}
+
+/// Settings are reset and set again by programs that start.
+#[tokio::test]
+async fn a_number_that_had_a_place_for_callbacks_is_waited_for() {
+    let scene = Scene::new().await;
+    scene.sink.always(crate::stub::Take::Status(500));
+    for index in 0..=HELD {
+        assert_eq!(scene.post(&status(&format!("wamid.{index}"), "read")).await.status, 200);
+    }
+    assert_eq!(scene.settings("DELETE", "").await.status, 200);
+    assert_eq!(scene.post(&status("wamid.last", "read")).await.status, 503);
+    scene.proxy.clock.advance(30 * 86_400);
+    scene.sink.always(crate::stub::Take::Status(200));
+    scene.set(&scene.wishes()).await;
+    scene.sink.take(HELD + 1).await;
+    scene.until_empty(PHONE_NUMBER_ID).await;
+}
+
+#[tokio::test]
+async fn a_full_number_holds_up_nobody_that_shares_its_webhook() {
+    let numbers = format!(
+        "{}{}",
+        super::scene::support(),
+        crate::support::number("sales", OTHER, &format!("app_secret = \"{SECRET}\"\nhosts = [\"sales\"]"))
+    );
+    let sections = format!("{}[limits]\nmax_callbacks = 1\n", super::scene::EGRESS);
+    let proxy = Proxy::numbers(&sections, &numbers).await;
+    let sinks = [crate::stub::Sink::start().await, crate::stub::Sink::start().await];
+    sinks[0].always(crate::stub::Take::Status(500));
+    for (sink, (host, key)) in sinks.iter().zip([("support", ""), ("sales", "-sales")]) {
+        let key = format!("Bearer admin-key-0123456789{key}");
+        let patch = json!({"callback_backoff_delay_ms": 1, "webhooks": {"url": sink.url()}}).to_string();
+        let headers = [("Authorization", key.as_str()), ("Host", host)];
+        let reply =
+            proxy.connect().await.call("PATCH", "/v1/settings/application", &headers, patch.as_bytes()).await;
+        assert_eq!(reply.status, 200, "{reply:?}");
+    }
+    let post = async |ids: [&str; 2]| {
+        let of = |id: &str| json!({"messages": [{"from": "1631", "id": id, "timestamp": "1", "type": "text", "text": {"body": id}}]});
+        let both =
+            json!({"entry": [{"changes": [change(PHONE_NUMBER_ID, of(ids[0])), change(OTHER, of(ids[1]))]}]});
+        let body = both.to_string();
+        let signed = signature(SECRET, body.as_bytes());
+        let headers = [("X-Hub-Signature-256", signed.as_str())];
+        let webhook = proxy.app.addresses().webhook.unwrap();
+        Client::connect(webhook).await.call("POST", PATH, &headers, body.as_bytes()).await.status
+    };
+    assert_eq!(post(["a", "a"]).await, 200);
+    sinks[1].take(1).await;
+    let others = proxy.app.state().callbacks.queue(OTHER).unwrap();
+    crate::support::until(|| others.depth() == 0).await;
+    assert_eq!(post(["b", "b"]).await, 503, "Cloud keeps the one, and with it the other");
+    sinks[1].take(2).await;
+    sinks[0].always(crate::stub::Take::Status(200));
+    sinks[0].take(1).await;
+    let own = proxy.app.state().callbacks.queue(PHONE_NUMBER_ID).unwrap();
+    crate::support::until(|| own.depth() == 0).await;
+    assert_eq!(post(["b", "b"]).await, 200);
+    assert_eq!(bodies(&sinks[0].take(2).await), ["a", "b"]);
+    assert_eq!(bodies(&sinks[1].taken()), ["a", "b"], "once, although it came twice");
 }

@@ -1,12 +1,16 @@
 //! Whose turn it is: pure, the time is passed in.
 //!
 //! Each chat is a lane, delivered in order, one callback at a time. A callback that fails holds up its lane, which
-//! waits longer with each failure, as on-prem's callbacks did, and nobody else's. When it has failed
-//! [`PATIENCE`] times, the one behind it is tried as well. If the client does not take that one either, it is away,
-//! and the order is kept for when it comes back. If it does, the first one is tried once more, since the client may
-//! just have come back; when it fails again it is the callback that is ill, so it leaves the lane and goes on alone.
+//! waits longer with each failure, as on-prem's callbacks did, and nobody else's. When the first one of a lane has
+//! failed [`PATIENCE`] times, the question is who is ill, the callback or the client:
 //!
-//! When a client that was away takes something again, all lanes go on at once.
+//! - Has the client taken anything since, in whatever lane, then it is the callback. It leaves its lane and goes on
+//!   alone, with its own pauses.
+//! - Otherwise one of those behind it is tried, each time another one. If the client takes that, the first one is tried
+//!   once more, since the client may just have come back, and leaves the lane when it fails again.
+//! - Otherwise the client is away, and the order is kept for when it comes back.
+//!
+//! When a client that was away takes something again, all chats go on at once.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
@@ -16,10 +20,16 @@ use tokio::time::Instant;
 
 use super::queue::Kept;
 
-/// Failures of a callback until the next one of its lane is tried, too.
+/// Failures of a callback until somebody asks whether it is ill.
 const PATIENCE: u32 = 3;
-/// Failures in a row after which the client counts as away.
+/// A client counts as away after so many failures in a row,
 const AWAY: u32 = 5;
+/// and when it has taken nothing for so long: one that takes some and refuses others is there.
+const AWAY_FOR: Duration = Duration::from_secs(30);
+/// How far behind the first callback of a lane one is looked for that the client takes.
+const DEPTH: usize = 16;
+/// Shorter pauses would only be a way to keep somebody's server busy.
+const SHORTEST: Duration = Duration::from_millis(10);
 
 /// A callback that waits for its delivery.
 #[derive(Clone, Debug)]
@@ -43,7 +53,7 @@ pub struct Backoff {
 
 impl Backoff {
     fn after(self, failures: u32) -> Duration {
-        self.step.saturating_mul(failures).min(self.most)
+        self.step.saturating_mul(failures).min(self.most).max(SHORTEST)
     }
 }
 
@@ -55,7 +65,10 @@ pub struct Attempt {
     /// How often its lane has failed before.
     pub failures: u32,
     lane: Key,
-    is_second: bool,
+    /// Whether it is the first of its lane.
+    is_first: bool,
+    /// Whether its lane has failed before.
+    pub is_retry: bool,
 }
 
 /// What becomes of a chat's lane, or of a callback that is on its own.
@@ -69,15 +82,17 @@ enum Key {
 struct Lane {
     events: VecDeque<Event>,
     failures: u32,
-    /// Whether the client has taken what stands behind the first one.
-    is_suspect: bool,
+    /// When the first of these failures was.
+    failing_since: Option<Instant>,
+    /// Which one behind the first is tried next.
+    probe: usize,
     state: State,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum State {
-    /// In the row of lanes that can go on; the flag says that the second callback is tried.
-    Ready(bool),
+    /// In the row of lanes that can go on, with the callback at this index.
+    Ready(usize),
     /// One of its callbacks is on its way.
     #[default]
     Busy,
@@ -89,9 +104,16 @@ enum State {
 #[derive(Default)]
 pub struct Lanes {
     lanes: HashMap<Key, Lane>,
+    /// Lanes that can go on and have not failed.
     ready: VecDeque<Key>,
+    /// And those that have.
+    retries: VecDeque<Key>,
     waiting: BTreeSet<(Instant, Key)>,
     failures_in_row: u32,
+    /// When the client took something.
+    taken_at: Option<Instant>,
+    /// When it first did not, after that.
+    failing_since: Option<Instant>,
 }
 
 impl Lanes {
@@ -100,56 +122,69 @@ impl Lanes {
         self.insert(Key::Chat(chat), event);
     }
 
-    /// The next callback to deliver, if there is one whose time has come.
-    pub fn next(&mut self, now: Instant) -> Option<Attempt> {
+    /// The next callback to deliver, if there is one whose time has come. With `may_retry` one of a lane that has
+    /// failed before is first; else there will be none, so that what hangs cannot take every turn.
+    pub fn next(&mut self, now: Instant, may_retry: bool) -> Option<Attempt> {
         while let Some((due, _)) = self.waiting.first()
             && *due <= now
             && let Some((_, key)) = self.waiting.pop_first()
         {
-            self.make_ready(key, false);
+            self.make_ready(key, 0);
         }
-        while let Some(key) = self.ready.pop_front() {
+        loop {
+            let retry = if may_retry { self.retries.pop_front() } else { None };
+            let key = retry.or_else(|| self.ready.pop_front())?;
             // A lane that was emptied and made anew may stand here twice.
             let Some(lane) = self.lanes.get_mut(&key) else { continue };
-            let State::Ready(is_second) = lane.state else { continue };
-            if let Some(event) = lane.events.get(usize::from(is_second)).cloned() {
+            let State::Ready(index) = lane.state else { continue };
+            if let Some(event) = lane.events.get(index).cloned() {
                 lane.state = State::Busy;
-                return Some(Attempt { event, failures: lane.failures, lane: key, is_second });
+                let (failures, is_retry) = (lane.failures, lane.failures > 0);
+                return Some(Attempt { event, failures, lane: key, is_first: index == 0, is_retry });
             }
-            // The second one was taken out meanwhile.
+            // What should be tried was taken out meanwhile.
             self.settle(key);
         }
-        None
     }
 
     /// The client has taken it.
-    pub fn delivered(&mut self, attempt: &Attempt) {
+    pub fn delivered(&mut self, attempt: &Attempt, now: Instant) {
         if let Some(lane) = self.lanes.get_mut(&attempt.lane) {
-            lane.events.retain(|queued| queued.place != attempt.event.place);
-            lane.is_suspect = attempt.is_second;
-            if !attempt.is_second {
-                lane.failures = 0;
+            // It stands first, or not far behind.
+            if let Some(index) = lane.events.iter().position(|queued| queued.place == attempt.event.place) {
+                lane.events.remove(index);
+            }
+            if attempt.is_first {
+                lane.forgive();
             }
         }
         self.settle(attempt.lane.clone());
-        if self.failures_in_row >= AWAY {
-            self.wake();
+        let is_long = self.failing_since.is_some_and(|since| now >= since + AWAY_FOR);
+        if is_long && self.failures_in_row >= AWAY {
+            self.go_on();
         }
         self.failures_in_row = 0;
+        self.failing_since = None;
+        self.taken_at = Some(now);
     }
 
     /// The client has not taken it.
     pub fn failed(&mut self, attempt: &Attempt, now: Instant, backoff: Backoff) {
         self.failures_in_row = self.failures_in_row.saturating_add(1);
+        self.failing_since.get_or_insert(now);
         let key = &attempt.lane;
         let Some(lane) = self.lanes.get_mut(key) else { return };
-        if !attempt.is_second {
+        if attempt.is_first {
             lane.failures = lane.failures.saturating_add(1);
-            if lane.is_suspect {
-                return self.set_apart(key.clone(), now, backoff);
-            }
+            let since = *lane.failing_since.get_or_insert(now);
             if lane.failures >= PATIENCE && lane.events.len() > 1 {
-                return self.make_ready(key.clone(), true);
+                if self.taken_at.is_some_and(|taken| taken >= since) {
+                    return self.set_apart(key.clone(), now, backoff);
+                }
+                let behind = lane.events.len().min(DEPTH) - 1;
+                let index = 1 + lane.probe % behind;
+                lane.probe = lane.probe.wrapping_add(1);
+                return self.make_ready(key.clone(), index);
             }
         }
         let due = now + backoff.after(lane.failures);
@@ -159,8 +194,8 @@ impl Lanes {
     /// The first callback of a lane goes on alone, and the lane without it.
     fn set_apart(&mut self, key: Key, now: Instant, backoff: Backoff) {
         let Some(lane) = self.lanes.get_mut(&key) else { return };
-        let failures = std::mem::take(&mut lane.failures);
-        lane.is_suspect = false;
+        let failures = lane.failures;
+        lane.forgive();
         if let Some(ill) = lane.events.pop_front() {
             let alone = Key::Alone(ill.place);
             let events = VecDeque::from([ill]);
@@ -168,6 +203,16 @@ impl Lanes {
             self.wait(alone, now + backoff.after(failures));
         }
         self.settle(key);
+    }
+
+    /// The client is back: every chat goes on, but not what it refused before.
+    fn go_on(&mut self) {
+        let waiting = std::mem::take(&mut self.waiting).into_iter();
+        let (chats, alone): (BTreeSet<_>, _) = waiting.partition(|(_, key)| matches!(key, Key::Chat(_)));
+        self.waiting = alone;
+        for (_, key) in chats {
+            self.make_ready(key, 0);
+        }
     }
 
     fn wait(&mut self, key: Key, due: Instant) {
@@ -180,8 +225,21 @@ impl Lanes {
     /// Everything that waits goes on: the client may be another one now, or back.
     pub fn wake(&mut self) {
         for (_, key) in std::mem::take(&mut self.waiting) {
-            self.make_ready(key, false);
+            self.make_ready(key, 0);
         }
+    }
+
+    /// What was on its way is not any more, and nobody knows what became of it.
+    pub fn restart(&mut self) {
+        let busy = self.lanes.iter().filter(|(_, lane)| lane.state == State::Busy);
+        for key in busy.map(|(key, _)| key.clone()).collect::<Vec<_>>() {
+            self.make_ready(key, 0);
+        }
+    }
+
+    /// How many callbacks go on alone, because the client takes others and not these.
+    pub fn set_apart_count(&self) -> usize {
+        self.lanes.keys().filter(|key| matches!(key, Key::Alone(_))).count()
     }
 
     /// When the next lane has waited long enough.
@@ -227,14 +285,15 @@ impl Lanes {
         let index = (lane.events.len() - behind).max(first_free.min(lane.events.len()));
         lane.events.insert(index, event);
         if is_new {
-            self.make_ready(key, false);
+            self.make_ready(key, 0);
         }
     }
 
-    fn make_ready(&mut self, key: Key, is_second: bool) {
+    fn make_ready(&mut self, key: Key, index: usize) {
         if let Some(lane) = self.lanes.get_mut(&key) {
-            lane.state = State::Ready(is_second);
-            self.ready.push_back(key);
+            lane.state = State::Ready(index);
+            let row = if lane.failures > 0 { &mut self.retries } else { &mut self.ready };
+            row.push_back(key);
         }
     }
 
@@ -243,7 +302,7 @@ impl Lanes {
         if self.lanes.get(&key).is_some_and(|lane| lane.events.is_empty()) {
             self.remove(&key);
         } else {
-            self.make_ready(key, false);
+            self.make_ready(key, 0);
         }
     }
 
@@ -251,6 +310,12 @@ impl Lanes {
         if let Some(Lane { state: State::Waiting(due), .. }) = self.lanes.remove(key) {
             self.waiting.remove(&(due, key.clone()));
         }
+    }
+}
+
+impl Lane {
+    fn forgive(&mut self) {
+        (self.failures, self.failing_since, self.probe) = (0, None, 0);
     }
 }
 

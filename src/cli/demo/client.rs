@@ -28,7 +28,11 @@ pub struct Answer {
     pub status: u16,
     /// What it says about files.
     pub media: String,
+    /// Its media type.
+    pub media_type: String,
     /// Its body.
+    pub bytes: Bytes,
+    /// Its body as text.
     pub text: String,
     /// Its body, parsed.
     pub json: Value,
@@ -66,11 +70,14 @@ impl Client {
             .map_err(|error| error.to_string())?;
         let response = self.http.request(request).await.map_err(|error| error.to_string())?;
         let status = response.status().as_u16();
-        let media = response.headers().get(MEDIA).and_then(|value| value.to_str().ok());
-        let media = media.unwrap_or_default().to_owned();
+        let header = |name: &str| {
+            let value = response.headers().get(name).and_then(|value| value.to_str().ok());
+            value.unwrap_or_default().to_owned()
+        };
+        let (media, media_type) = (header(MEDIA), header(CONTENT_TYPE.as_str()));
         let bytes = response.into_body().collect().await.map_err(|error| error.to_string())?.to_bytes();
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let json = serde_json::from_str(&text).unwrap_or(Value::Null);
-        Ok(Answer { status, media, text, json })
+        Ok(Answer { status, media, media_type, bytes, text, json })
     }
 }

@@ -16,7 +16,8 @@ pub struct Step {
     pub title: &'static str,
     /// Verb and path.
     pub request: (&'static str, &'static str),
-    /// The body, exactly as the client sends it; `{provider}` is where the media provider listens.
+    /// The body, exactly as the client sends it; `{provider}` is where the media provider listens and
+    /// `{callbacks}` where the client does.
     pub body: &'static str,
     /// What happens first.
     pub before: Before,
@@ -192,7 +193,29 @@ pub const STORY: &[Step] = &[
         media: (1, 1, "miss:private upload:uploaded forgotten:private"),
         app: &[("/messages/0/id", "*")],
     },
+    Step {
+        title: "The app says where its callbacks go, as it always did",
+        request: ("PATCH", "/v1/settings/application"),
+        body: CALLBACKS,
+        before: Before::Nothing,
+        status: 200,
+        cloud: &[],
+        media: NO_FILE,
+        app: &[("/meta/api_status", "stable")],
+    },
 ];
+
+/// The message of which the app hears again.
+pub const TOLD: Step = Step {
+    title: "A text, and what becomes of it: sent, delivered, read",
+    request: MESSAGES,
+    body: r#"{"to":"16505551234","type":"text","text":{"body":"Your order is on its way"}}"#,
+    before: Before::Nothing,
+    status: 201,
+    cloud: &[("/to", "+16505551234"), ("/text/body", "Your order is on its way")],
+    media: NO_FILE,
+    app: &[("/messages/0/id", "*"), ("/contacts/0/wa_id", "16505551234")],
+};
 
 /// A link behind a provider, in the seed's second spelling.
 const INVOICE: &str = r#"{"to":"16505551234","type":"document","document":{"link":"cdn/{provider}/invoice.pdf","filename":"Invoice.pdf"}}"#;
@@ -200,3 +223,6 @@ const INVOICE: &str = r#"{"to":"16505551234","type":"document","document":{"link
 const MENU: &str = r#"{"to":"16505551234","type":"image","image":{"link":"{provider}/menu.png"}}"#;
 /// A link behind a provider, in the seed's first spelling.
 const STATEMENT: &str = r#"{"to":"16505551234","type":"document","document":{"link":"{provider}/statement.pdf","provider":{"name":"cdn"}}}"#;
+/// With a pause after failures that is short enough for a demo; on-prem's is three seconds.
+const CALLBACKS: &str =
+    r#"{"callback_backoff_delay_ms":"50","webhooks":{"url":"{callbacks}","message":{"sent":true}}}"#;

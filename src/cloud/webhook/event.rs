@@ -164,7 +164,11 @@ fn word<'a>(object: &mut Object<'a>, key: &str) -> Option<Str<'a>> {
 }
 
 fn user<'a>(object: &mut Object<'a>, phone: &str, scoped: &str) -> User<'a> {
-    User { wa_id: word(object, phone).map(without_plus), user_id: word(object, scoped) }
+    // A number where text should be is read as its digits, as times are.
+    let number = |raw: Raw<'a>| (wire::kind(raw) == Kind::Number).then(|| Str::from(raw.get()));
+    let phone = object.take(phone).and_then(|raw| wire::string(raw).or_else(|| number(raw)));
+    let wa_id = phone.filter(|text| !text.is_empty()).map(without_plus);
+    User { wa_id, user_id: word(object, scoped) }
 }
 
 /// Meta's own samples show a number with a plus sign now and then.

@@ -88,8 +88,8 @@ impl<'a> Value<'a> {
     /// Who `user` is.
     pub fn contact_of(&self, user: &User<'_>) -> Option<&Contact<'a>> {
         self.contacts.iter().find(|contact| contact.user.is(user)).or(match self.contacts.as_slice() {
-            // Spellings of one number may differ; a lone contact is always the sender.
-            [only] => Some(only),
+            // Spellings of one number may differ; the lone contact of a lone message is its sender.
+            [only] if self.messages.len() == 1 => Some(only),
             _ => None,
         })
     }

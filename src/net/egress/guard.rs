@@ -99,6 +99,11 @@ impl Guard {
         Self { rules, own: own.into_iter().map(unwrapped).collect(), resolver }
     }
 
+    /// Whether anything may be reached without TLS.
+    pub fn takes_plain(&self) -> bool {
+        !self.rules.encrypted || !self.rules.allow.is_empty()
+    }
+
     /// The addresses of `host` (an IPv6 address without its brackets) that may be dialled, in the resolver's
     /// order and at least one. They are what was judged: whoever asks must dial them, with TLS if `is_tls`, and
     /// not look the name up again.

@@ -15,7 +15,7 @@ use crate::onprem::message::{Body, Message, Request, parse_status_update};
 use crate::server::dispatch::Trail;
 use crate::server::respond::{self, Failure, Reply, Source};
 use crate::server::state::{Number, State};
-use crate::telemetry::{RuleLabel, UpstreamLabels};
+use crate::telemetry::{ErrorLabels, RuleLabel, UpstreamLabels};
 use crate::translate::errors::{CloudFailure, Endpoint};
 use crate::translate::rules::Status;
 use crate::translate::{
@@ -114,7 +114,11 @@ async fn fail_later(call: &Call<'_>, message: &Message<'_>, mut failure: Failure
     let Deferred { reply, callback, chat } =
         defer(error, sent, random, now, &state.compat.options, &state.compat.version);
     match intake.add(&call.number.callbacks, chat, callback).await {
-        Ok(()) => Ok(respond::bytes(created(state), reply)),
+        Ok(()) => {
+            let labels = ErrorLabels { code: failure.code.code(), source: failure.source.name() };
+            state.metrics.errors.get_or_create(&labels).inc();
+            Ok(respond::bytes(created(state), reply))
+        }
         Err(_) => Err(failure),
     }
 }

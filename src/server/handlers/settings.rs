@@ -78,6 +78,7 @@ async fn judge(guard: &Guard, url: &Url, limit: Duration) -> Result<(), Denial> 
     let port = url.port_or_known_default().unwrap_or_default();
     match timeout(limit, guard.addresses(&host, port, url.scheme() == "https")).await {
         Ok(Err(ConnectError::Denied { reason, .. })) => Err(reason),
+        Ok(Err(_)) | Err(_) if url.scheme() == "http" && !guard.takes_plain() => Err(Denial::Plain),
         Ok(_) | Err(_) => Ok(()),
     }
 }
@@ -152,7 +153,8 @@ mod tests {
             ("http://hook.example/", at("8.8.8.8:80"), true),
             ("https://hook.example/", at("10.0.0.1:443"), true),
             ("https://hook.example/", Some(Err(io::ErrorKind::NotFound)), false),
-            ("http://hook.example/", None, false),
+            ("http://hook.example/", None, true),
+            ("https://hook.example/", None, false),
         ] {
             let rules = Rules { ports: Ports::Any, encrypted: true, ..Rules::default() };
             let guard = Guard::new(rules, Vec::new(), Arc::new(Script(answer)));

@@ -41,7 +41,7 @@ pub(super) const SCHEMA: &str = "
 
 impl CallbackStore for Sqlite {
     fn queue_callbacks(&self, batch: Batch) -> Reply<'_, Vec<Option<i64>>> {
-        self.0.submit(move |tx| {
+        self.writer.submit(move |tx| {
             for user in &batch.users {
                 put_user(tx, user)?;
             }
@@ -50,7 +50,7 @@ impl CallbackStore for Sqlite {
     }
 
     fn queued_callbacks(&self) -> Reply<'_, Vec<QueuedRow>> {
-        self.0.submit(|tx| {
+        self.writer.submit(|tx| {
             let mut query =
                 tx.prepare_cached("SELECT place, number, chat, at FROM callbacks ORDER BY place")?;
             let rows = query.query_map([], |row| {
@@ -61,14 +61,14 @@ impl CallbackStore for Sqlite {
     }
 
     fn callback_body(&self, place: i64) -> Reply<'_, Option<Vec<u8>>> {
-        self.0.submit(move |tx| {
+        self.writer.submit(move |tx| {
             let mut query = tx.prepare_cached("SELECT body FROM callbacks WHERE place = ?1")?;
             Ok(query.query_row(params![place], |row| row.get(0)).optional()?)
         })
     }
 
     fn delete_callbacks(&self, places: Vec<i64>) -> Reply<'_, ()> {
-        self.0.submit(move |tx| {
+        self.writer.submit(move |tx| {
             for place in places {
                 write(tx, "DELETE FROM callbacks WHERE place = ?1", params![place])?;
             }
@@ -78,7 +78,7 @@ impl CallbackStore for Sqlite {
 
     fn recall(&self, number: &str, wanted: Wanted) -> Reply<'_, Recalled> {
         let number = number.to_owned();
-        self.0.submit(move |tx| {
+        self.writer.submit(move |tx| {
             let users = "SELECT wa_id FROM users_of_cloud WHERE number = ?1 AND user_id = ?2";
             let recipients = "SELECT written FROM recipients WHERE number = ?1 AND wamid = ?2";
             Ok(Recalled {
@@ -89,7 +89,7 @@ impl CallbackStore for Sqlite {
     }
 
     fn put_recipient(&self, row: RecipientRow) -> Reply<'_, ()> {
-        self.0.submit(move |tx| {
+        self.writer.submit(move |tx| {
             let sql = "INSERT INTO recipients (number, wamid, written, at) VALUES (?1, ?2, ?3, ?4)
                        ON CONFLICT DO NOTHING";
             write(tx, sql, params![row.number, row.wamid, row.written, row.at]).map(drop)
@@ -97,7 +97,7 @@ impl CallbackStore for Sqlite {
     }
 
     fn purge_seen(&self, t: i64, most: usize) -> Reply<'_, usize> {
-        self.0.submit(move |tx| {
+        self.writer.submit(move |tx| {
             let sql = "DELETE FROM events_seen WHERE key IN (
                            SELECT key FROM events_seen WHERE at < ?1 ORDER BY at LIMIT ?2)";
             write(tx, sql, params![t, at_most(most)])
@@ -105,7 +105,7 @@ impl CallbackStore for Sqlite {
     }
 
     fn purge_recipients(&self, t: i64, most: usize) -> Reply<'_, usize> {
-        self.0.submit(move |tx| {
+        self.writer.submit(move |tx| {
             let sql = "DELETE FROM recipients WHERE (number, wamid) IN (
                            SELECT number, wamid FROM recipients WHERE at < ?1 ORDER BY at LIMIT ?2)";
             write(tx, sql, params![t, at_most(most)])

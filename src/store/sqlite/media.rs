@@ -17,7 +17,7 @@ macro_rules! select_files {
 
 impl MediaStore for Sqlite {
     fn providers(&self) -> Reply<'_, Vec<ProviderRow>> {
-        self.0.submit(|tx| {
+        self.writer.submit(|tx| {
             let sql = "SELECT number, name, config, generation FROM providers ORDER BY number, name";
             let mut query = tx.prepare_cached(sql)?;
             let rows = query.query_map([], |row| {
@@ -33,7 +33,7 @@ impl MediaStore for Sqlite {
     }
 
     fn put_providers(&self, rows: Vec<ProviderRow>) -> Reply<'_, ()> {
-        self.0.submit(move |tx| {
+        self.writer.submit(move |tx| {
             let sql = "INSERT INTO providers (number, name, config, generation) VALUES (?1, ?2, ?3, ?4)
                        ON CONFLICT DO UPDATE SET config = excluded.config, generation = excluded.generation";
             for row in rows {
@@ -45,21 +45,21 @@ impl MediaStore for Sqlite {
 
     fn delete_provider(&self, number: &str, name: &str) -> Reply<'_, bool> {
         let (number, name) = (number.to_owned(), name.to_owned());
-        self.0.submit(move |tx| {
+        self.writer.submit(move |tx| {
             let sql = "DELETE FROM providers WHERE number = ?1 AND name = ?2";
             Ok(write(tx, sql, params![number, name])? == 1)
         })
     }
 
     fn source(&self, key: Digest) -> Reply<'_, Option<Vec<u8>>> {
-        self.0.submit(move |tx| {
+        self.writer.submit(move |tx| {
             let mut query = tx.prepare_cached("SELECT entry FROM media_sources WHERE key = ?1")?;
             Ok(query.query_row(params![key.as_slice()], |row| row.get(0)).optional()?)
         })
     }
 
     fn put_source(&self, key: Digest, entry: Vec<u8>, most: u64) -> Reply<'_, ()> {
-        self.0.submit(move |tx| {
+        self.writer.submit(move |tx| {
             write(tx, "DELETE FROM media_sources WHERE key = ?1", params![key.as_slice()])?;
             let sql = "INSERT INTO media_sources (key, entry) VALUES (?1, ?2)";
             write(tx, sql, params![key.as_slice(), entry])?;
@@ -71,13 +71,13 @@ impl MediaStore for Sqlite {
     }
 
     fn delete_source(&self, key: Digest) -> Reply<'_, ()> {
-        self.0.submit(move |tx| {
+        self.writer.submit(move |tx| {
             write(tx, "DELETE FROM media_sources WHERE key = ?1", params![key.as_slice()]).map(drop)
         })
     }
 
     fn upload(&self, key: Digest) -> Reply<'_, Option<UploadRow>> {
-        self.0.submit(move |tx| {
+        self.writer.submit(move |tx| {
             let sql = "SELECT media_id, usable_until FROM media_uploads WHERE key = ?1";
             let mut query = tx.prepare_cached(sql)?;
             let row = query.query_row(params![key.as_slice()], |row| {
@@ -88,7 +88,7 @@ impl MediaStore for Sqlite {
     }
 
     fn put_upload(&self, key: Digest, row: UploadRow, most: u64) -> Reply<'_, ()> {
-        self.0.submit(move |tx| {
+        self.writer.submit(move |tx| {
             let pinned = "SELECT count(*) FROM media_uploads WHERE key = ?1 AND is_pinned = 1";
             let is_pinned = number(tx, pinned, params![key.as_slice()])? > 0;
             write(tx, "DELETE FROM media_uploads WHERE key = ?1", params![key.as_slice()])?;
@@ -104,7 +104,7 @@ impl MediaStore for Sqlite {
     }
 
     fn pin_upload(&self, key: Digest, row: UploadRow) -> Reply<'_, ()> {
-        self.0.submit(move |tx| {
+        self.writer.submit(move |tx| {
             let sql =
                 "INSERT INTO media_uploads (key, media_id, usable_until, is_pinned) VALUES (?1, ?2, ?3, 1)
                        ON CONFLICT (key) DO UPDATE SET media_id = excluded.media_id,
@@ -114,7 +114,7 @@ impl MediaStore for Sqlite {
     }
 
     fn delete_upload(&self, key: Digest, even_pinned: bool) -> Reply<'_, ()> {
-        self.0.submit(move |tx| {
+        self.writer.submit(move |tx| {
             let sql = "DELETE FROM media_uploads WHERE key = ?1 AND (?2 OR is_pinned = 0)";
             write(tx, sql, params![key.as_slice(), even_pinned]).map(drop)
         })
@@ -122,16 +122,16 @@ impl MediaStore for Sqlite {
 
     fn file(&self, number: &str, id: &str) -> Reply<'_, Option<FileRow>> {
         let (number, id) = (number.to_owned(), id.to_owned());
-        self.0.submit(move |tx| file(tx, &number, &id))
+        self.writer.submit(move |tx| file(tx, &number, &id))
     }
 
     fn put_file(&self, row: FileRow) -> Reply<'_, ()> {
-        self.0.submit(move |tx| put_file(tx, &row))
+        self.writer.submit(move |tx| put_file(tx, &row))
     }
 
     fn touch_file(&self, number: &str, id: &str, used_at: i64) -> Reply<'_, ()> {
         let (number, id) = (number.to_owned(), id.to_owned());
-        self.0.submit(move |tx| {
+        self.writer.submit(move |tx| {
             let sql = "UPDATE media_files SET used_at = ?3 WHERE id = ?2 AND number = ?1 AND used_at < ?3";
             write(tx, sql, params![number, id, used_at]).map(drop)
         })
@@ -139,7 +139,7 @@ impl MediaStore for Sqlite {
 
     fn delete_file(&self, number: &str, id: &str) -> Reply<'_, Option<FileRow>> {
         let (number, id) = (number.to_owned(), id.to_owned());
-        self.0.submit(move |tx| {
+        self.writer.submit(move |tx| {
             let found = file(tx, &number, &id)?;
             write(tx, "DELETE FROM media_files WHERE id = ?2 AND number = ?1", params![number, id])?;
             Ok(found)
@@ -147,27 +147,27 @@ impl MediaStore for Sqlite {
     }
 
     fn files_with_digest(&self, digest: Digest) -> Reply<'_, u64> {
-        self.0.submit(move |tx| {
+        self.writer.submit(move |tx| {
             number(tx, "SELECT count(*) FROM media_files WHERE digest = ?1", params![digest.as_slice()])
         })
     }
 
     fn mark_not_kept(&self, digest: Digest) -> Reply<'_, ()> {
-        self.0.submit(move |tx| {
+        self.writer.submit(move |tx| {
             let sql = "UPDATE media_files SET is_kept = 0 WHERE digest = ?1 AND is_kept = 1";
             write(tx, sql, params![digest.as_slice()]).map(drop)
         })
     }
 
     fn files_unused_since(&self, t: i64, most: usize) -> Reply<'_, Vec<FileRow>> {
-        self.0.submit(move |tx| {
+        self.writer.submit(move |tx| {
             let sql = select_files!("WHERE used_at <= ?1 ORDER BY used_at, id LIMIT ?2");
             files(tx, sql, params![t, at_most(most)])
         })
     }
 
     fn oldest_kept(&self, skip: usize, most: usize) -> Reply<'_, Vec<Digest>> {
-        self.0.submit(move |tx| {
+        self.writer.submit(move |tx| {
             let sql = "SELECT digest FROM media_files WHERE is_kept = 1
                        GROUP BY digest ORDER BY max(used_at), digest LIMIT ?2 OFFSET ?1";
             let mut query = tx.prepare_cached(sql)?;
@@ -177,13 +177,13 @@ impl MediaStore for Sqlite {
     }
 
     fn files_of(&self, digest: Digest) -> Reply<'_, Vec<FileRow>> {
-        self.0.submit(move |tx| {
+        self.writer.submit(move |tx| {
             files(tx, select_files!("WHERE digest = ?1 ORDER BY used_at, id"), params![digest.as_slice()])
         })
     }
 
     fn kept_bytes(&self) -> Reply<'_, u64> {
-        self.0.submit(|tx| {
+        self.writer.submit(|tx| {
             let sql = "SELECT coalesce(sum(length), 0) FROM (
                            SELECT max(length) AS length FROM media_files WHERE is_kept = 1 GROUP BY digest)";
             number(tx, sql, [])
@@ -191,7 +191,7 @@ impl MediaStore for Sqlite {
     }
 
     fn kept_digests(&self) -> Reply<'_, Vec<Digest>> {
-        self.0.submit(|tx| {
+        self.writer.submit(|tx| {
             let sql = "SELECT DISTINCT digest FROM media_files WHERE is_kept = 1 ORDER BY digest";
             let mut query = tx.prepare_cached(sql)?;
             let rows = query.query_map([], |row| row.get(0))?;
@@ -200,20 +200,20 @@ impl MediaStore for Sqlite {
     }
 
     fn want_media(&self, rows: Vec<WantedRow>) -> Reply<'_, ()> {
-        self.0.submit(move |tx| rows.iter().try_for_each(|row| want(tx, row)))
+        self.writer.submit(move |tx| rows.iter().try_for_each(|row| want(tx, row)))
     }
 
     fn wanted_media(&self, most: usize) -> Reply<'_, Vec<WantedRow>> {
-        self.0.submit(move |tx| wanted(tx, most))
+        self.writer.submit(move |tx| wanted(tx, most))
     }
 
     fn drop_wanted(&self, number: &str, media_id: &str) -> Reply<'_, ()> {
         let (number, media_id) = (number.to_owned(), media_id.to_owned());
-        self.0.submit(move |tx| drop_wanted(tx, &number, &media_id).map(drop))
+        self.writer.submit(move |tx| drop_wanted(tx, &number, &media_id).map(drop))
     }
 
     fn put_wanted(&self, row: FileRow) -> Reply<'_, bool> {
-        self.0.submit(move |tx| {
+        self.writer.submit(move |tx| {
             let is_wanted = drop_wanted(tx, &row.number, &row.id)?;
             if is_wanted {
                 put_file(tx, &row)?;
@@ -223,7 +223,8 @@ impl MediaStore for Sqlite {
     }
 
     fn purge_media(&self, now: i64) -> Reply<'_, usize> {
-        self.0.submit(move |tx| write(tx, "DELETE FROM media_uploads WHERE usable_until <= ?1", params![now]))
+        self.writer
+            .submit(move |tx| write(tx, "DELETE FROM media_uploads WHERE usable_until <= ?1", params![now]))
     }
 }
 

@@ -1,5 +1,6 @@
 //! The embedded engine: one SQLite file, one thread that owns it.
 
+use std::fs::File;
 use std::path::Path;
 
 use rusqlite::{Transaction, params};
@@ -15,28 +16,34 @@ mod writer;
 /// A store in one SQLite file, or in memory.
 ///
 /// Dropping it waits until every accepted change is written, then closes the file.
-pub struct Sqlite(Writer);
+pub struct Sqlite {
+    writer: Writer,
+    /// Dropped last, when everything is written.
+    _claim: Option<File>,
+}
 
 impl Sqlite {
     /// Opens the file, or makes it if there is none; refuses a file that is damaged, newer or not ours.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let inside = |problem| Error::Open { path: path.display().to_string(), problem: Box::new(problem) };
-        Writer::start(open::file(path).map_err(inside)?).map(Self)
+        let claim = open::claim(path).map_err(inside)?;
+        let writer = Writer::start(open::file(path).map_err(inside)?)?;
+        Ok(Self { writer, _claim: Some(claim) })
     }
 
     /// A store that is gone with the process, otherwise the same code.
     pub fn memory() -> Result<Self, Error> {
-        Writer::start(open::memory()?).map(Self)
+        Ok(Self { writer: Writer::start(open::memory()?)?, _claim: None })
     }
 }
 
 impl Store for Sqlite {
     fn identities(&self) -> Reply<'_, Identities> {
-        self.0.submit(|tx| Ok(Identities { users: users(tx)?, revocations: revocations(tx)? }))
+        self.writer.submit(|tx| Ok(Identities { users: users(tx)?, revocations: revocations(tx)? }))
     }
 
     fn create_user(&self, user: User) -> Reply<'_, bool> {
-        self.0.submit(move |tx| {
+        self.writer.submit(move |tx| {
             let sql = "INSERT INTO users (number, name, password_hash, epoch) VALUES (?1, ?2, ?3, ?4)
                        ON CONFLICT DO NOTHING";
             Ok(write(tx, sql, params![user.number, user.name, user.password_hash, user.epoch])? == 1)
@@ -44,7 +51,7 @@ impl Store for Sqlite {
     }
 
     fn set_password(&self, user: User) -> Reply<'_, bool> {
-        self.0.submit(move |tx| {
+        self.writer.submit(move |tx| {
             let sql = "UPDATE users SET password_hash = ?3, epoch = ?4 WHERE number = ?1 AND name = ?2";
             Ok(write(tx, sql, params![user.number, user.name, user.password_hash, user.epoch])? == 1)
         })
@@ -52,26 +59,27 @@ impl Store for Sqlite {
 
     fn delete_user(&self, number: &str, name: &str) -> Reply<'_, bool> {
         let (number, name) = (number.to_owned(), name.to_owned());
-        self.0.submit(move |tx| {
+        self.writer.submit(move |tx| {
             let sql = "DELETE FROM users WHERE number = ?1 AND name = ?2";
             Ok(write(tx, sql, params![number, name])? == 1)
         })
     }
 
     fn revoke(&self, jti: Jti, expires_at: i64) -> Reply<'_, ()> {
-        self.0.submit(move |tx| {
+        self.writer.submit(move |tx| {
             let sql = "INSERT INTO revocations (jti, expires_at) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
             write(tx, sql, params![jti.as_slice(), expires_at]).map(drop)
         })
     }
 
     fn purge_revocations(&self, now: i64) -> Reply<'_, usize> {
-        self.0.submit(move |tx| write(tx, "DELETE FROM revocations WHERE expires_at <= ?1", params![now]))
+        self.writer
+            .submit(move |tx| write(tx, "DELETE FROM revocations WHERE expires_at <= ?1", params![now]))
     }
 
     fn secret(&self, name: &str, candidate: Vec<u8>) -> Reply<'_, Vec<u8>> {
         let name = name.to_owned();
-        self.0.submit(move |tx| {
+        self.writer.submit(move |tx| {
             let sql = "INSERT INTO secrets (name, value) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
             write(tx, sql, params![name, candidate])?;
             let mut query = tx.prepare_cached("SELECT value FROM secrets WHERE name = ?1")?;
@@ -80,7 +88,7 @@ impl Store for Sqlite {
     }
 
     fn documents(&self) -> Reply<'_, Vec<DocumentRow>> {
-        self.0.submit(|tx| {
+        self.writer.submit(|tx| {
             let sql = "SELECT number, name, content FROM documents ORDER BY number, name";
             let mut query = tx.prepare_cached(sql)?;
             let rows = query.query_map([], |row| {
@@ -91,7 +99,7 @@ impl Store for Sqlite {
     }
 
     fn put_document(&self, row: DocumentRow) -> Reply<'_, ()> {
-        self.0.submit(move |tx| {
+        self.writer.submit(move |tx| {
             let sql = "INSERT INTO documents (number, name, content) VALUES (?1, ?2, ?3)
                        ON CONFLICT DO UPDATE SET content = excluded.content";
             write(tx, sql, params![row.number, row.name, row.content]).map(drop)
@@ -100,7 +108,7 @@ impl Store for Sqlite {
 
     fn delete_document(&self, number: &str, name: &str) -> Reply<'_, bool> {
         let (number, name) = (number.to_owned(), name.to_owned());
-        self.0.submit(move |tx| {
+        self.writer.submit(move |tx| {
             let sql = "DELETE FROM documents WHERE number = ?1 AND name = ?2";
             Ok(write(tx, sql, params![number, name])? == 1)
         })
@@ -108,7 +116,7 @@ impl Store for Sqlite {
 
     /// Every job begins with the write lock, so an empty one shows whether a change would be taken.
     fn ping(&self) -> Reply<'_, ()> {
-        self.0.submit(|tx| {
+        self.writer.submit(|tx| {
             Ok(tx.query_row("SELECT count(*) FROM secrets", [], |row| row.get(0)).map(|_: i64| ())?)
         })
     }

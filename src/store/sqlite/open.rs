@@ -1,9 +1,11 @@
 //! Opening the file: whose it is, whether it is whole, and its schema.
 
-use std::fs::{self, OpenOptions};
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::ErrorKind;
 use std::path::Path;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
@@ -11,6 +13,9 @@ use crate::store::Error;
 
 /// How long a change waits for another process's lock, for example a backup's.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How soon another process's end is noticed.
+const CLAIM_AGAIN: Duration = Duration::from_millis(50);
 
 /// "prem" in ASCII: `PRAGMA application_id` tells our file from another program's.
 const APPLICATION_ID: i64 = 0x7072_656d;
@@ -122,6 +127,38 @@ pub(super) fn file(path: &Path) -> Result<Connection, Error> {
     opened
 }
 
+/// Makes sure that no other process has the store: each would deliver what the other has in its queue. The lock is on
+/// a file of its own, since SQLite locks parts of the database, and goes with the process, however that ends.
+pub(super) fn claim(path: &Path) -> Result<File, Error> {
+    let mut name = OsString::from(path);
+    name.push("-lock");
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(&name).map_err(|error| {
+        if matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem) {
+            Error::ReadOnly
+        } else {
+            Error::Engine(format!("its lock cannot be opened: {error}"))
+        }
+    })?;
+    let patience = Instant::now() + BUSY_TIMEOUT;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            // The process before us may be on its way out.
+            Err(TryLockError::WouldBlock) if Instant::now() < patience => thread::sleep(CLAIM_AGAIN),
+            Err(TryLockError::WouldBlock) => return Err(Error::InUse),
+            // A file system without locks is better than no store.
+            Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => return Ok(file),
+            Err(TryLockError::Error(error)) => {
+                return Err(Error::Engine(format!("its lock cannot be taken: {error}")));
+            }
+        }
+    }
+}
+
 /// A database without a file.
 pub(super) fn memory() -> Result<Connection, Error> {
     let mut connection = Connection::open_in_memory()?;
@@ -161,6 +198,9 @@ fn connect(path: &Path, fresh: bool) -> Result<Connection, Error> {
     connection.pragma_update(None, "foreign_keys", true)?;
     // FULL keeps the last commits through a power loss, NORMAL would not (SQLite, "PRAGMA synchronous").
     connection.pragma_update(None, "synchronous", "FULL")?;
+    // What people wrote does not outlive its row, as far as that costs no further writes (SQLite, "PRAGMA
+    // secure_delete").
+    connection.pragma_update(None, "secure_delete", "FAST")?;
     // Before WAL: the first schema then goes into the main file in one piece, so a file that somebody
     // copied without its -wal is at worst old, never an empty database.
     migrate(&mut connection, version)?;

@@ -10,10 +10,10 @@ use super::{Error, Sqlite, Store, User};
 #[tokio::test]
 async fn a_full_disk_is_an_error_and_the_thread_survives() {
     let store = Sqlite::memory().unwrap();
-    store.0.submit(|tx| Ok(tx.pragma_update(None, "max_page_count", 1)?)).await.unwrap();
+    store.writer.submit(|tx| Ok(tx.pragma_update(None, "max_page_count", 1)?)).await.unwrap();
     let full = store.secret("big", vec![1; 100_000]).await;
     assert!(matches!(full, Err(Error::Full)), "{full:?}");
-    store.0.submit(|tx| Ok(tx.pragma_update(None, "max_page_count", 10_000)?)).await.unwrap();
+    store.writer.submit(|tx| Ok(tx.pragma_update(None, "max_page_count", 10_000)?)).await.unwrap();
     assert_eq!(
         store.secret("big", vec![2; 100_000]).await.unwrap(),
         vec![2; 100_000],
@@ -26,7 +26,7 @@ async fn a_foreign_lock_is_an_error_and_the_thread_survives() {
     let path = temp_file("lock");
     let store = Sqlite::open(&path).unwrap();
     // The timeout belongs to the connection, so the next transaction does not wait.
-    store.0.submit(|tx| Ok(tx.busy_timeout(std::time::Duration::ZERO)?)).await.unwrap();
+    store.writer.submit(|tx| Ok(tx.busy_timeout(std::time::Duration::ZERO)?)).await.unwrap();
     let other = Connection::open(&path).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     assert!(matches!(store.create_user(user()).await, Err(Error::Locked)));
@@ -41,7 +41,7 @@ async fn dropping_the_store_drains_what_was_accepted() {
     let path = temp_file("drain");
     let store = Sqlite::open(&path).unwrap();
     let (gate, wait) = std::sync::mpsc::channel::<()>();
-    let mut jobs: Vec<_> = vec![store.0.submit(move |_| {
+    let mut jobs: Vec<_> = vec![store.writer.submit(move |_| {
         wait.recv().unwrap();
         Ok(true)
     })];
@@ -64,7 +64,7 @@ async fn dropping_the_store_drains_what_was_accepted() {
 async fn a_failed_job_leaves_nothing_behind() {
     let store = Sqlite::memory().unwrap();
     let failed: Result<(), Error> = store
-        .0
+        .writer
         .submit(|tx| {
             tx.execute("INSERT INTO secrets (name, value) VALUES ('half', x'00')", [])?;
             Err(Error::Engine("on purpose".to_owned()))
@@ -77,7 +77,7 @@ async fn a_failed_job_leaves_nothing_behind() {
 /// Holds the thread until the sender says so or goes, so that what is submitted meanwhile shares a commit.
 fn hold(store: &Sqlite) -> (std::sync::mpsc::Sender<()>, crate::store::Reply<'_, ()>) {
     let (gate, wait) = std::sync::mpsc::channel::<()>();
-    let held = store.0.submit(move |_| {
+    let held = store.writer.submit(move |_| {
         let _ = wait.recv();
         Ok(())
     });
@@ -89,16 +89,17 @@ async fn what_waits_together_is_committed_together_and_fails_alone() {
     let path = temp_file("group");
     let store = Sqlite::open(&path).unwrap();
     let (gate, held) = hold(&store);
-    let bad = store.0.submit(|tx| {
+    let bad = store.writer.submit(|tx| {
         tx.execute("INSERT INTO secrets (name, value) VALUES ('half', x'00')", [])?;
         Err::<(), _>(Error::Engine("on purpose".to_owned()))
     });
-    let seen =
-        store.0.submit(|tx| Ok(tx.query_row("SELECT count(*) FROM users", [], |row| row.get::<_, i64>(0))?));
+    let seen = store
+        .writer
+        .submit(|tx| Ok(tx.query_row("SELECT count(*) FROM users", [], |row| row.get::<_, i64>(0))?));
     let other = Connection::open(&path).unwrap();
     let committed =
         move || other.query_row("SELECT count(*) FROM users", [], |row| row.get::<_, i64>(0)).unwrap();
-    let between = store.0.submit(move |_| Ok(committed()));
+    let between = store.writer.submit(move |_| Ok(committed()));
     let first = store.create_user(User { name: "first".into(), ..user() });
     let last = store.create_user(User { name: "last".into(), ..user() });
     let open = async {
@@ -120,13 +121,13 @@ async fn a_full_disk_fails_everything_that_shares_its_commit() {
     let store = Sqlite::memory().unwrap();
     let (gate, held) = hold(&store);
     let before = store.create_user(user());
-    let limit = store.0.submit(|tx| Ok(tx.pragma_update(None, "max_page_count", 1)?));
+    let limit = store.writer.submit(|tx| Ok(tx.pragma_update(None, "max_page_count", 1)?));
     let big = store.secret("big", vec![1; 100_000]);
     let after = store.create_user(User { name: "after".into(), ..user() });
     let open = async { gate.send(()).unwrap() };
     let (_, before, _, big, after, ()) = tokio::join!(biased; held, before, limit, big, after, open);
     assert!(matches!(big, Err(Error::Full)), "{big:?}");
-    store.0.submit(|tx| Ok(tx.pragma_update(None, "max_page_count", 10_000)?)).await.unwrap();
+    store.writer.submit(|tx| Ok(tx.pragma_update(None, "max_page_count", 10_000)?)).await.unwrap();
     let users = store.identities().await.unwrap().users;
     let told = [before, after].into_iter().filter(|told| matches!(told, Ok(true))).count();
     assert_eq!(users.len(), told, "whoever was told of a success is there, and nobody else");
@@ -139,7 +140,7 @@ async fn commits_are_made_for_a_power_loss() {
     for (pragma, wanted) in [("synchronous", "2"), ("foreign_keys", "1"), ("journal_mode", "wal")] {
         let sql = format!("SELECT CAST({pragma} AS TEXT) FROM pragma_{pragma}");
         let value: String =
-            store.0.submit(move |tx| Ok(tx.query_row(&sql, [], |row| row.get(0))?)).await.unwrap();
+            store.writer.submit(move |tx| Ok(tx.query_row(&sql, [], |row| row.get(0))?)).await.unwrap();
         assert_eq!(value, wanted, "{pragma}");
     }
 }

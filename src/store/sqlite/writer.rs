@@ -1,5 +1,6 @@
 //! The one thread that owns the connection, and the queue in front of it.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread::{self, JoinHandle};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
@@ -104,7 +105,10 @@ fn run(mut connection: Connection, mut queue: mpsc::Receiver<Box<dyn Job>>) {
         {
             jobs.push(job);
         }
-        let committed = decide(&mut connection, &mut jobs);
+        let decided = catch_unwind(AssertUnwindSafe(|| decide(&mut connection, &mut jobs)));
+        // The transaction of a panic, which would be our mistake, is rolled back on its way.
+        let committed =
+            decided.unwrap_or_else(|_| Err(Error::Engine("it panicked; nothing was changed".to_owned())));
         for job in jobs.drain(..) {
             job.finish(committed.clone());
         }

@@ -9,6 +9,8 @@ mod status;
 mod system;
 mod users;
 
+use std::collections::HashSet;
+
 pub use users::{Asks, Learnt, Lookup, NothingKnown};
 
 use super::errors::{Place, error_to_callback};
@@ -125,7 +127,15 @@ pub fn value_to_onprem<'v, L: Lookup>(
     notes: &mut Notes,
 ) -> Converted<'v> {
     notes.add(Rule::WebhookEnvelope, &value.path, "a callback for each message, status and error in it");
-    let mut work = Work { value, options, lookup, notes, done: Converted::default(), file: None };
+    let mut work = Work {
+        value,
+        options,
+        lookup,
+        notes,
+        done: Converted::default(),
+        paired: HashSet::new(),
+        file: None,
+    };
     for contact in &value.contacts {
         work.learn(&contact.user);
     }
@@ -157,6 +167,8 @@ struct Work<'v, 'n, L> {
     lookup: &'n L,
     notes: &'n mut Notes,
     done: Converted<'v>,
+    /// The pairs of ids among what was learnt.
+    paired: HashSet<(String, String)>,
     /// Of the message that is being converted.
     file: Option<UserFile>,
 }

@@ -4,7 +4,7 @@
 //! that stands in its place is looked up in what earlier webhooks told; when nothing is known, clients get
 //! it where the number would be: it is a string, too, and can be sent to.
 
-use super::{Converted, Work};
+use super::Work;
 use crate::cloud::webhook::{Message, User, Value};
 use crate::translate::rules::Rule;
 use crate::wire::{self, Object};
@@ -101,10 +101,9 @@ impl<L: Lookup> Work<'_, '_, L> {
         if self.lookup.wa_id(user_id).as_deref() == Some(wa_id) {
             return;
         }
-        let pair = Learnt::Pair { user_id: user_id.to_owned(), wa_id: wa_id.to_owned() };
-        let Converted { learnt, .. } = &mut self.done;
-        if !learnt.contains(&pair) {
-            learnt.push(pair);
+        if self.paired.insert((user_id.to_owned(), wa_id.to_owned())) {
+            let pair = Learnt::Pair { user_id: user_id.to_owned(), wa_id: wa_id.to_owned() };
+            self.done.learnt.push(pair);
         }
     }
 
