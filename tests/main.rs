@@ -14,6 +14,8 @@ mod clients;
 #[cfg(test)]
 mod config;
 #[cfg(test)]
+mod contacts;
+#[cfg(test)]
 mod egress;
 #[cfg(test)]
 mod errors;

@@ -3,6 +3,7 @@
 //! Pure: serde only. Nothing here knows that a Cloud API exists.
 
 pub mod callback;
+pub mod contacts;
 pub mod error;
 pub mod media;
 pub mod message;
@@ -10,6 +11,7 @@ pub mod providers;
 mod read;
 pub mod reply;
 pub mod route;
+pub mod services;
 pub mod settings;
 pub mod users;
 

@@ -1,9 +1,11 @@
 //! One file per resource. Handlers are thin: read, ask a lower floor, answer.
 
 mod auth;
+mod contacts;
 mod media;
 mod messages;
 mod providers;
+mod services;
 mod settings;
 mod users;
 
@@ -74,16 +76,16 @@ pub async fn handle(call: Call<'_>, route: Route<'_>, trail: &mut Trail) -> Resu
         Action::ShowWebhooksCa => Ok(settings::show_ca(&call)),
         Action::SetWebhooksCa => settings::set_ca(&call).await,
         Action::DeleteWebhooksCa => settings::delete_ca(&call).await,
-        // A: contacts, health and counters.
-        Action::CheckContacts
-        | Action::ShowIdentity
-        | Action::AcknowledgeIdentity
-        | Action::Health
+        Action::CheckContacts => contacts::check(&call).await,
+        Action::ShowIdentity => contacts::show_identity(&call, route.id()),
+        Action::AcknowledgeIdentity => contacts::acknowledge(&call, route.id()),
+        Action::CollectMessages => Ok(services::collect_messages(&call).await),
+        // A: health and counters.
+        Action::Health
         | Action::ShowMetrics
         | Action::ShowAppStats
         | Action::ShowDbStats
-        | Action::Support
-        | Action::CollectMessages => Err(refused(&route)),
+        | Action::Support => Err(refused(&route)),
         // B: profile, account and two-step verification.
         Action::ShowBusinessProfile
         | Action::UpdateBusinessProfile
@@ -134,6 +136,25 @@ pub use media::upload;
 /// `GET /`: official deployment templates probe it and want 200.
 pub fn root() -> Reply {
     respond::bytes(StatusCode::OK, b"{}".to_vec())
+}
+
+/// Queues a callback that tells what the answer tells, for a client that has said where it wants callbacks. When it
+/// cannot be queued, the answer has to do.
+async fn call_back(call: &Call<'_>, body: Vec<u8>) {
+    let queue = &call.number.callbacks;
+    if queue.settings().callback_target().is_none() {
+        return;
+    }
+    // A lane of its own: such callbacks have no order among each other, and must not hold each other up.
+    let lane = format!("request:{}", call.context.request_id);
+    if let Err(refused) = call.state.callbacks.intake().add(queue, lane, body).await {
+        tracing::warn!(
+            request_id = call.context.request_id,
+            number = call.number.name,
+            %refused,
+            "a callback could not be queued"
+        );
+    }
 }
 
 fn internal_failure(reason: impl Into<String>) -> Failure {
