@@ -26,6 +26,8 @@ mod freshness;
 #[cfg(test)]
 mod golden;
 #[cfg(test)]
+mod health;
+#[cfg(test)]
 mod http;
 #[cfg(test)]
 mod invariants;

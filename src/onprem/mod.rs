@@ -5,6 +5,7 @@
 pub mod callback;
 pub mod contacts;
 pub mod error;
+pub mod health;
 pub mod media;
 pub mod message;
 pub mod providers;
@@ -13,6 +14,7 @@ pub mod reply;
 pub mod route;
 pub mod services;
 pub mod settings;
+pub mod support;
 pub mod users;
 
 pub use error::{ErrorCode, Invalid};

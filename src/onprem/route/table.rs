@@ -68,7 +68,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
     row("GET", "/v1/account/shards", ShowShards, Admin, Nothing, Emulated, "gives the number of shards", "what was set; Cloud has no shards"),
     row("POST", "/v1/account/shards", SetShards, Admin, Json, Emulated, "sets the number of shards", "stored and given back; Cloud has no shards"),
 
-    row("GET", "/v1/health", Health, User, Nothing, Emulated, "says whether messages can be sent", "from our own calls to Cloud"),
+    row("GET", "/v1/health", Health, User, Nothing, Emulated, "says whether messages can be sent", "from our own calls to Cloud, or a question to it when there are none; compat.health"),
     row("GET", "/v1/metrics", ShowMetrics, User, Nothing, Emulated, "gives counters", "on-prem's names over our counters; format=prometheus"),
     row("GET", "/v1/stats/app", ShowAppStats, User, Nothing, Emulated, "gives counters of the application", "on-prem's names over our counters; format=prometheus"),
     row("GET", "/v1/stats/app/internal", ShowAppStats, User, Nothing, Emulated, "gives counters of the application", "the same as without internal"),

@@ -2,6 +2,7 @@
 
 mod auth;
 mod contacts;
+mod health;
 mod media;
 mod messages;
 mod providers;
@@ -80,12 +81,10 @@ pub async fn handle(call: Call<'_>, route: Route<'_>, trail: &mut Trail) -> Resu
         Action::ShowIdentity => contacts::show_identity(&call, route.id()),
         Action::AcknowledgeIdentity => contacts::acknowledge(&call, route.id()),
         Action::CollectMessages => Ok(services::collect_messages(&call).await),
-        // A: health and counters.
-        Action::Health
-        | Action::ShowMetrics
-        | Action::ShowAppStats
-        | Action::ShowDbStats
-        | Action::Support => Err(refused(&route)),
+        Action::Health => Ok(health::show(&call).await),
+        Action::Support => Ok(health::support(&call)),
+        // A: counters.
+        Action::ShowMetrics | Action::ShowAppStats | Action::ShowDbStats => Err(refused(&route)),
         // B: profile, account and two-step verification.
         Action::ShowBusinessProfile
         | Action::UpdateBusinessProfile
