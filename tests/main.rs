@@ -62,6 +62,8 @@ mod session;
 #[cfg(test)]
 mod settings;
 #[cfg(test)]
+mod stats;
+#[cfg(test)]
 mod store;
 #[cfg(test)]
 mod stub;

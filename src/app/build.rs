@@ -21,7 +21,7 @@ use crate::server::{Compat, Limits, Listener, Number, Numbers, ServeLimits, Stat
 use crate::session::{self, Sessions};
 use crate::settings::{self, Settings};
 use crate::store::{self, Store};
-use crate::telemetry::Metrics;
+use crate::telemetry::{Ledger, Metrics};
 use crate::upstream::{Deadlines, Health, Target, Upstream};
 
 /// The admin listener serves a person and a scraper.
@@ -142,7 +142,7 @@ pub(super) async fn build(config: Config, clock: Clock) -> Result<Built, StartEr
     let tools = callbacks::tools(&config, &store, &settings, &callback_guard, clock.clone(), &metrics);
     let callbacks = callbacks::open(&config, tools).await?;
     let numbers = numbers(&config, &callbacks, &clock)?;
-    let installation = installation::installation(&config.store);
+    let installation = installation::installation(&config.store, clock.now());
     let accounts = numbers.all().iter();
     let accounts =
         accounts.map(|number| (number.phone_number_id.clone(), Arc::clone(&number.account))).collect();
@@ -330,6 +330,7 @@ fn numbers(config: &Config, callbacks: &Callbacks, clock: &Clock) -> Result<Numb
             callbacks: Arc::clone(queue),
             node: watched("?fields=id")?,
             health: Arc::clone(&health),
+            ledger: Ledger::default(),
         };
         numbers.insert(built, number.hosts.iter().cloned());
     }

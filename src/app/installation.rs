@@ -8,8 +8,8 @@ use crate::server::Installation;
 /// No name of a host is longer (RFC 1035 section 2.3.4).
 const LONGEST: usize = 255;
 
-/// What there is to know.
-pub fn installation(store: &Store) -> Installation {
+/// What there is to know, of a process that started at `started_at`.
+pub fn installation(store: &Store, started_at: i64) -> Installation {
     let environment = std::env::var("HOSTNAME").ok();
     let host = fact(kernel("hostname").or(environment)).unwrap_or_else(|| "localhost".to_owned());
     Installation {
@@ -19,6 +19,7 @@ pub fn installation(store: &Store) -> Installation {
             Store::Memory => "MEMORY",
             Store::Sqlite(_) => "SQLITE",
         },
+        started_at,
     }
 }
 

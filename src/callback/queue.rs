@@ -8,6 +8,7 @@ use tokio::sync::{Notify, watch};
 
 use super::lanes::{Event, Lanes};
 use crate::settings::NumberSettings;
+use crate::telemetry::Deliveries;
 
 /// Bytes of bodies that all queues together keep in memory; what is beyond is read from the store when its turn
 /// comes.
@@ -64,6 +65,8 @@ pub struct Queue {
     pub number: String,
     /// Its name, for metrics and the log.
     pub name: String,
+    /// What became of deliveries.
+    pub deliveries: Deliveries,
     most: usize,
     depth: AtomicUsize,
     lanes: Mutex<Lanes>,
@@ -106,7 +109,7 @@ impl Queue {
         settings: watch::Receiver<Arc<NumberSettings>>,
     ) -> Self {
         let (depth, lanes, bell) = (AtomicUsize::new(0), Mutex::default(), Notify::new());
-        Self { number, name, most, depth, lanes, bell, settings }
+        Self { number, name, deliveries: Deliveries::default(), most, depth, lanes, bell, settings }
     }
 
     /// Whether no callback gets in any more. Then its number should not cause further ones.

@@ -15,9 +15,10 @@ use super::deliver::{Dial, Line, Outcome};
 use super::lanes::{Attempt, Backoff};
 use super::queue::Queue;
 use crate::clock::Clock;
+use crate::onprem::callback::CallbackTopic;
 use crate::settings::NumberSettings;
 use crate::store::Store;
-use crate::telemetry::CallbackMetrics;
+use crate::telemetry::{CallbackMetrics, DeliveryKey};
 
 /// How often what could not be done at once is tried again, and what nobody asked for is thrown away.
 const SWEEP: Duration = Duration::from_secs(5);
@@ -117,7 +118,7 @@ impl Worker {
             let Some(attempt) = self.queue.lanes().next(Instant::now()) else {
                 return self.queue.lanes().due();
             };
-            let flight = fly(attempt, Arc::clone(&line), self.tools.clone(), self.queue.name.clone());
+            let flight = fly(attempt, Arc::clone(&line), self.tools.clone(), Arc::clone(&self.queue));
             self.flights.push(Box::pin(flight));
         }
         None
@@ -172,8 +173,8 @@ impl Worker {
     }
 }
 
-async fn fly(attempt: Attempt, line: Arc<dyn Line>, tools: Tools, name: String) -> Landed {
-    let place = attempt.event.place;
+async fn fly(attempt: Attempt, line: Arc<dyn Line>, tools: Tools, queue: Arc<Queue>) -> Landed {
+    let (place, name) = (attempt.event.place, &*queue.name);
     let body = match &attempt.event.body {
         Some(kept) => kept.body(),
         None => match tools.store.callback_body(place).await {
@@ -185,10 +186,14 @@ async fn fly(attempt: Attempt, line: Arc<dyn Line>, tools: Tools, name: String) 
             }
         },
     };
+    let (kind, started) = (CallbackTopic::of(&body), Instant::now());
     let outcome = line.deliver(body).await;
-    tools.metrics.delivery(&name, outcome.name());
+    let code = if let Outcome::Refused(status) = outcome { status } else { 0 };
+    let key = DeliveryKey { kind: kind.name(), outcome: outcome.name(), code };
+    queue.deliveries.add(key, started.elapsed());
+    tools.metrics.delivery(name, outcome.name());
     if outcome != Outcome::Taken {
-        report(&attempt, &outcome, &name);
+        report(&attempt, &outcome, name);
         return Landed { attempt, end: End::NotTaken };
     }
     let deleted = tools.store.delete_callbacks(vec![place]).await;

@@ -8,6 +8,7 @@ pub mod error;
 pub mod health;
 pub mod media;
 pub mod message;
+pub mod metrics;
 pub mod providers;
 mod read;
 pub mod reply;

@@ -18,7 +18,7 @@ use crate::net::egress::Guard;
 use crate::session::Sessions;
 use crate::settings::Settings;
 use crate::store::Store;
-use crate::telemetry::Metrics;
+use crate::telemetry::{Ledger, Metrics};
 use crate::translate::Options;
 use crate::upstream::{Health, Target, Upstream};
 
@@ -41,6 +41,8 @@ pub struct Number {
     pub node: Target,
     /// Whether its calls reach Cloud.
     pub health: Arc<Health>,
+    /// What was asked of it.
+    pub ledger: Ledger,
 }
 
 /// The numbers, by the Host name that selects them.
@@ -101,6 +103,8 @@ pub struct Installation {
     pub os_version: String,
     /// The engine of the store, as on-prem wrote them.
     pub db_engine: &'static str,
+    /// When the process started, in seconds since the Unix epoch.
+    pub started_at: i64,
 }
 
 /// What one request may cost.

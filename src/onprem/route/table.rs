@@ -72,7 +72,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
     row("GET", "/v1/metrics", ShowMetrics, User, Nothing, Emulated, "gives counters", "on-prem's names over our counters; format=prometheus"),
     row("GET", "/v1/stats/app", ShowAppStats, User, Nothing, Emulated, "gives counters of the application", "on-prem's names over our counters; format=prometheus"),
     row("GET", "/v1/stats/app/internal", ShowAppStats, User, Nothing, Emulated, "gives counters of the application", "the same as without internal"),
-    row("GET", "/v1/stats/db", ShowDbStats, User, Nothing, Emulated, "gives counters of the database", "on-prem's names over our store; format=prometheus"),
+    row("GET", "/v1/stats/db", ShowDbStats, User, Nothing, Emulated, "gives counters of the database", "callbacks that wait; contacts and messages are not kept and count as 0; format=prometheus"),
     row("GET", "/v1/stats/db/internal", ShowDbStats, User, Nothing, Emulated, "gives counters of the database", "the same as without internal"),
     row("GET", "/v1/support", Support, Admin, Nothing, Emulated, "gives facts for support", "local ones only"),
     row("PUT", "/v1/services/message/gc", CollectMessages, Admin, Nothing, Emulated, "begins to delete old messages", "none are kept: it ends at once, and a callback says so"),

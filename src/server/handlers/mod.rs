@@ -5,6 +5,7 @@ mod contacts;
 mod health;
 mod media;
 mod messages;
+mod metrics;
 mod providers;
 mod services;
 mod settings;
@@ -33,6 +34,8 @@ pub struct Call<'a> {
     pub headers: &'a HeaderMap,
     /// Where the request comes from, and its id.
     pub context: &'a Context,
+    /// What follows the `?` in the target, as it came.
+    pub query: &'a str,
     /// Who is asking; nobody yet in a login.
     pub principal: Option<Principal>,
     /// The body.
@@ -83,8 +86,9 @@ pub async fn handle(call: Call<'_>, route: Route<'_>, trail: &mut Trail) -> Resu
         Action::CollectMessages => Ok(services::collect_messages(&call).await),
         Action::Health => Ok(health::show(&call).await),
         Action::Support => Ok(health::support(&call)),
-        // A: counters.
-        Action::ShowMetrics | Action::ShowAppStats | Action::ShowDbStats => Err(refused(&route)),
+        Action::ShowMetrics => metrics::show_web(&call),
+        Action::ShowAppStats => metrics::show_app(&call),
+        Action::ShowDbStats => metrics::show_db(&call),
         // B: profile, account and two-step verification.
         Action::ShowBusinessProfile
         | Action::UpdateBusinessProfile
