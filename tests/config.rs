@@ -60,7 +60,7 @@ fn minimal_is_all_defaults() {
     assert_eq!(config.compat.created_status, 201);
     assert_eq!(config.compat.api_version, "v2.45.1");
     assert_eq!(config.compat.options, Options::default());
-    assert!(!config.compat.show_provider_secrets);
+    assert!(!config.compat.show_provider_secrets && !config.compat.health_by_node);
     assert!(config.log.requests);
     let [number] = config.numbers.as_slice() else { panic!("one number") };
     assert_eq!(number.name, "106540352242922");
@@ -106,7 +106,7 @@ fn full_sets_every_section() {
     assert_eq!((media.folder.as_deref(), media.keep_for), (Some("media".as_ref()), seconds(60 * 86_400)));
     assert_eq!(config.compat.created_status, 200);
     assert_eq!(config.compat.api_version, "v2.53.0");
-    assert!(config.compat.show_provider_secrets);
+    assert!(config.compat.show_provider_secrets && config.compat.health_by_node);
     let undeliverable_as = UndeliverableAs::UserNotValid;
     let options = Options {
         wa_id: WaId::AsCloud,

@@ -14,6 +14,8 @@ mod clients;
 #[cfg(test)]
 mod config;
 #[cfg(test)]
+mod contacts;
+#[cfg(test)]
 mod demo;
 #[cfg(test)]
 mod egress;
@@ -25,6 +27,8 @@ mod faults;
 mod freshness;
 #[cfg(test)]
 mod golden;
+#[cfg(test)]
+mod health;
 #[cfg(test)]
 mod http;
 #[cfg(test)]
@@ -59,6 +63,8 @@ mod serve;
 mod session;
 #[cfg(test)]
 mod settings;
+#[cfg(test)]
+mod stats;
 #[cfg(test)]
 mod store;
 #[cfg(test)]

@@ -10,7 +10,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use thiserror::Error;
 
-use super::{callbacks, egress, media};
+use super::{callbacks, egress, installation, media};
 use crate::callback::Callbacks;
 use crate::clock::Clock;
 use crate::config::{self, Config, Tls};
@@ -21,8 +21,8 @@ use crate::server::{Compat, Limits, Listener, Number, Numbers, ServeLimits, Stat
 use crate::session::{self, Sessions};
 use crate::settings::{self, Settings};
 use crate::store::{self, Store};
-use crate::telemetry::Metrics;
-use crate::upstream::{Deadlines, Target, Upstream};
+use crate::telemetry::{Ledger, Metrics};
+use crate::upstream::{Deadlines, Health, Target, Upstream};
 
 /// The admin listener serves a person and a scraper.
 const ADMIN_CONNECTIONS: usize = 64;
@@ -139,9 +139,10 @@ pub(super) async fn build(config: Config, clock: Clock) -> Result<Built, StartEr
     let tools = media::tools(&config, own, providers.clone(), clock.clone(), metrics.media.clone())?;
     let media = Media::open(media::settings(&config), Arc::clone(&store), tools).await?;
     let upstream = upstream(&config)?;
-    let tools = callbacks::tools(&config, &store, &settings, &callback_guard, clock, &metrics);
+    let tools = callbacks::tools(&config, &store, &settings, &callback_guard, clock.clone(), &metrics);
     let callbacks = callbacks::open(&config, tools).await?;
-    let numbers = numbers(&config, &callbacks)?;
+    let numbers = numbers(&config, &callbacks, &clock)?;
+    let installation = installation::installation(&config.store, clock.now());
     let accounts = numbers.all().iter();
     let accounts =
         accounts.map(|number| (number.phone_number_id.clone(), Arc::clone(&number.account))).collect();
@@ -155,6 +156,8 @@ pub(super) async fn build(config: Config, clock: Clock) -> Result<Built, StartEr
         callbacks,
         webhook: access_of_cloud,
         upstream,
+        clock,
+        installation,
         metrics,
         media,
         compat: Compat {
@@ -162,6 +165,7 @@ pub(super) async fn build(config: Config, clock: Clock) -> Result<Built, StartEr
             version: config.compat.api_version.clone(),
             defers_errors: config.compat.defers_errors,
             show_provider_secrets: config.compat.show_provider_secrets,
+            health_by_node: config.compat.health_by_node,
             options: config.compat.options,
         },
         limits: Limits {
@@ -302,24 +306,31 @@ pub(super) fn deadlines(cloud: &config::Cloud) -> Deadlines {
     }
 }
 
-fn numbers(config: &Config, callbacks: &Callbacks) -> Result<Numbers, StartError> {
+fn numbers(config: &Config, callbacks: &Callbacks, clock: &Clock) -> Result<Numbers, StartError> {
     let mut numbers = Numbers::default();
     for number in &config.numbers {
         let unqueued =
             || StartError::Number { number: number.name.clone(), reason: "it has no queue".to_owned() };
         let queue = callbacks.queue(&number.phone_number_id).ok_or_else(unqueued)?;
+        let health = Arc::new(Health::new(number.phone_number_id.clone(), clock.clone()));
+        let watched = |edge| {
+            target(config, number, edge).map(|target| Target { health: Some(Arc::clone(&health)), ..target })
+        };
         let built = Number {
             name: number.name.clone(),
             phone_number_id: number.phone_number_id.clone(),
-            messages: target(config, number, "/messages")?,
+            messages: watched("/messages")?,
             account: Arc::new(Account {
                 number: number.phone_number_id.clone(),
                 name: number.name.clone(),
                 graph: format!("{}/{}", config.cloud.base_url, config.cloud.version),
-                edge: target(config, number, "/media")?,
+                edge: watched("/media")?,
             }),
             namespace: number.namespace.clone(),
             callbacks: Arc::clone(queue),
+            node: watched("?fields=id")?,
+            health: Arc::clone(&health),
+            ledger: Ledger::default(),
         };
         numbers.insert(built, number.hosts.iter().cloned());
     }
@@ -336,5 +347,5 @@ pub(super) fn target(config: &Config, number: &config::Number, edge: &str) -> Re
     let mut authorization = HeaderValue::try_from(format!("Bearer {}", number.access_token.expose()))
         .map_err(|_| error("the access token cannot be sent in a header".to_owned()))?;
     authorization.set_sensitive(true);
-    Ok(Target { uri, authorization: Some(authorization) })
+    Ok(Target { uri, authorization: Some(authorization), health: None })
 }

@@ -3,6 +3,7 @@
 mod build;
 mod callbacks;
 mod egress;
+mod installation;
 mod media;
 mod probe;
 

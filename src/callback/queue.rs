@@ -9,6 +9,7 @@ use tokio::time::{Duration, Instant};
 
 use super::lanes::{Event, Lanes};
 use crate::settings::NumberSettings;
+use crate::telemetry::Deliveries;
 
 /// Bytes of bodies that all queues together keep in memory; what is beyond is read from the store when its turn
 /// comes.
@@ -67,6 +68,8 @@ pub struct Queue {
     pub number: String,
     /// Its name, for metrics and the log.
     pub name: String,
+    /// What became of deliveries.
+    pub deliveries: Deliveries,
     most: usize,
     depth: AtomicUsize,
     lanes: Mutex<Lanes>,
@@ -115,6 +118,7 @@ impl Queue {
         Self {
             number,
             name,
+            deliveries: Deliveries::default(),
             most,
             depth: AtomicUsize::new(0),
             lanes: Mutex::default(),

@@ -16,9 +16,10 @@ use super::deliver::{Dial, Line, Outcome};
 use super::lanes::{Attempt, Backoff};
 use super::queue::Queue;
 use crate::clock::Clock;
+use crate::onprem::callback::CallbackTopic;
 use crate::settings::NumberSettings;
 use crate::store::Store;
-use crate::telemetry::CallbackMetrics;
+use crate::telemetry::{CallbackMetrics, DeliveryKey};
 
 /// How often what nobody asked for is thrown away.
 const SWEEP: Duration = Duration::from_secs(300);
@@ -175,7 +176,7 @@ impl Worker {
                 attempt,
                 Arc::clone(&line),
                 self.tools.clone(),
-                self.queue.name.clone(),
+                Arc::clone(&self.queue),
             )));
         }
         None
@@ -236,17 +237,18 @@ impl Worker {
 }
 
 /// A panic, which would be our mistake, counts as a failure of the one callback.
-async fn guarded(attempt: Attempt, line: Arc<dyn Line>, tools: Tools, name: String) -> Landed {
-    let flight = AssertUnwindSafe(fly(&attempt, line, tools, &name)).catch_unwind().await;
+async fn guarded(attempt: Attempt, line: Arc<dyn Line>, tools: Tools, queue: Arc<Queue>) -> Landed {
+    let flight = AssertUnwindSafe(fly(&attempt, line, tools, &queue)).catch_unwind().await;
     let end = flight.unwrap_or_else(|_| {
-        tracing::error!(number = name, place = attempt.event.place, "the delivery of a callback panicked");
+        let (number, place) = (queue.name.as_str(), attempt.event.place);
+        tracing::error!(number, place, "the delivery of a callback panicked");
         End::NotTaken
     });
     Landed { attempt, end }
 }
 
-async fn fly(attempt: &Attempt, line: Arc<dyn Line>, tools: Tools, name: &str) -> End {
-    let place = attempt.event.place;
+async fn fly(attempt: &Attempt, line: Arc<dyn Line>, tools: Tools, queue: &Queue) -> End {
+    let (place, name) = (attempt.event.place, &*queue.name);
     let body = match &attempt.event.body {
         Some(kept) => kept.body(),
         None => match tools.store.callback_body(place).await {
@@ -258,7 +260,11 @@ async fn fly(attempt: &Attempt, line: Arc<dyn Line>, tools: Tools, name: &str) -
             }
         },
     };
+    let (kind, started) = (CallbackTopic::of(&body), Instant::now());
     let outcome = line.deliver(body).await;
+    let code = if let Outcome::Refused(status) = outcome { status } else { 0 };
+    let key = DeliveryKey { kind: kind.name(), outcome: outcome.name(), code };
+    queue.deliveries.add(key, started.elapsed());
     tools.metrics.delivery(name, outcome.name());
     if outcome != Outcome::Taken {
         report(attempt, &outcome, name);

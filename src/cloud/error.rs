@@ -55,6 +55,30 @@ impl GraphError {
     }
 }
 
+impl GraphError {
+    /// Whether Cloud does not take the token of the call: 0 "AuthException", 104 and 190 ("Error codes",
+    /// authorization errors), and whatever else comes with HTTP 401; 100 and 200 where the text says so.
+    pub fn is_token_fault(&self, http: u16) -> bool {
+        let says = |text: &str| text.contains("appsecret_proof") || text.contains("valid app ID");
+        let is_named = says(&self.message) || self.details.as_deref().is_some_and(says);
+        match self.code {
+            Some(0 | 104 | 190) => true,
+            Some(100 | 200) if is_named => true,
+            _ => http == 401,
+        }
+    }
+
+    /// Whether Cloud says that it does not know the number with this id: 133010 "Phone number not registered", 33 "the
+    /// business phone number has been deleted", or 100 about that very object.
+    pub fn is_unknown_number(&self, id: &str) -> bool {
+        match self.code {
+            Some(33 | 133_010) => true,
+            Some(100) => self.message.contains("does not exist") && self.message.contains(&format!("'{id}'")),
+            _ => false,
+        }
+    }
+}
+
 /// A number, also when it was quoted.
 fn integer(value: &Value) -> Option<i64> {
     value.as_i64().or_else(|| value.as_str()?.parse().ok())
@@ -81,5 +105,38 @@ mod tests {
         assert_eq!(GraphError::parse(br#"{"error":{"message":"m"}}"#).unwrap().code, None);
         assert_eq!(GraphError::parse(b"<html>"), None);
         assert_eq!(GraphError::parse(br#"{"error":"x"}"#), None);
+    }
+
+    #[test]
+    fn faults_of_the_token_and_of_the_number() {
+        let error = |code: i64, message: &str| GraphError {
+            code: Some(code),
+            message: message.to_owned(),
+            ..GraphError::default()
+        };
+        for (code, message, http, is_token_fault) in [
+            (0, "AuthException", 400, true),
+            (104, "", 400, true),
+            (190, "", 400, true),
+            (10, "", 401, true),
+            (100, "Invalid appsecret_proof provided", 400, true),
+            (200, "Provide valid app ID", 403, true),
+            (200, "Permissions error", 403, false),
+            (100, "Invalid parameter", 400, false),
+            (131_047, "appsecret_proof", 400, false),
+        ] {
+            assert_eq!(error(code, message).is_token_fault(http), is_token_fault, "{code} {message}");
+        }
+        let missing = "Unsupported get request. Object with ID '106' does not exist";
+        for (code, message, id, is_unknown) in [
+            (33, "", "106", true),
+            (133_010, "", "106", true),
+            (100, missing, "106", true),
+            (100, missing, "6", false),
+            (100, "Param '106' is wrong", "106", false),
+            (131_009, missing, "106", false),
+        ] {
+            assert_eq!(error(code, message).is_unknown_number(id), is_unknown, "{code} {message} {id}");
+        }
     }
 }

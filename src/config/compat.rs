@@ -20,6 +20,8 @@ pub struct Compat {
     pub defers_errors: bool,
     /// Whether administrators see the secrets of media providers that were set over the API.
     pub show_provider_secrets: bool,
+    /// `compat.health`: whether health is told in the form of several nodes.
+    pub health_by_node: bool,
     /// The choices that belong to the translation.
     pub options: Options,
 }
@@ -49,6 +51,7 @@ pub(super) fn compat(raw: raw::Compat, check: &mut Check<'_>) -> Compat {
             &[("inline", false), ("deferred", true)],
         ),
         show_provider_secrets: raw.show_provider_secrets.unwrap_or(false),
+        health_by_node: check.word("compat.health", raw.health, false, &[("single", false), ("multi", true)]),
         options: Options {
             wa_id: check.word("compat.wa_id", raw.wa_id, WaId::AsSent, &wa_ids),
             message_ids: check.word("compat.message_ids", raw.message_ids, MessageIds::Cloud, &message_ids),

@@ -165,6 +165,7 @@ table!(Compat {
     api_version: String,
     expose_cloud_code: bool,
     show_provider_secrets: bool,
+    health: String,
 });
 
 table!(Shutdown { lame_duck: String, drain_timeout: String });

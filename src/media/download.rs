@@ -140,7 +140,7 @@ impl Inner {
             // Cloud's own address is the operator's choice; any other has to be a public one.
             let is_cloud = uri.authority() == account.edge.uri.authority();
             let client = if is_cloud { &self.upstream } else { &self.elsewhere };
-            let response = client.download(&Target { uri, authorization }).await?;
+            let response = client.download(&Target { uri, authorization, health: None }).await?;
             let Some(location) =
                 response.headers().get(LOCATION).filter(|_| response.status().is_redirection())
             else {

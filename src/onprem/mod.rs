@@ -3,14 +3,19 @@
 //! Pure: serde only. Nothing here knows that a Cloud API exists.
 
 pub mod callback;
+pub mod contacts;
 pub mod error;
+pub mod health;
 pub mod media;
 pub mod message;
+pub mod metrics;
 pub mod providers;
 mod read;
 pub mod reply;
 pub mod route;
+pub mod services;
 pub mod settings;
+pub mod support;
 pub mod users;
 
 pub use error::{ErrorCode, Invalid};

@@ -18,7 +18,7 @@ use super::{body, handlers, webhook};
 use crate::onprem::ErrorCode;
 use crate::onprem::route::{Access, Action, Body, NoRoute, Route};
 use crate::session::Principal;
-use crate::telemetry::{EndpointLabel, ErrorLabels, RequestLabels, request_id};
+use crate::telemetry::{CallKey, EndpointLabel, ErrorLabels, RequestLabels, request_id};
 
 const REQUEST_ID: &str = "x-request-id";
 /// What happened to each file of a message, for people who wonder why it was fetched again: in the words of
@@ -45,8 +45,8 @@ pub struct Context {
 /// Facts that handlers add to the request's log line and counters.
 #[derive(Debug, Default)]
 pub struct Trail {
-    /// The number's name.
-    pub number: Option<String>,
+    /// The number.
+    pub number: Option<Arc<Number>>,
     /// Graph's trace id.
     pub cloud_trace: Option<String>,
     /// Graph's error code.
@@ -98,6 +98,9 @@ pub async fn dispatch(state: Arc<State>, peer: SocketAddr, request: Request<Inco
     let code = reply.status().as_u16();
     let elapsed = started.elapsed();
     count(&state, endpoint, verb, code, elapsed);
+    if let Some(number) = &trail.number {
+        number.ledger.calls.add(CallKey { endpoint, method: verb, code }, elapsed);
+    }
     if let Some(failure) = &failure {
         let labels = ErrorLabels { code: failure.code.code(), source: failure.source.name() };
         state.metrics.errors.get_or_create(&labels).inc();
@@ -138,7 +141,7 @@ fn log(
         endpoint,
         status = code,
         micros,
-        number = trail.number.as_deref(),
+        number = trail.number.as_ref().map(|number| number.name.as_str()),
         source = failure.map(|failure| failure.source.name()),
         error = failure.map(|failure| failure.code.code()),
         cloud_code = trail.cloud_code,
@@ -165,16 +168,30 @@ async fn handle(
         body::discard(&parts.headers, incoming).await;
         return Ok(handlers::root());
     };
-    let mut call =
-        handlers::Call { state, number, headers: &parts.headers, context, principal, body: Bytes::new() };
+    let mut call = handlers::Call {
+        state,
+        number,
+        headers: &parts.headers,
+        context,
+        query: parts.uri.query().unwrap_or_default(),
+        principal,
+        body: Bytes::new(),
+    };
     let limit = match route.endpoint.body {
-        Body::Upload => return handlers::upload(&call, incoming).await,
+        Body::Upload => {
+            // A file is handled as it is read.
+            let _handling = number.ledger.handling.begin();
+            return handlers::upload(&call, incoming).await;
+        }
         Body::Photo => PHOTO_BODY,
         // The only body that anybody may send without a token.
         _ if route.endpoint.access == Access::Everybody => LOGIN_BODY.min(state.limits.body),
         Body::Nothing | Body::Json | Body::OptionalJson | Body::Pem => state.limits.body,
     };
+    let reading = number.ledger.reading.begin();
     call.body = body::read(&parts.headers, incoming, &Limits { body: limit, ..state.limits }).await?;
+    drop(reading);
+    let _handling = number.ledger.handling.begin();
     handlers::handle(call, route, trail).await
 }
 
@@ -204,7 +221,7 @@ fn admit<'s, 'p>(
             "no number has this Host name; add it to the hosts of a [[number]]",
         )
     })?;
-    trail.number = Some(number.name.clone());
+    trail.number = Some(Arc::clone(number));
     let principal = handlers::admit(state, number, &parts.headers, route.endpoint.access)?;
     Ok(Some(Admitted { route, number, principal }))
 }

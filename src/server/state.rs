@@ -10,6 +10,7 @@ use http::header::HOST;
 
 use super::webhook::Access;
 use crate::callback::{Callbacks, Queue};
+use crate::clock::Clock;
 use crate::config::host_key;
 use crate::media::providers::Providers;
 use crate::media::{Account, Media};
@@ -17,9 +18,9 @@ use crate::net::egress::Guard;
 use crate::session::Sessions;
 use crate::settings::Settings;
 use crate::store::Store;
-use crate::telemetry::Metrics;
+use crate::telemetry::{Ledger, Metrics};
 use crate::translate::Options;
-use crate::upstream::{Target, Upstream};
+use crate::upstream::{Health, Target, Upstream};
 
 /// One business phone number: behaves like one on-prem deployment.
 #[derive(Debug)]
@@ -36,6 +37,12 @@ pub struct Number {
     pub namespace: Option<String>,
     /// Its callbacks.
     pub callbacks: Arc<Queue>,
+    /// Its node, asked for as little as there is.
+    pub node: Target,
+    /// Whether its calls reach Cloud.
+    pub health: Arc<Health>,
+    /// What was asked of it.
+    pub ledger: Ledger,
 }
 
 /// The numbers, by the Host name that selects them.
@@ -81,8 +88,23 @@ pub struct Compat {
     pub show_provider_secrets: bool,
     /// Whether errors that on-prem told by a failed status are told so.
     pub defers_errors: bool,
+    /// Whether health is told in the form of several nodes.
+    pub health_by_node: bool,
     /// Choices of the translation.
     pub options: Options,
+}
+
+/// Facts about this process and where it runs.
+#[derive(Clone, Debug)]
+pub struct Installation {
+    /// The name of the host.
+    pub host: String,
+    /// The version of its operating system.
+    pub os_version: String,
+    /// The engine of the store, as on-prem wrote them.
+    pub db_engine: &'static str,
+    /// When the process started, in seconds since the Unix epoch.
+    pub started_at: i64,
 }
 
 /// What one request may cost.
@@ -120,6 +142,10 @@ pub struct State {
     pub webhook: Access,
     /// Calls to Cloud.
     pub upstream: Upstream,
+    /// What time it is.
+    pub clock: Clock,
+    /// Facts about this process and where it runs.
+    pub installation: Installation,
     /// Counters.
     pub metrics: Metrics,
     /// Choices that change what clients see.

@@ -3,10 +3,12 @@
 mod callbacks;
 mod log;
 mod media;
+mod tally;
 
 pub use callbacks::CallbackMetrics;
 pub use log::{LogFormat, init_log, log_panics};
 pub use media::MediaMetrics;
+pub use tally::{Busy, CallKey, Deliveries, DeliveryKey, Ledger, Ongoing, Tallies, Total};
 
 use std::sync::atomic::AtomicU64;
 

@@ -79,7 +79,7 @@ impl MediaUpstream {
         let mut request = request(Method::POST, target, body);
         request.headers_mut().insert(CONTENT_TYPE, content_type.clone());
         let end = Instant::now() + self.upload;
-        answer(self.head(request, end).await?, end).await
+        target.noted(self.whole(request, end, end).await)
     }
 
     /// Reads an object that describes a file.
@@ -95,7 +95,16 @@ impl MediaUpstream {
     async fn small(&self, method: Method, target: &Target) -> Result<Answer, CallError> {
         let end = Instant::now() + self.deadlines.total;
         let head_end = end.min(Instant::now() + self.deadlines.first_byte);
-        answer(self.head(request(method, target, nothing()), head_end).await?, end).await
+        target.noted(self.whole(request(method, target, nothing()), head_end, end).await)
+    }
+
+    async fn whole(
+        &self,
+        request: Request<Stream>,
+        head_end: Instant,
+        end: Instant,
+    ) -> Result<Answer, CallError> {
+        answer(self.head(request, head_end).await?, end).await
     }
 
     /// Begins to read a file; the caller reads its body.

@@ -4,10 +4,13 @@
 //! anything was sent ([`Sent::No`]); in doubt it is reported and left alone.
 
 mod body;
+mod health;
 mod media;
 
+pub use health::{Health, Standing};
 pub use media::{MediaUpstream, Stream, UploadError, is_success};
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -55,6 +58,8 @@ pub struct Target {
     pub uri: Uri,
     /// `Bearer …`, marked as sensitive; nothing where no token may go.
     pub authorization: Option<HeaderValue>,
+    /// Where the outcome of each call is noted; nothing where it says nothing about the number.
+    pub health: Option<Arc<Health>>,
 }
 
 /// Whether anything may have reached Cloud.
@@ -92,7 +97,15 @@ pub struct Answer {
 impl Target {
     /// The same, at another place of the same API.
     pub fn at(&self, uri: Uri) -> Self {
-        Self { uri, authorization: self.authorization.clone() }
+        Self { uri, ..self.clone() }
+    }
+
+    /// Notes how a call ended, and gives it back.
+    fn noted(&self, outcome: Result<Answer, CallError>) -> Result<Answer, CallError> {
+        if let Some(health) = &self.health {
+            health.note(&outcome);
+        }
+        outcome
     }
 
     fn authorize(&self, headers: &mut HeaderMap) {
@@ -124,6 +137,10 @@ impl Upstream {
     }
 
     async fn call(&self, method: Method, target: &Target, body: Bytes) -> Result<Answer, CallError> {
+        target.noted(self.persist(method, target, body).await)
+    }
+
+    async fn persist(&self, method: Method, target: &Target, body: Bytes) -> Result<Answer, CallError> {
         let end = Instant::now() + self.deadlines.total;
         let mut pauses = PAUSES.iter();
         loop {

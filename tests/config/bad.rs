@@ -146,6 +146,7 @@ const BAD: &[(&str, &[(&str, &str)])] = &[
             ("compat.created_status: ", "use 201 or 200"),
             ("compat.api_version: ", "the oldest is \"v2.35.2\""),
             ("compat.errors: ", "use \"inline\" or \"deferred\""),
+            ("compat.health: ", "use \"single\" or \"multi\""),
             ("compat.wa_id: ", "use \"as-sent\" or \"as-cloud\""),
             ("compat.message_ids: ", "use \"cloud\" or \"onprem\""),
             ("compat.undeliverable_as: ", "use 1026 or 1013"),

@@ -34,7 +34,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
     row("DELETE", "/v1/media/{media-id}", DeleteMedia, User, Nothing, Translated, "deletes a file", "Cloud's copy of an uploaded one lapses by itself"),
     row("POST", "/v1/contacts", CheckContacts, User, Json, Emulated, "says that numbers are valid", "as on-prem since v2.43; Cloud has no check"),
     row("GET", "/v1/contacts/{wa-id}/identity", ShowIdentity, User, Nothing, Emulated, "gives a user's identity", "always acknowledged; Cloud has none to ask for"),
-    row("PUT", "/v1/contacts/{wa-id}/identity", AcknowledgeIdentity, User, OptionalJson, Emulated, "acknowledges a user's identity", "nothing waits for it"),
+    row("PUT", "/v1/contacts/{wa-id}/identity", AcknowledgeIdentity, User, Json, Emulated, "acknowledges a user's identity", "any hash will do, since Cloud knows its own alone; nothing waits for it"),
 
     row("GET", "/", Root, Everybody, Nothing, Emulated, "200 for balancers", "official deployment templates probe it"),
     row("HEAD", "/", Root, Everybody, Nothing, Emulated, "200 for balancers", "official deployment templates probe it"),
@@ -68,14 +68,14 @@ pub const ENDPOINTS: &[Endpoint] = &[
     row("GET", "/v1/account/shards", ShowShards, Admin, Nothing, Emulated, "gives the number of shards", "what was set; Cloud has no shards"),
     row("POST", "/v1/account/shards", SetShards, Admin, Json, Emulated, "sets the number of shards", "stored and given back; Cloud has no shards"),
 
-    row("GET", "/v1/health", Health, User, Nothing, Emulated, "says whether messages can be sent", "from our own calls to Cloud"),
+    row("GET", "/v1/health", Health, User, Nothing, Emulated, "says whether messages can be sent", "from our own calls to Cloud, or a question to it when there are none; compat.health"),
     row("GET", "/v1/metrics", ShowMetrics, User, Nothing, Emulated, "gives counters", "on-prem's names over our counters; format=prometheus"),
     row("GET", "/v1/stats/app", ShowAppStats, User, Nothing, Emulated, "gives counters of the application", "on-prem's names over our counters; format=prometheus"),
     row("GET", "/v1/stats/app/internal", ShowAppStats, User, Nothing, Emulated, "gives counters of the application", "the same as without internal"),
-    row("GET", "/v1/stats/db", ShowDbStats, User, Nothing, Emulated, "gives counters of the database", "on-prem's names over our store; format=prometheus"),
+    row("GET", "/v1/stats/db", ShowDbStats, User, Nothing, Emulated, "gives counters of the database", "callbacks that wait; contacts and messages are not kept and count as 0; format=prometheus"),
     row("GET", "/v1/stats/db/internal", ShowDbStats, User, Nothing, Emulated, "gives counters of the database", "the same as without internal"),
     row("GET", "/v1/support", Support, Admin, Nothing, Emulated, "gives facts for support", "local ones only"),
-    row("PUT", "/v1/services/message/gc", CollectMessages, Admin, OptionalJson, Emulated, "begins to delete old messages", "none are kept, so it ends at once, with its callback"),
+    row("PUT", "/v1/services/message/gc", CollectMessages, Admin, Nothing, Emulated, "begins to delete old messages", "none are kept: it ends at once, and a callback says so"),
 
     row("POST", "/v1/certificates/external", SetExternalCertificate, Admin, Pem, Refused, "sets the server's certificate", "listen.tls of the configuration has it"),
     row("GET", "/v1/certificates/external/ca", ShowExternalCa, Admin, Nothing, Emulated, "gives the authority of the server's certificate", "the self-signed certificate; 404 for others"),

@@ -1,9 +1,13 @@
 //! One file per resource. Handlers are thin: read, ask a lower floor, answer.
 
 mod auth;
+mod contacts;
+mod health;
 mod media;
 mod messages;
+mod metrics;
 mod providers;
+mod services;
 mod settings;
 mod users;
 
@@ -30,6 +34,8 @@ pub struct Call<'a> {
     pub headers: &'a HeaderMap,
     /// Where the request comes from, and its id.
     pub context: &'a Context,
+    /// What follows the `?` in the target, as it came.
+    pub query: &'a str,
     /// Who is asking; nobody yet in a login.
     pub principal: Option<Principal>,
     /// The body.
@@ -74,16 +80,15 @@ pub async fn handle(call: Call<'_>, route: Route<'_>, trail: &mut Trail) -> Resu
         Action::ShowWebhooksCa => Ok(settings::show_ca(&call)),
         Action::SetWebhooksCa => settings::set_ca(&call).await,
         Action::DeleteWebhooksCa => settings::delete_ca(&call).await,
-        // A: contacts, health and counters.
-        Action::CheckContacts
-        | Action::ShowIdentity
-        | Action::AcknowledgeIdentity
-        | Action::Health
-        | Action::ShowMetrics
-        | Action::ShowAppStats
-        | Action::ShowDbStats
-        | Action::Support
-        | Action::CollectMessages => Err(refused(&route)),
+        Action::CheckContacts => contacts::check(&call).await,
+        Action::ShowIdentity => contacts::show_identity(&call, route.id()),
+        Action::AcknowledgeIdentity => contacts::acknowledge(&call, route.id()),
+        Action::CollectMessages => Ok(services::collect_messages(&call).await),
+        Action::Health => Ok(health::show(&call).await),
+        Action::Support => Ok(health::support(&call)),
+        Action::ShowMetrics => metrics::show_web(&call),
+        Action::ShowAppStats => metrics::show_app(&call),
+        Action::ShowDbStats => metrics::show_db(&call),
         // B: profile, account and two-step verification.
         Action::ShowBusinessProfile
         | Action::UpdateBusinessProfile
@@ -134,6 +139,25 @@ pub use media::upload;
 /// `GET /`: official deployment templates probe it and want 200.
 pub fn root() -> Reply {
     respond::bytes(StatusCode::OK, b"{}".to_vec())
+}
+
+/// Queues a callback that tells what the answer tells, for a client that has said where it wants callbacks. When it
+/// cannot be queued, the answer has to do.
+async fn call_back(call: &Call<'_>, body: Vec<u8>) {
+    let queue = &call.number.callbacks;
+    if queue.settings().callback_target().is_none() {
+        return;
+    }
+    // A lane of its own: such callbacks have no order among each other, and must not hold each other up.
+    let lane = format!("request:{}", call.context.request_id);
+    if let Err(refused) = call.state.callbacks.intake().add(queue, lane, body).await {
+        tracing::warn!(
+            request_id = call.context.request_id,
+            number = call.number.name,
+            %refused,
+            "a callback could not be queued"
+        );
+    }
 }
 
 fn internal_failure(reason: impl Into<String>) -> Failure {

@@ -1,0 +1,53 @@
+//! `/v1/contacts`: answered here, because Cloud has no check.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::StatusCode;
+use sha2::{Digest, Sha256};
+
+use super::{Call, call_back};
+use crate::onprem::contacts::{
+    Check, ContactsReply, IdentityReply, no_such_user, parse_acknowledgement, wa_id,
+};
+use crate::onprem::error::Meta;
+use crate::onprem::message::Body;
+use crate::server::respond::{self, Failure, Reply};
+
+/// Bytes of an identity's hash, as in on-prem's samples.
+const HASH: usize = 8;
+
+/// `POST /v1/contacts`. Who does not wait for the results has them at once, too, and once more by callback.
+pub(super) async fn check(call: &Call<'_>) -> Result<Reply, Failure> {
+    let body = Body::read(&call.body)?;
+    let Check { is_blocking, contacts } = Check::parse(&body)?;
+    if !is_blocking {
+        let results = ContactsReply { contacts: &contacts, meta: None };
+        call_back(call, serde_json::to_vec(&results).unwrap_or_default()).await;
+    }
+    let meta = Some(Meta::stable(&call.state.compat.version));
+    Ok(respond::json(StatusCode::OK, &ContactsReply { contacts: &contacts, meta }))
+}
+
+/// `GET /v1/contacts/{wa-id}/identity`
+pub(super) fn show_identity(call: &Call<'_>, id: &str) -> Result<Reply, Failure> {
+    let hash = hash(&call.number.phone_number_id, &user(id)?);
+    let reply = IdentityReply::new(&hash, Meta::stable(&call.state.compat.version));
+    Ok(respond::json(StatusCode::OK, &reply))
+}
+
+/// `PUT /v1/contacts/{wa-id}/identity`
+pub(super) fn acknowledge(call: &Call<'_>, id: &str) -> Result<Reply, Failure> {
+    user(id)?;
+    parse_acknowledgement(&call.body)?;
+    Ok(respond::empty(&call.state.compat.version))
+}
+
+fn user(id: &str) -> Result<String, Failure> {
+    wa_id(id).ok_or_else(|| no_such_user().into())
+}
+
+/// Stable, and another one under another number.
+fn hash(phone_number_id: &str, wa_id: &str) -> String {
+    let digest = Sha256::new().chain_update(phone_number_id).chain_update([0]).chain_update(wa_id).finalize();
+    STANDARD.encode(digest.iter().take(HASH).copied().collect::<Vec<_>>())
+}
