@@ -2,10 +2,13 @@
 //!
 //! Pure: serde only. Nothing here knows that a Cloud API exists.
 
+pub mod account;
 pub mod callback;
 pub mod error;
+pub mod form;
 pub mod media;
 pub mod message;
+pub mod profile;
 pub mod providers;
 mod read;
 pub mod reply;
