@@ -65,7 +65,12 @@ fn minimal_is_all_defaults() {
     let [number] = config.numbers.as_slice() else { panic!("one number") };
     assert_eq!(number.name, "106540352242922");
     assert_eq!(number.access_token.expose(), "canary-token");
-    assert!(number.hosts.is_empty() && number.users.is_empty() && number.namespace.is_none());
+    assert!(
+        number.hosts.is_empty()
+            && number.users.is_empty()
+            && number.namespace.is_none()
+            && number.app_id.is_none()
+    );
 }
 
 #[test]
@@ -132,6 +137,7 @@ fn full_sets_everything_of_a_number() {
     assert_eq!(previous, ["canary-app-secret", "canary-verify-token"]);
     assert_eq!(support.verify_token.as_ref().unwrap().expose(), "canary-verify-token");
     assert_eq!(support.hosts, ["support.wa.internal", "support.example"]);
+    assert_eq!(support.app_id.as_deref(), Some("138483919580948"));
     assert_eq!(support.namespace.as_deref(), Some("c8ae5f90_307a_ca4c_b8f6_d1e2a2573574"));
     let callback_url = support.callback_url.as_ref().unwrap().expose();
     assert_eq!(callback_url, "https://app.internal/callback?token=canary-callback");

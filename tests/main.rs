@@ -2,6 +2,8 @@
 
 // `cfg(test)` tells clippy that helpers in these modules may unwrap, as tests may.
 #[cfg(test)]
+mod account;
+#[cfg(test)]
 mod admin;
 #[cfg(test)]
 mod architecture;
@@ -49,6 +51,8 @@ mod messages;
 mod mock;
 #[cfg(test)]
 mod never_twice;
+#[cfg(test)]
+mod profile;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The mock Cloud API over real sockets.
 
+mod business;
 mod command;
 mod media;
 mod receiver;

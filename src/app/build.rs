@@ -1,8 +1,8 @@
 //! From a configuration to the parts of the proxy, top to bottom.
 
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::{HeaderValue, Uri};
@@ -325,6 +325,7 @@ fn numbers(config: &Config, callbacks: &Callbacks, clock: &Clock) -> Result<Numb
                 name: number.name.clone(),
                 graph: format!("{}/{}", config.cloud.base_url, config.cloud.version),
                 edge: watched("/media")?,
+                app_id: number.app_id.clone().map(OnceLock::from).unwrap_or_default(),
             }),
             namespace: number.namespace.clone(),
             callbacks: Arc::clone(queue),

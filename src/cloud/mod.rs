@@ -5,6 +5,8 @@
 
 pub mod error;
 pub mod message;
+pub mod number;
+pub mod profile;
 pub mod reply;
 pub mod webhook;
 

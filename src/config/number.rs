@@ -14,6 +14,8 @@ pub struct Number {
     pub name: String,
     /// Its id in the Cloud API.
     pub phone_number_id: String,
+    /// The id of its Meta app, which photos are uploaded under; Graph is asked for it when there is none.
+    pub app_id: Option<String>,
     /// The Cloud API's bearer token; visible ASCII.
     pub access_token: Secret,
     /// Signs the webhooks of its app.
@@ -161,6 +163,7 @@ fn number(raw: raw::Number, path: &str, check: &mut Check<'_>) -> Number {
     Number {
         name: check.parsed(&key("name"), raw.name, phone_number_id.clone(), number_name),
         phone_number_id,
+        app_id: check.parsed(&key("app_id"), raw.app_id, None, |text| app_id(text).map(Some)),
         access_token: check.required_secret(&key("access_token"), raw.access_token, header_secret),
         app_secret: check.secret(&key("app_secret"), raw.app_secret, any_secret),
         previous_app_secrets: raw
@@ -197,6 +200,14 @@ fn phone_number_id(text: &str) -> Result<(), String> {
     }
     // Not quoted: an access token may have been pasted here.
     Err("is not a phone number id; write its 1 to 32 digits, as Meta's API set-up page shows them".to_owned())
+}
+
+fn app_id(text: String) -> Result<String, String> {
+    if (1..=32).contains(&text.len()) && text.chars().all(|c| c.is_ascii_digit()) {
+        return Ok(text);
+    }
+    // Not quoted: a secret of the app may have been pasted here.
+    Err("is not an app id; write its 1 to 32 digits, as Meta's app dashboard shows them".to_owned())
 }
 
 fn number_name(text: String) -> Result<String, String> {

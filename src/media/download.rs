@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
-use http::{HeaderMap, Response, StatusCode, Uri};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, Uri};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use serde_json::Value;
 use tokio::time::{Instant, Sleep, sleep};
@@ -94,20 +94,32 @@ impl Inner {
             let Some(described) = self.describe(account, id).await? else {
                 return Ok(None);
             };
-            let response = self.bytes(account, &described.url).await?;
+            let token = account.edge.authorization.as_ref();
+            let response = self.bytes(account, &described.url, token).await?;
             if response.status() == StatusCode::OK {
                 return finish(described, response).map(Some);
             }
-            let status = response.status();
-            if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
-                let reason = format!("the file's place answered http {}", status.as_u16());
-                return Err(MediaError::Unreachable(CallError { sent: Sent::No, is_timeout: false, reason }));
-            }
-            if status != StatusCode::NOT_FOUND {
-                return Err(MediaError::Unusable);
+            if response.status() != StatusCode::NOT_FOUND {
+                return Err(place_failed(response.status()));
             }
         }
         Ok(None)
+    }
+
+    /// The file at a place that Cloud named and that needs no token, so that it gets none.
+    pub(super) async fn public_file(
+        &self,
+        account: &Account,
+        url: &str,
+    ) -> Result<Option<Download>, MediaError> {
+        let response = self.bytes(account, url, None).await?;
+        match response.status() {
+            StatusCode::OK => {
+                finish(Described { url: String::new(), media_type: None, length: None }, response).map(Some)
+            }
+            StatusCode::NOT_FOUND | StatusCode::GONE => Ok(None),
+            status => Err(place_failed(status)),
+        }
     }
 
     async fn describe(&self, account: &Account, id: &str) -> Result<Option<Described>, MediaError> {
@@ -128,14 +140,19 @@ impl Inner {
 
     /// The token goes to the place that Cloud named and not where that redirects to; and it never leaves an
     /// encrypted API for an unencrypted place.
-    async fn bytes(&self, account: &Account, url: &str) -> Result<Response<Incoming>, MediaError> {
+    async fn bytes(
+        &self,
+        account: &Account,
+        url: &str,
+        token: Option<&HeaderValue>,
+    ) -> Result<Response<Incoming>, MediaError> {
         let first = vet_url(url).map_err(|_| MediaError::Unusable)?;
         let mut here = first.clone();
         if account.edge.uri.scheme_str() == Some("https") && here.scheme() != "https" {
             return Err(MediaError::Unusable);
         }
         for _ in 0..=HOPS {
-            let authorization = account.edge.authorization.clone().filter(|_| same_origin(&first, &here));
+            let authorization = token.filter(|_| same_origin(&first, &here)).cloned();
             let uri: Uri = here.as_str().parse().map_err(|_| MediaError::Unusable)?;
             // Cloud's own address is the operator's choice; any other has to be a public one.
             let is_cloud = uri.authority() == account.edge.uri.authority();
@@ -173,6 +190,15 @@ impl Inner {
         }
         Ok(true)
     }
+}
+
+/// What an error of the place of a file's bytes means.
+fn place_failed(status: StatusCode) -> MediaError {
+    if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
+        let reason = format!("the file's place answered http {}", status.as_u16());
+        return MediaError::Unreachable(CallError { sent: Sent::No, is_timeout: false, reason });
+    }
+    MediaError::Unusable
 }
 
 /// Cloud's ids are digits, ours have hyphens.

@@ -50,6 +50,9 @@ pub enum MediaError {
     /// Cloud took the file and gave an answer without an id, or described it without a URL.
     #[error("the Cloud API gave an unusable answer about the file")]
     Unusable,
+    /// Nobody can say which app the token belongs to.
+    #[error("the id of the Meta app is not known; set app_id of this [[number]] in the configuration")]
+    NoApp,
     /// The folder for files does not take it.
     #[error("the file could not be stored: {0}")]
     Disk(#[from] std::io::Error),

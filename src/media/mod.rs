@@ -17,6 +17,8 @@
 //!
 //! An id that we handed out (`files`) leads to the bytes in our folder, and from there goes the same way from 4 on.
 //!
+//! A profile photo (`photo`) is no file of a message: it is uploaded under the app, and read without a token.
+//!
 //! What users send is fetched (`prefetch`, in the order of `schedule`) into the same folder under Cloud's own id, when the
 //! number wants it.
 
@@ -33,6 +35,7 @@ pub mod key;
 pub mod kinds;
 mod lifetime;
 mod link;
+mod photo;
 mod prefetch;
 pub mod providers;
 pub mod reason;
@@ -45,9 +48,10 @@ pub mod validators;
 mod why;
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::future::join_all;
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache as Map;
@@ -57,6 +61,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 pub use download::{Download, is_cloud_id};
 pub use error::{MediaError, Shared};
 pub use files::Folder;
+pub use photo::Photo;
 pub use spool::{Spool, SpoolError};
 
 use crate::clock::Clock;
@@ -162,9 +167,21 @@ pub struct Account {
     pub graph: String,
     /// Where it uploads, and with which token.
     pub edge: Target,
+    /// The id of its app, once that is known.
+    pub app_id: OnceLock<String>,
 }
 
 impl Account {
+    /// A place of the Graph API, below its version.
+    pub fn at(&self, path: &str) -> Option<Target> {
+        format!("{}/{path}", self.graph).parse().ok().map(|uri| self.edge.at(uri))
+    }
+
+    /// Its token.
+    fn token(&self) -> Option<&str> {
+        self.edge.authorization.as_ref()?.to_str().ok()?.strip_prefix("Bearer ")
+    }
+
     /// The object of a file. `phone_number_id` has Cloud check that the file is this number's.
     fn node(&self, id: &str) -> Result<Target, MediaError> {
         let uri = format!("{}/{id}?phone_number_id={}", self.graph, self.number);
@@ -381,6 +398,21 @@ impl Media {
     /// Deletes a file; `false` when there is none.
     pub async fn delete(&self, account: &Account, id: &str) -> Result<bool, MediaError> {
         self.0.delete(account, id).await
+    }
+
+    /// The file at a place that Cloud named and that anybody can read; `None` when it is not there.
+    pub async fn public_file(&self, account: &Account, url: &str) -> Result<Option<Download>, MediaError> {
+        self.0.public_file(account, url).await
+    }
+
+    /// Uploads a photo under the number's app, and gives the handle that a profile takes for it.
+    pub async fn upload_photo(
+        &self,
+        account: &Account,
+        photo: Photo,
+        bytes: Bytes,
+    ) -> Result<String, MediaError> {
+        self.0.upload_photo(account, photo, bytes).await
     }
 
     /// Begins to fetch the files that the store notes as wanted, each with its number's account; `accounts` are by

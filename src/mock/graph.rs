@@ -8,14 +8,15 @@ use http::request::Parts;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
+use super::business::{self, Change, Examined};
 use super::content::Content;
 use super::errors::GraphError;
 use super::faults::{Act, ErrorAct, HttpAct};
 use super::media::Item;
 use super::messages::{self, Inspected, Recipient, Verdict};
-use super::route::{Call, Target, no_field};
+use super::route::{Call, Target};
 use super::server::{Cut, render, stall};
 use super::state::{Accepted, Body, Recorded, State};
 use super::upload::{self, Received};
@@ -47,7 +48,8 @@ pub(super) async fn answer(state: &State, request: Request<Incoming>) -> Result<
         answer: match response.body() {
             // Of a file only what is said instead of it.
             Content::Memory(bytes)
-                if call.target != Ok(Target::Download) || !response.status().is_success() =>
+                if !matches!(call.target, Ok(Target::Download | Target::Photo))
+                    || !response.status().is_success() =>
             {
                 String::from_utf8_lossy(bytes).into_owned()
             }
@@ -77,6 +79,8 @@ enum Granted {
     Give(Arc<Item>),
     /// The file of this id is forgotten.
     Forget(String),
+    /// A number or its profile is changed.
+    Change(Change),
 }
 
 /// Rules ask for type and recipient even when the token is bad, so the body is read in any case.
@@ -88,6 +92,13 @@ async fn read(state: &State, head: &Parts, call: &Call<'_>, body: Limited<Incomi
         let body = body.collect().await.map_err(|_| Cut::Close)?.to_bytes();
         examine(state, head, call, &body)
     };
+    // Anybody can see a photo, and a token has no business there.
+    if call.target == Ok(Target::Photo) {
+        if head.headers.contains_key(header::AUTHORIZATION) {
+            found.notes.push("a token was sent to a public place".to_owned());
+        }
+        return Ok(found);
+    }
     if let Err(refusal) = authorize(state, head) {
         found.verdict = Err(refusal);
     }
@@ -107,7 +118,17 @@ fn examine(state: &State, head: &Parts, call: &Call<'_>, body: &[u8]) -> Found {
             }
             return found;
         }
-        Ok(Target::Number) => number(state, id, asked).map(Granted::Json),
+        Ok(Target::Number) => business::number(state, id, asked).map(Granted::Json),
+        Ok(Target::DebugToken) => business::debug_token(state, asked).map(Granted::Json),
+        Ok(Target::Profile) => business::show_profile(state, head, id).map(Granted::Json),
+        Ok(Target::Photo) => business::photo(state, id, asked).map(Granted::Give),
+        Ok(Target::OpenUpload) => business::open(id, asked).map(Granted::Change),
+        Ok(Target::SetProfile) => return Found::changed(business::update_profile(state, id, body), body),
+        Ok(Target::RequestCode) => return Found::changed(business::request_code(state, id, body), body),
+        Ok(Target::VerifyCode) => return Found::changed(business::verify_code(state, id, body), body),
+        Ok(Target::Register) => return Found::changed(business::register(state, id, body), body),
+        Ok(Target::SetPin) => return Found::changed(business::change_pin(state, id, body), body),
+        Ok(Target::SendUpload) => return Found::changed(business::receive(state, head, id, body), body),
         Ok(Target::Media) => {
             files::find(state, head, id).map(|item| Granted::Json(files::describe(state, head, id, &item)))
         }
@@ -138,6 +159,12 @@ impl Found {
             Granted::Keep(Arc::new(Item { number: number.to_owned(), media_type, sha256, content }))
         });
         Self { body: Body::Form { fields, file }, kind: None, to: None, notes, verdict }
+    }
+
+    fn changed(examined: Examined, body: &[u8]) -> Self {
+        let Examined { json, notes, verdict } = examined;
+        let body = json.map_or_else(|| raw(body), Body::Json);
+        Self { body, kind: None, to: None, notes, verdict: verdict.map(Granted::Change) }
     }
 
     fn of(inspected: Inspected, body: &[u8]) -> Self {
@@ -173,34 +200,16 @@ fn authorize(state: &State, head: &Parts) -> Result<(), GraphError> {
     }
 }
 
-/// `GET /{phone-number-id}`: the asked fields and always the id ("Phone Numbers" reference).
-fn number(state: &State, id: &str, asked: Option<&str>) -> Result<Value, GraphError> {
-    let fields = query(asked, "fields").unwrap_or("verified_name,display_phone_number,quality_rating");
-    let mut answer = Map::new();
-    for field in fields.replace("%2C", ",").split(',').map(str::trim).filter(|field| !field.is_empty()) {
-        let value = match field {
-            "id" => continue,
-            "display_phone_number" => state.options.display_phone_number.as_str().into(),
-            "verified_name" => state.options.verified_name.as_str().into(),
-            "quality_rating" => "GREEN".into(),
-            "platform_type" => "CLOUD_API".into(),
-            "status" => "CONNECTED".into(),
-            "code_verification_status" => "VERIFIED".into(),
-            "name_status" => "APPROVED".into(),
-            "throughput" => json!({"level": "STANDARD"}),
-            "health_status" => json!({"can_send_message": "AVAILABLE", "entities": []}),
-            other => return Err(no_field(other)),
-        };
-        answer.insert(field.to_owned(), value);
-    }
-    answer.insert("id".to_owned(), id.into());
-    Ok(Value::Object(answer))
-}
-
 /// The value of a parameter as it stands: those of the mock are plain words and digits.
 pub(super) fn query<'a>(query: Option<&'a str>, name: &str) -> Option<&'a str> {
     let mut pairs = query?.split('&').filter_map(|pair| pair.split_once('='));
     pairs.find_map(|(key, value)| (key == name).then_some(value))
+}
+
+/// The value of a parameter without its percent-encoding.
+pub(super) fn decoded(query: Option<&str>, name: &str) -> Option<String> {
+    let mut pairs = url::form_urlencoded::parse(query?.as_bytes());
+    pairs.find_map(|(key, value)| (key == name).then(|| value.into_owned()))
 }
 
 /// The answer, and the message's acceptance.
@@ -225,6 +234,9 @@ fn settle(
             Some(json_answer(&json!({"id": state.media.add(Arc::clone(item))})))
         }
         Ok(Granted::Give(item)) => Some(files::give(item)),
+        Ok(Granted::Change(change)) => {
+            Some(json_answer(&state.registry.apply(call.id.unwrap_or_default(), change)))
+        }
         Ok(Granted::Forget(id)) => {
             // Of two at a time, both were there when they asked.
             state.media.remove(id);

@@ -7,6 +7,11 @@
 //! - `POST /{version}/{phone-number-id}/media`: uploads a file,
 //! - `GET /{version}/{media-id}` and `GET` of the `url` in the answer: gives it back,
 //! - `DELETE /{version}/{media-id}`: forgets it,
+//! - `POST /{version}/{phone-number-id}/request_code`, `verify_code`, `register`, and the node itself for the PIN: verifies
+//!   and registers a number; each is connected until [`MockCloud::set_stage`] says otherwise, and its code is [`CODE`],
+//! - `GET` and `POST /{version}/{phone-number-id}/whatsapp_business_profile`: its profile,
+//! - `POST /{version}/{app-id}/uploads` and the session in the answer: uploads the photo of a profile, whose
+//!   `profile_picture_url` gives it back; `GET /debug_token` tells [`APP_ID`],
 //!
 //! refuses everything else in Graph's words, and remembers what it got. With a [`Subscription`] it posts signed
 //! webhooks: the statuses of each message that it accepts, and what tests let users write. [`faults`] tells how to
@@ -15,6 +20,7 @@
 //! It is a side module: it uses nothing else of this crate, so that the proxy is never tested against itself.
 
 mod attachments;
+mod business;
 mod content;
 pub mod control;
 mod errors;
@@ -44,6 +50,7 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+pub use business::{APP_ID, CODE, NumberStage};
 pub use errors::{GraphError, codes, lookup};
 pub use faults::{Act, ErrorAct, FaultRule, HttpAct, Matcher, Op, Times};
 pub use state::{Accepted, Body, FilePart, Recorded};
@@ -178,6 +185,16 @@ impl MockCloud {
     /// Forgets a file as Cloud does when its time is over; false when there is no such file.
     pub fn expire_media(&self, id: &str) -> bool {
         self.state.media.remove(id)
+    }
+
+    /// Puts a number at this stage of verification and registration; it is connected before.
+    pub fn set_stage(&self, phone_number_id: &str, stage: NumberStage) {
+        self.state.registry.set_stage(phone_number_id, stage);
+    }
+
+    /// Gives a number this two-step PIN, or none.
+    pub fn set_pin(&self, phone_number_id: &str, pin: Option<&str>) {
+        self.state.registry.set_pin(phone_number_id, pin);
     }
 
     /// The requests that arrived, oldest first; empty without [`Options::record`].

@@ -12,6 +12,15 @@ const OLDEST: u32 = 21;
 /// Where files are downloaded. Graph's are on another host, `lookaside.fbsbx.com`.
 pub(super) const DOWNLOADS: &str = "/_media/";
 
+/// Where the photos of profiles are. Cloud's are on another host, `pps.whatsapp.net`.
+pub(super) const PHOTOS: &str = "/_photo/";
+/// How the ids of uploads begin.
+const UPLOADS: &str = "upload:";
+/// The edge that can be read and posted to.
+const PROFILE: &str = "whatsapp_business_profile";
+/// The edges that can only be posted to.
+const EDGES: &[&str] = &["messages", "media", "request_code", "verify_code", "register", "uploads"];
+
 /// A call, its object and the version it is answered in.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Call<'a> {
@@ -40,6 +49,26 @@ pub(super) enum Target {
     Delete,
     /// `GET` of the address that `GET /{media-id}` tells.
     Download,
+    /// `GET /{phone-number-id}/whatsapp_business_profile`.
+    Profile,
+    /// `POST` of the same.
+    SetProfile,
+    /// `GET` of the address that a profile tells.
+    Photo,
+    /// `POST /{phone-number-id}/request_code`.
+    RequestCode,
+    /// `POST /{phone-number-id}/verify_code`.
+    VerifyCode,
+    /// `POST /{phone-number-id}/register`.
+    Register,
+    /// `POST /{phone-number-id}`.
+    SetPin,
+    /// `GET /debug_token`.
+    DebugToken,
+    /// `POST /{app-id}/uploads`.
+    OpenUpload,
+    /// `POST /upload:…`.
+    SendUpload,
 }
 
 impl<'a> Call<'a> {
@@ -54,6 +83,10 @@ impl<'a> Call<'a> {
             let target = if method == Method::GET { Ok(Target::Download) } else { Err(unknown_path(path)) };
             return Self { target, id: Some(id), version: NEWEST, note: None };
         }
+        if let Some(id) = path.strip_prefix(PHOTOS) {
+            let target = if method == Method::GET { Ok(Target::Photo) } else { Err(unknown_path(path)) };
+            return Self { target, id: Some(id), version: NEWEST, note: None };
+        }
         let mut segments = path.split('/').filter(|segment| !segment.is_empty()).peekable();
         let asked = segments.next_if(|segment| is_version(segment));
         let (version, note) = served(asked);
@@ -61,15 +94,27 @@ impl<'a> Call<'a> {
         let (edge, more) = (segments.next(), segments.next());
         let target = match (id, edge, more) {
             _ if check_version && version > NEWEST => Err(unknown_path(&after(path, asked))),
+            (Some("debug_token"), None, None) if method == Method::GET => Ok(Target::DebugToken),
+            (Some(id), None, None) if id.starts_with(UPLOADS) && method == Method::POST => {
+                Ok(Target::SendUpload)
+            }
             (Some(id), edge, None) if is_id(id) => match (method, edge) {
+                (&Method::POST, Some("request_code")) => Ok(Target::RequestCode),
+                (&Method::POST, Some("verify_code")) => Ok(Target::VerifyCode),
+                (&Method::POST, Some("register")) => Ok(Target::Register),
+                (&Method::POST, Some("uploads")) => Ok(Target::OpenUpload),
+                (&Method::POST, None) if !is_media(id) => Ok(Target::SetPin),
+                (&Method::GET, Some(PROFILE)) => Ok(Target::Profile),
+                (&Method::POST, Some(PROFILE)) => Ok(Target::SetProfile),
                 (&Method::POST, Some("messages")) => Ok(Target::Messages),
                 (&Method::POST, Some("media")) => Ok(Target::Upload),
                 (&Method::GET, None) if is_media(id) => Ok(Target::Media),
                 (&Method::GET, None) => Ok(Target::Number),
                 // Nothing but files can be deleted here, so an id that is none is no such object.
                 (&Method::DELETE, None) => Ok(Target::Delete),
-                (&Method::GET, Some(edge @ ("messages" | "media"))) => Err(no_field(edge)),
-                (_, Some("messages" | "media") | None) => {
+                (&Method::GET, Some(edge)) if EDGES.contains(&edge) => Err(no_field(edge)),
+                (_, None) => Err(GraphError::no_such_object(method.as_str(), id)),
+                (_, Some(edge)) if EDGES.contains(&edge) || edge == PROFILE => {
                     Err(GraphError::no_such_object(method.as_str(), id))
                 }
                 (_, Some(edge)) => Err(unknown_path(&format!("/{edge}"))),
@@ -89,7 +134,17 @@ impl<'a> Call<'a> {
             Target::Media => Some(Op::MediaGet),
             Target::Delete => Some(Op::MediaDelete),
             Target::Download => Some(Op::MediaDownload),
-            Target::Number => None,
+            Target::Number
+            | Target::Profile
+            | Target::SetProfile
+            | Target::Photo
+            | Target::RequestCode
+            | Target::VerifyCode
+            | Target::Register
+            | Target::SetPin
+            | Target::DebugToken
+            | Target::OpenUpload
+            | Target::SendUpload => None,
         });
         Subject { op, kind, to }
     }
@@ -173,6 +228,25 @@ mod tests {
     }
 
     #[test]
+    fn knows_what_is_about_numbers() {
+        for (method, path, target, id) in [
+            (Method::GET, "/v26.0/1/whatsapp_business_profile", Target::Profile, "1"),
+            (Method::POST, "/v26.0/1/whatsapp_business_profile", Target::SetProfile, "1"),
+            (Method::POST, "/v26.0/1/request_code", Target::RequestCode, "1"),
+            (Method::POST, "/v26.0/1/verify_code", Target::VerifyCode, "1"),
+            (Method::POST, "/v26.0/1/register", Target::Register, "1"),
+            (Method::POST, "/v26.0/1", Target::SetPin, "1"),
+            (Method::POST, "/v26.0/5/uploads", Target::OpenUpload, "5"),
+            (Method::POST, "/v26.0/upload:abc=", Target::SendUpload, "upload:abc="),
+            (Method::GET, "/v26.0/debug_token", Target::DebugToken, "debug_token"),
+            (Method::GET, "/_photo/1", Target::Photo, "1"),
+        ] {
+            let call = parse(&method, path, true);
+            assert_eq!((call.target, call.id, call.note), (Ok(target), Some(id), None), "{method} {path}");
+        }
+    }
+
+    #[test]
     fn refuses_the_rest_as_graph_does() {
         for (method, path, code, message) in [
             (Method::POST, "/v26.0/1/nonsense", 2500, "Unknown path components: /nonsense"),
@@ -185,6 +259,10 @@ mod tests {
             (Method::GET, "/v26.0/1/media", 100, "(#100) Tried accessing nonexisting field (media)"),
             (Method::POST, "/v26.0/abc/media", 100, "Unsupported post request. Object with ID 'abc' does"),
             (Method::DELETE, "/v26.0/1/media", 100, "Unsupported delete request."),
+            (Method::POST, "/v26.0/77", 100, "Unsupported post request."),
+            (Method::GET, "/v26.0/1/register", 100, "(#100) Tried accessing nonexisting field (register)"),
+            (Method::DELETE, "/v26.0/1/whatsapp_business_profile", 100, "Unsupported delete request."),
+            (Method::POST, "/_photo/1", 2500, "Unknown path components: /_photo/1"),
             (Method::POST, "/_media/77", 2500, "Unknown path components: /_media/77"),
         ] {
             let error = parse(&method, path, true).target.unwrap_err();

@@ -12,6 +12,7 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use super::Options;
+use super::business::Registry;
 use super::faults::{Act, FaultRule, Faults, Subject};
 use super::media::Library;
 use super::wamid::Ids;
@@ -117,6 +118,7 @@ pub(super) struct State {
     pub(super) ids: Ids,
     pub(super) media: Library,
     pub(super) hooks: Hooks,
+    pub(super) registry: Registry,
     requests: AtomicU64,
     messages: AtomicU64,
     inbound: AtomicU64,
@@ -143,6 +145,7 @@ impl State {
             media: Library::new(ids, options.media_limit),
             options,
             hooks: Hooks::default(),
+            registry: Registry::default(),
             requests: AtomicU64::new(0),
             messages: AtomicU64::new(0),
             inbound: AtomicU64::new(0),
@@ -223,7 +226,8 @@ impl State {
         lock(&self.log).accepted.iter().rfind(|message| message.wamid == wamid).cloned()
     }
 
-    /// Forgets requests, accepted messages, posted webhooks and all counts; ids go on, so that none comes twice, and files stay.
+    /// Forgets requests, accepted messages, posted webhooks and all counts; ids go on, so that none comes twice, and files and
+    /// what numbers are stay.
     pub(super) fn clear(&self) {
         let mut log = lock(&self.log);
         *log = Log::default();

@@ -2,13 +2,16 @@
 //!
 //! Pure: serde only. Nothing here knows that a Cloud API exists.
 
+pub mod account;
 pub mod callback;
 pub mod contacts;
 pub mod error;
+pub mod form;
 pub mod health;
 pub mod media;
 pub mod message;
 pub mod metrics;
+pub mod profile;
 pub mod providers;
 mod read;
 pub mod reply;

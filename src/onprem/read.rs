@@ -97,6 +97,18 @@ pub fn at_most(text: &str, most: usize, path: Path<'_>) -> Result<(), Invalid> {
     Err(wrong(path, format_args!("must be at most {most} characters long; it has {count}")))
 }
 
+/// Refuses what nobody has taken out of `object`: leaving it out without a word would hide a mistake.
+pub fn nothing_else(object: &Object<'_>, path: Path<'_>) -> Result<(), Invalid> {
+    let Some((key, _)) = object.members().first() else {
+        return Ok(());
+    };
+    let key = printable(key);
+    Err(Invalid::new(
+        ErrorCode::ParameterNotRequired,
+        format!("{} is no field of this request; leave it out", path.key(&key)),
+    ))
+}
+
 /// 1008 for the field at `path`.
 pub fn missing(path: Path<'_>) -> Invalid {
     Invalid::new(ErrorCode::ParameterMissing, format!("{path} is missing or empty"))

@@ -16,7 +16,7 @@ use super::respond::{Failure, Reply, Source};
 use super::state::{Limits, Number, State};
 use super::{body, handlers, webhook};
 use crate::onprem::ErrorCode;
-use crate::onprem::route::{Access, Action, Body, NoRoute, Route};
+use crate::onprem::route::{Access, Action, Body, Means, NoRoute, Route};
 use crate::session::Principal;
 use crate::telemetry::{CallKey, EndpointLabel, ErrorLabels, RequestLabels, request_id};
 
@@ -168,6 +168,9 @@ async fn handle(
         body::discard(&parts.headers, incoming).await;
         return Ok(handlers::root());
     };
+    if route.endpoint.means == Means::Refused {
+        return Err(body::refuse(&parts.headers, incoming, handlers::refused(&route)).await);
+    }
     let mut call = handlers::Call {
         state,
         number,

@@ -225,8 +225,8 @@ pub fn text(body: String) -> Reply {
     reply
 }
 
-/// The one answer that is no success and has no error body, because on-prem's had none: where a certificate is
-/// asked for that was never set, clients would take any body for one.
+/// The one answer that is no success and has no error body, because on-prem's had none: where a certificate, a file
+/// or a photo is asked for that is not there, clients would take any body for it.
 pub fn nothing_there() -> Reply {
     let mut reply = Response::new(Body::from(Bytes::new()));
     *reply.status_mut() = StatusCode::NOT_FOUND;

@@ -1,4 +1,5 @@
-//! The settings that clients change per number: the application's, and the authorities of its callbacks.
+//! The settings that clients change per number: the application's, the authorities of its callbacks, and the number
+//! of its shards.
 //!
 //! Reading asks memory alone; a change is committed to the store first and shows in memory after, where
 //! whoever watches is told of it.
@@ -12,12 +13,14 @@ use tokio::sync::watch;
 use crate::config::Secret;
 use crate::net;
 use crate::onprem::Invalid;
+use crate::onprem::account::shards_of;
 use crate::onprem::settings::{Application, Patch};
 use crate::store::{self, DocumentRow, Store, Turn};
 
 /// The names of our documents in the store.
 const APPLICATION: &str = "application";
 const WEBHOOKS_CA: &str = "webhooks-ca";
+const SHARDS: &str = "shards";
 
 /// The settings of all numbers. Clones share everything.
 #[derive(Clone)]
@@ -36,6 +39,8 @@ pub struct NumberSettings {
     pub application: Application,
     /// The certificates, as PEM, that the receiver of callbacks may be signed by beside the public ones.
     pub webhooks_ca: Option<String>,
+    /// How many shards clients set; they mean nothing here.
+    pub shards: Option<u8>,
     /// Where the configuration sends callbacks.
     configured_url: Option<Secret>,
 }
@@ -173,6 +178,15 @@ impl Settings {
         .await
     }
 
+    /// Sets the number of shards.
+    pub async fn set_shards(&self, number: &str, shards: u8) -> Result<(), SettingsError> {
+        self.change(number, SHARDS, move |now| {
+            let content = shards.to_string().into_bytes();
+            Ok((Some(content), NumberSettings { shards: Some(shards), ..now }))
+        })
+        .await
+    }
+
     /// Gives a change its turn. `make` turns the settings of then into the next ones, with what the document
     /// `name` is to hold; a document without content goes.
     async fn change(
@@ -211,6 +225,7 @@ impl NumberSettings {
                 net::ca_bundle(&pem).ok()?;
                 self.webhooks_ca = Some(pem);
             }
+            SHARDS => self.shards = Some(shards_of(std::str::from_utf8(&content).ok()?)?),
             // Of a part of this program that is none of ours.
             _ => {}
         }

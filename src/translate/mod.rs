@@ -10,6 +10,7 @@ mod message;
 pub mod message_id;
 mod notes;
 mod options;
+mod profile;
 mod reply;
 pub mod rules;
 pub mod webhook;
@@ -21,6 +22,7 @@ pub use message::{MessageError, message_to_cloud, receipt_message_to_cloud, rece
 pub use message_id::MessageIds;
 pub use notes::{Note, Notes};
 pub use options::{Options, UndeliverableAs, WaId};
+pub use profile::{profile_to_cloud, profile_to_onprem};
 pub use reply::{Replied, Sent, UnusableReply, receipt_reply_to_onprem, reply_to_onprem};
 pub use webhook::{
     Asks, Callback, CallbackKind, Converted, Learnt, Lookup, UserFile, WebhookOptions, value_to_onprem,

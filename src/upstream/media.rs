@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderValue, Method, Request, Response};
-use http_body_util::{BodyExt, Empty};
+use http::{HeaderMap, HeaderValue, Method, Request, Response};
+use http_body_util::{BodyExt, Empty, Full};
 use hyper::body::{Body, Incoming};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -80,6 +80,15 @@ impl MediaUpstream {
         request.headers_mut().insert(CONTENT_TYPE, content_type.clone());
         let end = Instant::now() + self.upload;
         target.noted(self.whole(request, end, end).await)
+    }
+
+    /// Posts a file that is in memory, once, with these headers instead of JSON's.
+    pub async fn post(&self, target: &Target, headers: HeaderMap, body: Bytes) -> Result<Answer, CallError> {
+        let body = Box::pin(Full::new(body).map_err(|never| match never {}));
+        let mut request = request(Method::POST, target, body);
+        request.headers_mut().extend(headers);
+        let end = Instant::now() + self.upload;
+        answer(self.head(request, end).await?, end).await
     }
 
     /// Reads an object that describes a file.

@@ -1,7 +1,8 @@
 //! Calls to the Cloud API.
 //!
 //! The rule of this floor: no message is sent twice. A call is repeated only when it failed before
-//! anything was sent ([`Sent::No`]); in doubt it is reported and left alone.
+//! anything was sent ([`Sent::No`]); in doubt it is reported and left alone. Only [`Upstream::post_again`], which is
+//! for what may be done twice, and calls about files are repeated after that.
 
 mod body;
 mod health;
@@ -30,6 +31,8 @@ use crate::net::{Collected, Connector};
 const MOST_ANSWER: usize = 1024 * 1024;
 /// Pauses before a call that was not sent is tried again.
 const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(400)];
+/// The pause before a call is made a second time that may be made twice.
+const AGAIN: Duration = Duration::from_millis(250);
 /// How long a body may pause.
 const BODY_IDLE: Duration = Duration::from_secs(10);
 
@@ -126,9 +129,25 @@ impl Upstream {
         Self { client, deadlines }
     }
 
-    /// Posts a JSON body.
+    /// Posts a JSON body that Cloud must not take twice, a message for one.
     pub async fn post(&self, target: &Target, body: Bytes) -> Result<Answer, CallError> {
         self.call(Method::POST, target, body).await
+    }
+
+    /// Posts a JSON body that may be taken twice, because it says how something is to be and not what is to happen.
+    /// After a fault of Cloud, or when nobody knows what became of it, it is posted once more.
+    pub async fn post_again(&self, target: &Target, body: Bytes) -> Result<Answer, CallError> {
+        let first = self.post(target, body.clone()).await;
+        let may_pass = match &first {
+            Ok(answer) => answer.status.is_server_error(),
+            // Who has waited for the whole time has waited long enough.
+            Err(error) => error.sent == Sent::Maybe && !error.is_timeout,
+        };
+        if !may_pass {
+            return first;
+        }
+        tokio::time::sleep(AGAIN).await;
+        self.post(target, body).await
     }
 
     /// Reads an object.

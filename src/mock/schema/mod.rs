@@ -4,6 +4,7 @@
 //! an unknown key, a missing key, a wrong type and a length are code 100 without details, a missing object
 //! for the message type is 131008, counts and relations between fields are 131009 with details.
 
+mod business;
 mod rules;
 mod tables;
 #[cfg(test)]
@@ -14,6 +15,7 @@ use std::fmt;
 use serde_json::{Map, Value};
 
 use super::errors::GraphError;
+pub(super) use business::{CODE_CHECK, CODE_REQUEST, PIN_CHANGE, PROFILE, REGISTRATION};
 use rules::Rule;
 pub(super) use tables::{ENVELOPE, READ, TYPES};
 

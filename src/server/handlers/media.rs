@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body_util::BodyExt;
@@ -82,19 +81,19 @@ async fn receive(
 /// `GET /v1/media/{media-id}`: the bytes in one step; "404 with no body" when there are none.
 pub(super) async fn download(call: &Call<'_>, id: &str, trail: &mut Trail) -> Result<Reply, Failure> {
     let found = call.state.media.download(&call.number.account, id).await;
-    let Some(Download { media_type, length, body }) =
-        found.map_err(|error| failure(call.state, &call.number.phone_number_id, "media", &error, trail))?
-    else {
-        let mut reply = Response::new(Body::from(Bytes::new()));
-        *reply.status_mut() = StatusCode::NOT_FOUND;
-        return Ok(reply);
-    };
+    let found =
+        found.map_err(|error| failure(call.state, &call.number.phone_number_id, "media", &error, trail))?;
+    Ok(found.map_or_else(respond::nothing_there, give))
+}
+
+/// The answer with a file in it.
+pub(super) fn give(Download { media_type, length, body }: Download) -> Reply {
     let mut reply = Response::new(Body::Stream(body));
     let headers = reply.headers_mut();
     let unknown = HeaderValue::from_static("application/octet-stream");
     headers.insert(CONTENT_TYPE, HeaderValue::try_from(media_type).unwrap_or(unknown));
     headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
-    Ok(reply)
+    reply
 }
 
 /// `DELETE /v1/media/{media-id}`
@@ -141,6 +140,7 @@ fn not_kept(error: &MediaError) -> Failure {
         | MediaError::Refused(_)
         | MediaError::Unreachable(_)
         | MediaError::Unusable
+        | MediaError::NoApp
         | MediaError::Late
         | MediaError::Foreign(_)
         | MediaError::Secret
@@ -191,6 +191,9 @@ pub(super) fn failure(
         }
         error @ MediaError::Unusable => {
             Failure::new(Source::Upstream, ErrorCode::InternalError, text(error)).log(error.to_string())
+        }
+        error @ MediaError::NoApp => {
+            Failure::new(Source::Upstream, ErrorCode::ServiceNotReady, text(error)).log(error.to_string())
         }
         MediaError::Disk(error) => {
             let details = format!("{path}: the file could not be stored on its way; nothing was sent");

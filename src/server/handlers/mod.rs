@@ -1,11 +1,14 @@
 //! One file per resource. Handlers are thin: read, ask a lower floor, answer.
 
+mod account;
 mod auth;
 mod contacts;
+mod graph;
 mod health;
 mod media;
 mod messages;
 mod metrics;
+mod profile;
 mod providers;
 mod services;
 mod settings;
@@ -32,10 +35,10 @@ pub struct Call<'a> {
     pub number: &'a Arc<Number>,
     /// The headers.
     pub headers: &'a HeaderMap,
+    /// The query as it was sent, without its question mark.
+    pub query: &'a str,
     /// Where the request comes from, and its id.
     pub context: &'a Context,
-    /// What follows the `?` in the target, as it came.
-    pub query: &'a str,
     /// Who is asking; nobody yet in a login.
     pub principal: Option<Principal>,
     /// The body.
@@ -89,22 +92,19 @@ pub async fn handle(call: Call<'_>, route: Route<'_>, trail: &mut Trail) -> Resu
         Action::ShowMetrics => metrics::show_web(&call),
         Action::ShowAppStats => metrics::show_app(&call),
         Action::ShowDbStats => metrics::show_db(&call),
-        // B: profile, account and two-step verification.
-        Action::ShowBusinessProfile
-        | Action::UpdateBusinessProfile
-        | Action::ShowAbout
-        | Action::UpdateAbout
-        | Action::ShowPhoto
-        | Action::SetPhoto
-        | Action::DeletePhoto
-        | Action::SetPin
-        | Action::RemovePin
-        | Action::Backup
-        | Action::Restore
-        | Action::Register
-        | Action::Verify
-        | Action::ShowShards
-        | Action::SetShards => Err(refused(&route)),
+        Action::ShowBusinessProfile => profile::show(&call, trail).await,
+        Action::UpdateBusinessProfile => profile::update(&call, trail).await,
+        Action::ShowAbout => profile::show_about(&call, trail).await,
+        Action::UpdateAbout => profile::update_about(&call, trail).await,
+        Action::ShowPhoto => profile::show_photo(&call, trail).await,
+        Action::SetPhoto => profile::set_photo(&call, trail).await,
+        Action::SetPin => account::set_pin(&call, trail).await,
+        Action::Register => account::register(&call, trail).await,
+        Action::Verify => account::verify(&call, trail).await,
+        Action::ShowShards => Ok(account::show_shards(&call)),
+        Action::SetShards => account::set_shards(&call).await,
+        // What the table refuses does not come here; see `dispatch`.
+        Action::DeletePhoto | Action::RemovePin | Action::Backup | Action::Restore => Err(refused(&route)),
         // C: certificates, sticker packs, groups, 360dialog.
         Action::SetExternalCertificate
         | Action::ShowExternalCa
@@ -128,7 +128,7 @@ pub async fn handle(call: Call<'_>, route: Route<'_>, trail: &mut Trail) -> Resu
 }
 
 /// What an endpoint without counterpart answers: the reason that the table has.
-fn refused(route: &Route<'_>) -> Failure {
+pub fn refused(route: &Route<'_>) -> Failure {
     let Endpoint { summary, note, .. } = route.endpoint;
     let details = format!("this endpoint {summary}, which is not possible here: {note}");
     Failure::client(ErrorCode::GenericError, details).http(501)

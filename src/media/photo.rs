@@ -1,0 +1,210 @@
+//! Profile photos: Cloud takes them by its resumable upload, under the app and not under the number.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::Value;
+use tokio::time::sleep;
+use url::form_urlencoded;
+
+use super::error::MediaError;
+use super::{Account, Inner};
+use crate::upstream::{Answer, is_success};
+
+/// Where in the file the bytes of a request begin ("Resumable Upload API").
+const FILE_OFFSET: HeaderName = HeaderName::from_static("file_offset");
+/// The pause before an upload that Cloud could not take is tried once more.
+const PAUSE: Duration = Duration::from_millis(250);
+/// Those that Meta shows have a few hundred characters.
+const LONGEST_HANDLE: usize = 4096;
+
+/// A picture that Cloud takes for a profile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Photo {
+    /// `image/jpeg`
+    Jpeg,
+    /// `image/png`
+    Png,
+}
+
+impl Photo {
+    /// What these bytes are, by how they begin; nothing when they are neither.
+    pub fn of(bytes: &[u8]) -> Option<Self> {
+        if bytes.starts_with(b"\xff\xd8\xff") {
+            Some(Self::Jpeg)
+        } else if bytes.starts_with(b"\x89PNG\r\n\x1a\n") {
+            Some(Self::Png)
+        } else {
+            None
+        }
+    }
+
+    fn media_type(self) -> &'static str {
+        match self {
+            Self::Jpeg => "image/jpeg",
+            Self::Png => "image/png",
+        }
+    }
+
+    fn file_name(self) -> &'static str {
+        match self {
+            Self::Jpeg => "photo.jpg",
+            Self::Png => "photo.png",
+        }
+    }
+}
+
+impl Inner {
+    /// A session and the bytes, once more when Cloud failed: a session that was left lapses by itself.
+    pub(super) async fn upload_photo(
+        &self,
+        account: &Account,
+        photo: Photo,
+        bytes: Bytes,
+    ) -> Result<String, MediaError> {
+        let _slot = self.upload_slots.acquire().await.map_err(|_| MediaError::Lost)?;
+        let app_id = self.app_id(account).await?;
+        match self.upload_photo_once(account, &app_id, photo, bytes.clone()).await {
+            Err(error) if may_pass(&error) => {
+                sleep(PAUSE).await;
+                self.upload_photo_once(account, &app_id, photo, bytes).await
+            }
+            done => done,
+        }
+    }
+
+    async fn upload_photo_once(
+        &self,
+        account: &Account,
+        app_id: &str,
+        photo: Photo,
+        bytes: Bytes,
+    ) -> Result<String, MediaError> {
+        let (name, media_type) = (photo.file_name(), photo.media_type());
+        let query = form_urlencoded::Serializer::new(String::new())
+            .append_pair("file_name", name)
+            .append_pair("file_length", &bytes.len().to_string())
+            .append_pair("file_type", media_type)
+            .finish();
+        let edge = account.at(&format!("{app_id}/uploads?{query}")).ok_or(MediaError::NoApp)?;
+        let answer = self.upstream.post(&edge, HeaderMap::new(), Bytes::new()).await?;
+        let session = text_of(&accepted(answer)?, "id").filter(|id| is_session(id));
+        let session = session.and_then(|id| account.at(&id)).ok_or(MediaError::Unusable)?;
+        let answer = self.upstream.post(&session, upload_headers(account, photo)?, bytes).await?;
+        text_of(&accepted(answer)?, "h").ok_or(MediaError::Unusable)
+    }
+
+    /// The configured id of the app, or the one that the token was made for, which is asked for once.
+    async fn app_id(&self, account: &Account) -> Result<String, MediaError> {
+        if let Some(known) = account.app_id.get() {
+            return Ok(known.clone());
+        }
+        let token = account.token().ok_or(MediaError::NoApp)?;
+        let query =
+            form_urlencoded::Serializer::new(String::new()).append_pair("input_token", token).finish();
+        let target = account.at(&format!("debug_token?{query}")).ok_or(MediaError::NoApp)?;
+        let body = accepted(self.upstream.get(&target).await?)?;
+        let found = serde_json::from_slice(&body).ok().and_then(|body: Value| app_of(&body));
+        let found = found.ok_or(MediaError::NoApp)?;
+        // Whoever asked at the same time has learnt the same.
+        Ok(account.app_id.get_or_init(|| found).clone())
+    }
+}
+
+/// The bytes go under another scheme of the same token, which is how Meta documents it.
+fn upload_headers(account: &Account, photo: Photo) -> Result<HeaderMap, MediaError> {
+    let token = account.token().ok_or(MediaError::NoApp)?;
+    let mut authorization =
+        HeaderValue::try_from(format!("OAuth {token}")).map_err(|_| MediaError::Unusable)?;
+    authorization.set_sensitive(true);
+    let mut headers = HeaderMap::new();
+    headers.insert(AUTHORIZATION, authorization);
+    headers.insert(FILE_OFFSET, HeaderValue::from_static("0"));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(photo.media_type()));
+    Ok(headers)
+}
+
+fn accepted(answer: Answer) -> Result<Bytes, MediaError> {
+    if is_success(&answer) { Ok(answer.body) } else { Err(MediaError::Refused(answer)) }
+}
+
+fn may_pass(error: &MediaError) -> bool {
+    if let MediaError::Refused(answer) = error {
+        return answer.status.is_server_error();
+    }
+    matches!(error, MediaError::Unreachable(_))
+}
+
+fn text_of(body: &[u8], key: &str) -> Option<String> {
+    let body: Value = serde_json::from_slice(body).ok()?;
+    let text = body.get(key)?.as_str()?;
+    let is_fit = (1..=LONGEST_HANDLE).contains(&text.len()) && !text.chars().any(char::is_control);
+    is_fit.then(|| text.to_owned())
+}
+
+/// A session's id is a path with a query of its own: `upload:…?sig=…`. It may lead nowhere else.
+fn is_session(id: &str) -> bool {
+    let is_known = |byte: u8| byte.is_ascii_alphanumeric() || b":?=&_-~.+/%".contains(&byte);
+    id.starts_with("upload:") && id.bytes().all(is_known) && !id.contains("..")
+}
+
+/// `data.app_id`, a string in Meta's sample.
+fn app_of(body: &Value) -> Option<String> {
+    let id = match body.get("data")?.get("app_id")? {
+        Value::String(id) => id.clone(),
+        Value::Number(id) => id.to_string(),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => return None,
+    };
+    ((1..=32).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_digit())).then_some(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_app_is_its_digits() {
+        for (data, app) in [
+            (json!({"app_id": "138483919580948", "is_valid": true}), Some("138483919580948")),
+            (json!({"app_id": 5}), Some("5")),
+            (json!({"app_id": "../1"}), None),
+            (json!({"app_id": ""}), None),
+            (json!({"is_valid": false}), None),
+            (json!(null), None),
+        ] {
+            assert_eq!(app_of(&json!({ "data": data })).as_deref(), app, "{data}");
+        }
+    }
+
+    #[test]
+    fn a_session_leads_to_uploads_only() {
+        for id in ["upload:MTphdHRh==?sig=ARZqkGCA_uQ-1", "upload:a/b+c=?sig=%2F&x=1"] {
+            assert!(is_session(id), "{id}");
+        }
+        for id in
+            ["", "1/media", "upload", "upload:a/../1", "upload:a b", "upload:a#b", "upload:a@b", "upload:\n"]
+        {
+            assert!(!is_session(id), "{id}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn only_the_beginning_of_a_file_counts(tail in prop::collection::vec(any::<u8>(), 0..20)) {
+            for (magic, photo) in [
+                (b"\xff\xd8\xff".as_slice(), Some(Photo::Jpeg)),
+                (b"\x89PNG\r\n\x1a\n", Some(Photo::Png)),
+                (b"\x89PNG\r\n\x1a", if tail.starts_with(b"\n") { Some(Photo::Png) } else { None }),
+                (b"GIF89a", None),
+                (b"<svg", None),
+            ] {
+                prop_assert_eq!(Photo::of(&[magic, &tail].concat()), photo);
+            }
+        }
+    }
+}
