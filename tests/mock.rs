@@ -3,6 +3,7 @@
 mod command;
 mod media;
 mod receiver;
+mod templates;
 mod webhooks;
 
 use std::net::SocketAddr;

@@ -14,6 +14,7 @@ use serde_json::Value;
 use super::Options;
 use super::faults::{Act, FaultRule, Faults, Subject};
 use super::media::Library;
+use super::templates::Shelf;
 use super::wamid::Ids;
 use super::webhooks::Hooks;
 
@@ -116,6 +117,7 @@ pub(super) struct State {
     pub(super) addr: SocketAddr,
     pub(super) ids: Ids,
     pub(super) media: Library,
+    pub(super) templates: Shelf,
     pub(super) hooks: Hooks,
     requests: AtomicU64,
     messages: AtomicU64,
@@ -141,6 +143,7 @@ impl State {
             addr,
             ids,
             media: Library::new(ids, options.media_limit),
+            templates: Shelf::default(),
             options,
             hooks: Hooks::default(),
             requests: AtomicU64::new(0),
