@@ -174,6 +174,7 @@ table!(Log { level: String, format: String, requests: bool });
 table!(Number {
     name: String,
     phone_number_id: String,
+    waba_id: String,
     access_token: Secret,
     app_secret: Secret,
     previous_app_secrets: Vec<Secret>,
