@@ -6,6 +6,7 @@
 pub mod error;
 pub mod message;
 pub mod reply;
+pub mod template;
 pub mod webhook;
 
 pub use error::GraphError;

@@ -12,6 +12,7 @@ mod notes;
 mod options;
 mod reply;
 pub mod rules;
+mod template;
 pub mod webhook;
 
 pub use deferred::{Deferred, defer};
@@ -22,6 +23,7 @@ pub use message_id::MessageIds;
 pub use notes::{Note, Notes};
 pub use options::{Options, UndeliverableAs, WaId};
 pub use reply::{Replied, Sent, UnusableReply, receipt_reply_to_onprem, reply_to_onprem};
+pub use template::{created_to_onprem, template_to_onprem};
 pub use webhook::{
     Asks, Callback, CallbackKind, Converted, Learnt, Lookup, UserFile, WebhookOptions, value_to_onprem,
     webhook_to_onprem,
