@@ -11,6 +11,7 @@ mod read;
 pub mod reply;
 pub mod route;
 pub mod settings;
+pub mod stickers;
 pub mod templates;
 pub mod users;
 
