@@ -14,6 +14,8 @@ mod clients;
 #[cfg(test)]
 mod config;
 #[cfg(test)]
+mod dialog360;
+#[cfg(test)]
 mod egress;
 #[cfg(test)]
 mod errors;
@@ -52,11 +54,15 @@ mod providers;
 #[cfg(test)]
 mod readme;
 #[cfg(test)]
+mod refusals;
+#[cfg(test)]
 mod serve;
 #[cfg(test)]
 mod session;
 #[cfg(test)]
 mod settings;
+#[cfg(test)]
+mod stickers;
 #[cfg(test)]
 mod store;
 #[cfg(test)]
@@ -65,5 +71,7 @@ mod stub;
 mod support;
 #[cfg(test)]
 mod temp;
+#[cfg(test)]
+mod templates;
 #[cfg(test)]
 mod webhooks;

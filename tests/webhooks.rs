@@ -6,5 +6,5 @@ mod deliver;
 mod ids;
 mod process;
 mod receive;
-mod scene;
+pub mod scene;
 mod switches;

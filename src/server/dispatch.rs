@@ -16,7 +16,7 @@ use super::respond::{Failure, Reply, Source};
 use super::state::{Limits, Number, State};
 use super::{body, handlers, webhook};
 use crate::onprem::ErrorCode;
-use crate::onprem::route::{Access, Action, Body, NoRoute, Route};
+use crate::onprem::route::{Access, Action, Body, Means, NoRoute, Route};
 use crate::session::Principal;
 use crate::telemetry::{EndpointLabel, ErrorLabels, RequestLabels, request_id};
 
@@ -165,8 +165,19 @@ async fn handle(
         body::discard(&parts.headers, incoming).await;
         return Ok(handlers::root());
     };
-    let mut call =
-        handlers::Call { state, number, headers: &parts.headers, context, principal, body: Bytes::new() };
+    if route.endpoint.means == Means::Refused {
+        return Err(body::refuse(&parts.headers, incoming, handlers::refused(&route)).await);
+    }
+    let query = parts.uri.query().unwrap_or_default();
+    let mut call = handlers::Call {
+        state,
+        number,
+        headers: &parts.headers,
+        query,
+        context,
+        principal,
+        body: Bytes::new(),
+    };
     let limit = match route.endpoint.body {
         Body::Upload => return handlers::upload(&call, incoming).await,
         Body::Photo => PHOTO_BODY,
