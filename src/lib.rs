@@ -42,7 +42,7 @@
 //! - Floors 0 and 1 do no I/O, read no clock and write no log.
 //! - A message that may have reached Cloud is never sent again ([`upstream::Sent`]).
 //! - Every answer that is not a success has the on-prem error body; one function writes it. The exception is
-//!   on-prem's own: an empty 404 for a CA that was never set. A 401 is only ever about the client's own login.
+//!   on-prem's own: an empty 404 for a CA that is not there. A 401 is only ever about the client's own login.
 //! - The hot path, a text message, touches no store and holds no lock across an await.
 //! - What cannot be translated is refused or noted ([`translate::rules`]), never silently dropped.
 //! - A file is only ever used by the number, and the credentials, that it was fetched with; what is `private` or

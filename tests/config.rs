@@ -71,6 +71,8 @@ fn minimal_is_all_defaults() {
             && number.namespace.is_none()
             && number.app_id.is_none()
     );
+    assert!(number.hosts.is_empty() && number.users.is_empty() && number.namespace.is_none());
+    assert!(number.waba_id.is_none());
 }
 
 #[test]
@@ -131,6 +133,7 @@ fn full_sets_everything_of_a_number() {
     let config = load("full.toml", &env()).unwrap().config;
     let [support, sales] = config.numbers.as_slice() else { panic!("two numbers") };
     assert_eq!((support.name.as_str(), support.phone_number_id.as_str()), ("support", "106540352242922"));
+    assert_eq!(support.waba_id.as_deref(), Some("102290129340398"));
     assert_eq!(support.access_token.expose(), "canary-file", "without the newline at the end of the file");
     assert_eq!(support.app_secret.as_ref().unwrap().expose(), "canary-app-secret");
     let previous: Vec<_> = support.previous_app_secrets.iter().map(|secret| secret.expose()).collect();

@@ -20,6 +20,8 @@ mod contacts;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+mod dialog360;
+#[cfg(test)]
 mod egress;
 #[cfg(test)]
 mod errors;
@@ -62,6 +64,8 @@ mod providers;
 #[cfg(test)]
 mod readme;
 #[cfg(test)]
+mod refusals;
+#[cfg(test)]
 mod serve;
 #[cfg(test)]
 mod session;
@@ -70,6 +74,8 @@ mod settings;
 #[cfg(test)]
 mod stats;
 #[cfg(test)]
+mod stickers;
+#[cfg(test)]
 mod store;
 #[cfg(test)]
 mod stub;
@@ -77,5 +83,7 @@ mod stub;
 mod support;
 #[cfg(test)]
 mod temp;
+#[cfg(test)]
+mod templates;
 #[cfg(test)]
 mod webhooks;

@@ -4,6 +4,7 @@ mod business;
 mod command;
 mod media;
 mod receiver;
+mod templates;
 mod webhooks;
 
 use std::net::SocketAddr;

@@ -9,6 +9,7 @@ use http::{HeaderValue, Uri};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use thiserror::Error;
+use tokio::sync::OnceCell;
 
 use super::{callbacks, egress, installation, media};
 use crate::callback::Callbacks;
@@ -17,9 +18,9 @@ use crate::config::{self, Config, Tls};
 use crate::media::providers::{self, Providers};
 use crate::media::{Account, Media, MediaError};
 use crate::net::{self, Connector, TlsError};
-use crate::server::{Compat, Limits, Listener, Number, Numbers, ServeLimits, State};
+use crate::server::{Compat, Limits, Listener, Number, Numbers, ServeLimits, State, Waba};
 use crate::session::{self, Sessions};
-use crate::settings::{self, Settings};
+use crate::settings::{self, Settings, Stickers};
 use crate::store::{self, Store};
 use crate::telemetry::{Ledger, Metrics};
 use crate::upstream::{Deadlines, Health, Target, Upstream};
@@ -114,7 +115,9 @@ pub(super) async fn build(config: Config, clock: Clock) -> Result<Built, StartEr
     let configured =
         config.numbers.iter().map(|number| (number.phone_number_id.clone(), number.callback_url.clone()));
     let settings = Settings::open(Arc::clone(&store), configured).await?;
-    let tls = server_tls(&config, store.as_ref()).await?;
+    let ids = config.numbers.iter().map(|number| number.phone_number_id.clone());
+    let stickers = Stickers::open(Arc::clone(&store), ids).await?;
+    let (tls, own_certificate) = server_tls(&config, store.as_ref()).await?;
     let limits = serve_limits(&config.limits);
     let scheme = if tls.is_some() { "https" } else { "http" };
     let api = bind("listen.api", config.listen.api, tls.clone(), limits).await?;
@@ -151,6 +154,8 @@ pub(super) async fn build(config: Config, clock: Clock) -> Result<Built, StartEr
         sessions,
         providers,
         settings,
+        stickers,
+        own_certificate,
         callback_guard,
         store,
         callbacks,
@@ -227,14 +232,15 @@ fn number_access(number: &config::Number) -> session::NumberAccess {
 
 /// The self-signed certificate is made once and kept in the store, so that clients which pin it
 /// meet the same one after a restart, and on every replica. For their sake it also stays as it is
-/// when a host is configured later: clients that verify will not accept it under that name.
+/// when a host is configured later: clients that verify will not accept it under that name. It comes along as
+/// PEM, for those that ask for it.
 async fn server_tls(
     config: &Config,
     store: &dyn Store,
-) -> Result<Option<Arc<rustls::ServerConfig>>, StartError> {
+) -> Result<(Option<Arc<rustls::ServerConfig>>, Option<String>), StartError> {
     Ok(match &config.listen.tls {
-        Tls::Off => None,
-        Tls::Files { cert, key } => Some(net::server_config_from_files(cert, key)?),
+        Tls::Off => (None, None),
+        Tls::Files { cert, key } => (Some(net::server_config_from_files(cert, key)?), None),
         Tls::SelfSigned => {
             let candidate = net::self_signed(own_names(config))?.into_bytes();
             let pem = store.secret("tls-self-signed", candidate).await?;
@@ -244,7 +250,8 @@ async fn server_tls(
             };
             let certificate = CertificateDer::from_pem_slice(&pem).map_err(broken)?;
             let key = PrivateKeyDer::from_pem_slice(&pem).map_err(broken)?;
-            Some(net::server_config(vec![certificate], key)?)
+            let shown = net::certificate_pem(&certificate);
+            (Some(net::server_config(vec![certificate], key)?), Some(shown))
         }
     })
 }
@@ -328,6 +335,7 @@ fn numbers(config: &Config, callbacks: &Callbacks, clock: &Clock) -> Result<Numb
                 app_id: number.app_id.clone().map(OnceLock::from).unwrap_or_default(),
             }),
             namespace: number.namespace.clone(),
+            waba: number.waba_id.as_ref().map(|id| waba(config, number, id)).transpose()?,
             callbacks: Arc::clone(queue),
             node: watched("?fields=id")?,
             health: Arc::clone(&health),
@@ -338,11 +346,21 @@ fn numbers(config: &Config, callbacks: &Callbacks, clock: &Clock) -> Result<Numb
     Ok(numbers)
 }
 
+/// The account that a number belongs to.
+fn waba(config: &Config, number: &config::Number, id: &str) -> Result<Waba, StartError> {
+    Ok(Waba { id: id.to_owned(), node: node(config, number, id)?, namespace: OnceCell::new() })
+}
+
 /// The URL of the number's node followed by `edge`, and its token.
 pub(super) fn target(config: &Config, number: &config::Number, edge: &str) -> Result<Target, StartError> {
+    node(config, number, &format!("{}{edge}", number.phone_number_id))
+}
+
+/// The URL of the API followed by `path`, and the number's token.
+fn node(config: &Config, number: &config::Number, path: &str) -> Result<Target, StartError> {
     let error = |reason: String| StartError::Number { number: number.name.clone(), reason };
     let config::Cloud { base_url, version, .. } = &config.cloud;
-    let uri: Uri = format!("{base_url}/{version}/{}{edge}", number.phone_number_id)
+    let uri: Uri = format!("{base_url}/{version}/{path}")
         .parse()
         .map_err(|invalid: http::uri::InvalidUri| error(invalid.to_string()))?;
     let mut authorization = HeaderValue::try_from(format!("Bearer {}", number.access_token.expose()))

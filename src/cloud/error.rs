@@ -13,6 +13,8 @@ pub struct GraphError {
     pub message: String,
     /// `error.error_data.details`, or `error.error_data` where that is a plain string.
     pub details: Option<String>,
+    /// `error.error_user_msg`, a sentence for people that management calls have beside a bare "Invalid parameter".
+    pub user_message: Option<String>,
     /// `error.fbtrace_id`
     pub trace: Option<String>,
 }
@@ -38,6 +40,7 @@ impl GraphError {
             subcode: error.get("error_subcode").and_then(integer),
             message: text("message").unwrap_or_default(),
             details: details.filter(|text| !text.is_empty()),
+            user_message: text("error_user_msg").filter(|text| !text.is_empty()),
             trace: text("fbtrace_id"),
         }
     }

@@ -8,6 +8,7 @@ pub mod message;
 pub mod number;
 pub mod profile;
 pub mod reply;
+pub mod template;
 pub mod webhook;
 
 pub use error::GraphError;

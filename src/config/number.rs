@@ -16,6 +16,8 @@ pub struct Number {
     pub phone_number_id: String,
     /// The id of its Meta app, which photos are uploaded under; Graph is asked for it when there is none.
     pub app_id: Option<String>,
+    /// The id of its WhatsApp Business Account, which templates belong to.
+    pub waba_id: Option<String>,
     /// The Cloud API's bearer token; visible ASCII.
     pub access_token: Secret,
     /// Signs the webhooks of its app.
@@ -164,6 +166,7 @@ fn number(raw: raw::Number, path: &str, check: &mut Check<'_>) -> Number {
         name: check.parsed(&key("name"), raw.name, phone_number_id.clone(), number_name),
         phone_number_id,
         app_id: check.parsed(&key("app_id"), raw.app_id, None, |text| app_id(text).map(Some)),
+        waba_id: check.parsed(&key("waba_id"), raw.waba_id, None, |text| waba_id(&text).map(|()| Some(text))),
         access_token: check.required_secret(&key("access_token"), raw.access_token, header_secret),
         app_secret: check.secret(&key("app_secret"), raw.app_secret, any_secret),
         previous_app_secrets: raw
@@ -194,8 +197,20 @@ fn number(raw: raw::Number, path: &str, check: &mut Check<'_>) -> Number {
     }
 }
 
+fn waba_id(text: &str) -> Result<(), String> {
+    if is_graph_id(text) {
+        return Ok(());
+    }
+    let place = "as WhatsApp Manager shows them in its address and settings";
+    Err(format!("is not the id of a WhatsApp Business Account; write its 1 to 32 digits, {place}"))
+}
+
+fn is_graph_id(text: &str) -> bool {
+    (1..=32).contains(&text.len()) && text.chars().all(|c| c.is_ascii_digit())
+}
+
 fn phone_number_id(text: &str) -> Result<(), String> {
-    if (1..=32).contains(&text.len()) && text.chars().all(|c| c.is_ascii_digit()) {
+    if is_graph_id(text) {
         return Ok(());
     }
     // Not quoted: an access token may have been pasted here.

@@ -176,6 +176,7 @@ table!(Number {
     name: String,
     phone_number_id: String,
     app_id: String,
+    waba_id: String,
     access_token: Secret,
     app_secret: Secret,
     previous_app_secrets: Vec<Secret>,

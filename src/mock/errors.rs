@@ -19,6 +19,8 @@ pub struct GraphError {
     pub message: String,
     /// `error_data.details`; without it there is no `error_data`.
     pub details: Option<String>,
+    /// `error_user_title` and `error_user_msg`, which only management calls have.
+    pub user: Option<(&'static str, String)>,
 }
 
 impl GraphError {
@@ -34,6 +36,7 @@ impl GraphError {
             kind: "OAuthException",
             message: if matches!(code, 104 | 190) { title.to_owned() } else { format!("(#{code}) {title}") },
             details: Some(details.to_owned()),
+            user: None,
         }
     }
 
@@ -87,6 +90,11 @@ impl GraphError {
         }
         if let Some(details) = &self.details {
             error.insert("error_data".into(), json!({"messaging_product": "whatsapp", "details": details}));
+        }
+        if let Some((title, text)) = &self.user {
+            error.insert("is_transient".into(), false.into());
+            error.insert("error_user_title".into(), (*title).into());
+            error.insert("error_user_msg".into(), text.as_str().into());
         }
         error.insert("fbtrace_id".into(), fbtrace_id.into());
         Bytes::from(json!({ "error": Value::Object(error) }).to_string())

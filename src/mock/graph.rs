@@ -20,7 +20,7 @@ use super::route::{Call, Target};
 use super::server::{Cut, render, stall};
 use super::state::{Accepted, Body, Recorded, State};
 use super::upload::{self, Received};
-use super::{attachments, files};
+use super::{attachments, files, templates};
 
 /// Far above any message; Meta's largest media are 100 MB.
 pub(super) const LARGEST_BODY: usize = 128 << 20;
@@ -81,6 +81,8 @@ enum Granted {
     Forget(String),
     /// A number or its profile is changed.
     Change(Change),
+    /// The templates change.
+    Templates(templates::Change),
 }
 
 /// Rules ask for type and recipient even when the token is bad, so the body is read in any case.
@@ -117,6 +119,17 @@ fn examine(state: &State, head: &Parts, call: &Call<'_>, body: &[u8]) -> Found {
                 }
             }
             return found;
+        }
+        Ok(Target::Number) if id == state.options.waba_id => {
+            templates::account(state, asked).map(Granted::Json)
+        }
+        Ok(Target::Templates) => {
+            let verdict = templates::examine(state, head, id, body).map(|asked| match asked {
+                templates::Asked::Page(page) => Granted::Json(page),
+                templates::Asked::Change(change) => Granted::Templates(change),
+            });
+            let body = serde_json::from_slice(body).map_or_else(|_| raw(body), Body::Json);
+            return Found { body, kind: None, to: None, notes: Vec::new(), verdict };
         }
         Ok(Target::Number) => business::number(state, id, asked).map(Granted::Json),
         Ok(Target::DebugToken) => business::debug_token(state, asked).map(Granted::Json),
@@ -233,6 +246,7 @@ fn settle(
             state.count_upload();
             Some(json_answer(&json!({"id": state.media.add(Arc::clone(item))})))
         }
+        Ok(Granted::Templates(change)) => Some(json_answer(&state.templates.change(change))),
         Ok(Granted::Give(item)) => Some(files::give(item)),
         Ok(Granted::Change(change)) => {
             Some(json_answer(&state.registry.apply(call.id.unwrap_or_default(), change)))

@@ -12,6 +12,8 @@
 //! - `GET` and `POST /{version}/{phone-number-id}/whatsapp_business_profile`: its profile,
 //! - `POST /{version}/{app-id}/uploads` and the session in the answer: uploads the photo of a profile, whose
 //!   `profile_picture_url` gives it back; `GET /debug_token` tells [`APP_ID`],
+//! - `GET`, `POST`, `DELETE /{version}/{waba-id}/message_templates` and `GET /{version}/{waba-id}`: the templates of
+//!   one account, and what it is,
 //!
 //! refuses everything else in Graph's words, and remembers what it got. With a [`Subscription`] it posts signed
 //! webhooks: the statuses of each message that it accepts, and what tests let users write. [`faults`] tells how to
@@ -35,6 +37,7 @@ mod route;
 mod schema;
 mod server;
 mod state;
+mod templates;
 mod upload;
 mod wamid;
 mod webhooks;
@@ -80,6 +83,8 @@ pub struct Options {
     pub display_phone_number: String,
     /// `verified_name` of every number.
     pub verified_name: String,
+    /// The id of the one account, which templates belong to.
+    pub waba_id: String,
     /// Whether a message may name only files that this mock has under the same number. Without it, ids that
     /// this mock never gave are taken as they are.
     pub check_media_ids: bool,
@@ -106,6 +111,8 @@ impl Default for Options {
             default_country: String::new(),
             display_phone_number: "+1 555-012-3456".to_owned(),
             verified_name: "Lucky Shrub".to_owned(),
+            // The account of Meta's samples.
+            waba_id: "102290129340398".to_owned(),
             check_media_ids: false,
             media_in_memory: 1 << 20,
             media_limit: 10_000,
@@ -180,6 +187,11 @@ impl MockCloud {
             sha256: hex(&Sha256::digest(&bytes)),
             content: Content::from(bytes),
         }))
+    }
+
+    /// Keeps a template as if it had been there before, and gives its id.
+    pub fn add_template(&self, template: serde_json::Map<String, serde_json::Value>) -> String {
+        self.state.templates.add(template)
     }
 
     /// Forgets a file as Cloud does when its time is over; false when there is no such file.

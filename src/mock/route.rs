@@ -69,6 +69,8 @@ pub(super) enum Target {
     OpenUpload,
     /// `POST /upload:…`.
     SendUpload,
+    /// `GET`, `POST` or `DELETE /{waba-id}/message_templates`.
+    Templates,
 }
 
 impl<'a> Call<'a> {
@@ -108,6 +110,7 @@ impl<'a> Call<'a> {
                 (&Method::POST, Some(PROFILE)) => Ok(Target::SetProfile),
                 (&Method::POST, Some("messages")) => Ok(Target::Messages),
                 (&Method::POST, Some("media")) => Ok(Target::Upload),
+                (_, Some("message_templates")) => Ok(Target::Templates),
                 (&Method::GET, None) if is_media(id) => Ok(Target::Media),
                 (&Method::GET, None) => Ok(Target::Number),
                 // Nothing but files can be deleted here, so an id that is none is no such object.
@@ -135,6 +138,7 @@ impl<'a> Call<'a> {
             Target::Delete => Some(Op::MediaDelete),
             Target::Download => Some(Op::MediaDownload),
             Target::Number
+            | Target::Templates
             | Target::Profile
             | Target::SetProfile
             | Target::Photo
@@ -213,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn knows_what_is_about_files() {
+    fn knows_what_is_about_files_and_templates() {
         for (method, path, target, id) in [
             (Method::POST, "/v26.0/1/media", Target::Upload, "1"),
             (Method::GET, "/v26.0/77", Target::Media, "77"),
@@ -221,6 +225,8 @@ mod tests {
             (Method::DELETE, "/v26.0/77", Target::Delete, "77"),
             (Method::DELETE, "/v26.0/78", Target::Delete, "78"),
             (Method::GET, "/_media/77", Target::Download, "77"),
+            (Method::GET, "/v26.0/5/message_templates", Target::Templates, "5"),
+            (Method::DELETE, "/v26.0/5/message_templates", Target::Templates, "5"),
         ] {
             let call = parse(&method, path, true);
             assert_eq!((call.target, call.id, call.note), (Ok(target), Some(id), None), "{method} {path}");

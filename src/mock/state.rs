@@ -15,6 +15,7 @@ use super::Options;
 use super::business::Registry;
 use super::faults::{Act, FaultRule, Faults, Subject};
 use super::media::Library;
+use super::templates::Shelf;
 use super::wamid::Ids;
 use super::webhooks::Hooks;
 
@@ -117,6 +118,7 @@ pub(super) struct State {
     pub(super) addr: SocketAddr,
     pub(super) ids: Ids,
     pub(super) media: Library,
+    pub(super) templates: Shelf,
     pub(super) hooks: Hooks,
     pub(super) registry: Registry,
     requests: AtomicU64,
@@ -143,6 +145,7 @@ impl State {
             addr,
             ids,
             media: Library::new(ids, options.media_limit),
+            templates: Shelf::default(),
             options,
             hooks: Hooks::default(),
             registry: Registry::default(),

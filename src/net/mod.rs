@@ -13,5 +13,6 @@ pub use collect::Collected;
 pub use connector::{Connector, Deadlines};
 pub use error::ConnectError;
 pub use tls::{
-    TlsError, client_config, client_config_with, self_signed, server_config, server_config_from_files,
+    TlsError, certificate_pem, client_config, client_config_with, self_signed, server_config,
+    server_config_from_files,
 };

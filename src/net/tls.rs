@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -85,6 +87,19 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     if list.is_empty() { Err(error("holds no certificate".to_owned())) } else { Ok(list) }
 }
 
+/// A certificate as PEM text (RFC 7468 section 2: base64 in lines of 64).
+pub fn certificate_pem(certificate: &CertificateDer<'_>) -> String {
+    let mut pem = "-----BEGIN CERTIFICATE-----\n".to_owned();
+    for (at, letter) in STANDARD.encode(certificate).char_indices() {
+        if at > 0 && at % 64 == 0 {
+            pem.push('\n');
+        }
+        pem.push(letter);
+    }
+    pem.push_str("\n-----END CERTIFICATE-----\n");
+    pem
+}
+
 /// A self-signed certificate for these host names and IP addresses, and its key, as one PEM text, as
 /// the on-prem client made one for itself.
 pub fn self_signed(names: Vec<String>) -> Result<String, TlsError> {
@@ -94,4 +109,22 @@ pub fn self_signed(names: Vec<String>) -> Result<String, TlsError> {
     params.distinguished_name.push(rcgen::DnType::CommonName, "prembridge");
     let key = rcgen::KeyPair::generate()?;
     Ok(params.self_signed(&key)?.pem() + &key.serialize_pem())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_is_written_as_everybody_writes_it() {
+        let pair = self_signed(vec!["localhost".to_owned()]).unwrap();
+        let certificate = CertificateDer::from_pem_slice(pair.as_bytes()).unwrap();
+        let pem = certificate_pem(&certificate);
+        assert_eq!(CertificateDer::from_pem_slice(pem.as_bytes()).unwrap(), certificate);
+        assert!(pem.lines().all(|line| line.len() <= 64) && pem.ends_with("-----\n"), "{pem}");
+        assert!(!pem.contains("PRIVATE") && pair.contains("PRIVATE"));
+        // Of 48 bytes, whose base64 fills one line.
+        let even = certificate_pem(&CertificateDer::from(vec![0; 48]));
+        assert_eq!(even.lines().count(), 3, "{even}");
+    }
 }

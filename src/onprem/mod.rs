@@ -18,7 +18,9 @@ pub mod reply;
 pub mod route;
 pub mod services;
 pub mod settings;
+pub mod stickers;
 pub mod support;
+pub mod templates;
 pub mod users;
 
 pub use error::{ErrorCode, Invalid};

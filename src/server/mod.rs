@@ -15,4 +15,4 @@ pub mod webhook;
 pub use dispatch::{MEDIA, dispatch};
 pub use listener::{Listener, ServeLimits};
 pub use respond::{Failure, Source};
-pub use state::{Compat, Installation, Limits, Number, Numbers, State};
+pub use state::{Compat, Installation, Limits, Number, Numbers, State, Waba};

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use http::HeaderMap;
 use http::header::HOST;
+use tokio::sync::OnceCell;
 
 use super::webhook::Access;
 use crate::callback::{Callbacks, Queue};
@@ -16,7 +17,7 @@ use crate::media::providers::Providers;
 use crate::media::{Account, Media};
 use crate::net::egress::Guard;
 use crate::session::Sessions;
-use crate::settings::Settings;
+use crate::settings::{Settings, Stickers};
 use crate::store::Store;
 use crate::telemetry::{Ledger, Metrics};
 use crate::translate::Options;
@@ -35,6 +36,8 @@ pub struct Number {
     pub account: Arc<Account>,
     /// The namespace that its templates must name, if the operator set one.
     pub namespace: Option<String>,
+    /// The account that its templates belong to, if the operator named it.
+    pub waba: Option<Waba>,
     /// Its callbacks.
     pub callbacks: Arc<Queue>,
     /// Its node, asked for as little as there is.
@@ -43,6 +46,17 @@ pub struct Number {
     pub health: Arc<Health>,
     /// What was asked of it.
     pub ledger: Ledger,
+}
+
+/// A WhatsApp Business Account.
+#[derive(Debug)]
+pub struct Waba {
+    /// Its Cloud id.
+    pub id: String,
+    /// Its node.
+    pub node: Target,
+    /// What its templates are to be called with, once Cloud has told it: it never changes.
+    pub namespace: OnceCell<String>,
 }
 
 /// The numbers, by the Host name that selects them.
@@ -130,6 +144,10 @@ pub struct State {
     pub providers: Providers,
     /// What clients set per number.
     pub settings: Settings,
+    /// Their sticker packs.
+    pub stickers: Stickers,
+    /// The certificate that we made for ourselves, as PEM, if clients see that one.
+    pub own_certificate: Option<String>,
     /// Stands before the URLs that clients set for their callbacks.
     pub callback_guard: Arc<Guard>,
     /// Where everything is kept that survives a restart.

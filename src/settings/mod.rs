@@ -1,8 +1,12 @@
-//! The settings that clients change per number: the application's, the authorities of its callbacks, and the number
-//! of its shards.
+//! The settings that clients change per number: the application's, the authorities of its callbacks, the number of
+//! its shards, and its sticker packs.
 //!
 //! Reading asks memory alone; a change is committed to the store first and shows in memory after, where
 //! whoever watches is told of it.
+
+mod stickers;
+
+pub use stickers::Stickers;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -208,7 +212,7 @@ impl Settings {
                 }
                 None => drop(inner.store.delete_document(&number, name).await?),
             }
-            cell.0.send_replace(Arc::new(next));
+            cell.put(next);
             Ok(())
         };
         self.0.turn.run(change).await
@@ -236,18 +240,22 @@ impl NumberSettings {
 struct Inner {
     store: Arc<dyn Store>,
     turn: Turn,
-    cells: HashMap<String, Cell>,
+    cells: HashMap<String, Cell<NumberSettings>>,
 }
 
-/// The settings of one number, which can be watched.
-struct Cell(watch::Sender<Arc<NumberSettings>>);
+/// What one number has, which can be watched.
+struct Cell<T>(watch::Sender<Arc<T>>);
 
-impl Cell {
-    fn new(settings: NumberSettings) -> Self {
-        Self(watch::Sender::new(Arc::new(settings)))
+impl<T> Cell<T> {
+    fn new(content: T) -> Self {
+        Self(watch::Sender::new(Arc::new(content)))
     }
 
-    fn now(&self) -> Arc<NumberSettings> {
+    fn now(&self) -> Arc<T> {
         Arc::clone(&self.0.borrow())
+    }
+
+    fn put(&self, content: T) {
+        self.0.send_replace(Arc::new(content));
     }
 }

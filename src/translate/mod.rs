@@ -13,6 +13,7 @@ mod options;
 mod profile;
 mod reply;
 pub mod rules;
+mod template;
 pub mod webhook;
 
 pub use deferred::{Deferred, defer};
@@ -24,6 +25,7 @@ pub use notes::{Note, Notes};
 pub use options::{Options, UndeliverableAs, WaId};
 pub use profile::{profile_to_cloud, profile_to_onprem};
 pub use reply::{Replied, Sent, UnusableReply, receipt_reply_to_onprem, reply_to_onprem};
+pub use template::{created_to_onprem, template_to_onprem};
 pub use webhook::{
     Asks, Callback, CallbackKind, Converted, Learnt, Lookup, UserFile, WebhookOptions, value_to_onprem,
     webhook_to_onprem,

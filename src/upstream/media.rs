@@ -15,7 +15,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::{Answer, CallError, Deadlines, Sent, Target, innermost, read, user_agent};
+use super::{Answer, CallError, Deadlines, MOST_ANSWER, Sent, Target, innermost, read, user_agent};
 use crate::cloud::GraphError;
 use crate::net::Connector;
 
@@ -151,7 +151,7 @@ async fn answer(response: Response<Incoming>, end: Instant) -> Result<Answer, Ca
     let (parts, body) = response.into_parts();
     let retry_after =
         parts.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
-    Ok(Answer { status: parts.status, retry_after, body: read(body, end).await? })
+    Ok(Answer { status: parts.status, retry_after, body: read(body, end, MOST_ANSWER).await? })
 }
 
 fn request(method: Method, target: &Target, body: Stream) -> Request<Stream> {

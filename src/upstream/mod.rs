@@ -29,6 +29,8 @@ use crate::net::{Collected, Connector};
 
 /// Graph's answers to messages are a few hundred bytes; more than this is not Graph.
 const MOST_ANSWER: usize = 1024 * 1024;
+/// A page of 200 templates, of which few have more than 10 KiB: Graph writes most letters in six bytes.
+const MOST_READ: usize = 4 * 1024 * 1024;
 /// Pauses before a call that was not sent is tried again.
 const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(400)];
 /// The pause before a call is made a second time that may be made twice.
@@ -150,9 +152,14 @@ impl Upstream {
         self.post(target, body).await
     }
 
-    /// Reads an object.
+    /// Reads an object, or a page of a list.
     pub async fn get(&self, target: &Target) -> Result<Answer, CallError> {
         self.call(Method::GET, target, Bytes::new()).await
+    }
+
+    /// Deletes something.
+    pub async fn delete(&self, target: &Target) -> Result<Answer, CallError> {
+        self.call(Method::DELETE, target, Bytes::new()).await
     }
 
     async fn call(&self, method: Method, target: &Target, body: Bytes) -> Result<Answer, CallError> {
@@ -199,7 +206,8 @@ impl Upstream {
         let (parts, body) = response.into_parts();
         let retry_after =
             parts.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
-        Ok(Answer { status: parts.status, retry_after, body: read(body, end).await? })
+        let most = if method == Method::GET { MOST_READ } else { MOST_ANSWER };
+        Ok(Answer { status: parts.status, retry_after, body: read(body, end, most).await? })
     }
 }
 
@@ -248,7 +256,7 @@ fn timed_out(reason: &str) -> CallError {
 }
 
 /// Reads the whole answer; a broken or endless one leaves the call in doubt.
-async fn read(mut body: Incoming, end: Instant) -> Result<Bytes, CallError> {
+async fn read(mut body: Incoming, end: Instant, most: usize) -> Result<Bytes, CallError> {
     let mut whole = Collected::default();
     loop {
         let frame = timeout_at(end.min(Instant::now() + BODY_IDLE), body.frame())
@@ -262,8 +270,8 @@ async fn read(mut body: Incoming, end: Instant) -> Result<Bytes, CallError> {
         let Ok(data) = frame.into_data() else {
             continue;
         };
-        if whole.len() + data.len() > MOST_ANSWER {
-            return Err(broken("the answer is larger than 1 MiB".to_owned()));
+        if whole.len() + data.len() > most {
+            return Err(broken(format!("the answer is larger than {most} bytes")));
         }
         whole.push(data);
     }

@@ -182,6 +182,7 @@ const BAD: &[(&str, &[(&str, &str)])] = &[
             ("number[0].phone_number_id: ", "write its 1 to 32 digits"),
             ("number[0].name: ", "\"two words\" is not a name"),
             ("number[0].app_id: ", "write its 1 to 32 digits"),
+            ("number[0].waba_id: ", "write its 1 to 32 digits"),
             ("number[0].hosts[0]: ", "\"https://support\" is not a host name"),
             ("number[0].namespace: ", "is empty"),
             ("number[0].callback_url: ", "is not a URL"),

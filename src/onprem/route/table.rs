@@ -77,8 +77,8 @@ pub const ENDPOINTS: &[Endpoint] = &[
     row("GET", "/v1/support", Support, Admin, Nothing, Emulated, "gives facts for support", "local ones only"),
     row("PUT", "/v1/services/message/gc", CollectMessages, Admin, Nothing, Emulated, "begins to delete old messages", "none are kept: it ends at once, and a callback says so"),
 
-    row("POST", "/v1/certificates/external", SetExternalCertificate, Admin, Pem, Refused, "sets the server's certificate", "listen.tls of the configuration has it"),
-    row("GET", "/v1/certificates/external/ca", ShowExternalCa, Admin, Nothing, Emulated, "gives the authority of the server's certificate", "the self-signed certificate; 404 for others"),
+    row("POST", "/v1/certificates/external", SetExternalCertificate, Admin, Pem, Refused, "sets the server's certificate", "set listen.tls in the configuration of the proxy instead"),
+    row("GET", "/v1/certificates/external/ca", ShowExternalCa, Admin, Nothing, Emulated, "gives the authority of the server's certificate", "the self-signed certificate, which is its own; 404 for others"),
     row("GET", "/v1/certificates/webhooks/ca", ShowWebhooksCa, Admin, Nothing, Emulated, "gives the roots that callbacks may be signed by", ""),
     row("POST", "/v1/certificates/webhooks/ca", SetWebhooksCa, Admin, Pem, Emulated, "sets the roots that callbacks may be signed by", ""),
     row("DELETE", "/v1/certificates/webhooks/ca", DeleteWebhooksCa, Admin, Nothing, Emulated, "deletes the roots that callbacks may be signed by", ""),
@@ -108,11 +108,11 @@ pub const ENDPOINTS: &[Endpoint] = &[
     row("POST", "/v1/groups/{group-id}/icon", Groups, User, Photo, Refused, "sets a group's icon", "on-prem groups have no counterpart"),
     row("DELETE", "/v1/groups/{group-id}/icon", Groups, User, Nothing, Refused, "deletes a group's icon", "on-prem groups have no counterpart"),
 
-    row("GET", "/v1/configs/webhook", ShowWebhookUrl, User, Nothing, Emulated, "gives the URL for callbacks", "360dialog; webhooks.url of the settings"),
-    row("POST", "/v1/configs/webhook", SetWebhookUrl, User, Json, Emulated, "sets the URL for callbacks", "360dialog; webhooks.url of the settings"),
-    row("GET", "/v1/configs/templates", ListTemplates, User, Nothing, Translated, "lists templates", "360dialog; the account's message_templates"),
-    row("POST", "/v1/configs/templates", CreateTemplate, User, Json, Translated, "makes a template", "360dialog; the account's message_templates"),
-    row("DELETE", "/v1/configs/templates/{template-name}", DeleteTemplate, User, Nothing, Translated, "deletes a template", "360dialog; the account's message_templates"),
+    row("GET", "/v1/configs/webhook", ShowWebhookUrl, Admin, Nothing, Emulated, "gives the URL for callbacks", "360dialog; webhooks.url of the settings"),
+    row("POST", "/v1/configs/webhook", SetWebhookUrl, Admin, Json, Emulated, "sets the URL for callbacks", "360dialog; webhooks.url of the settings; headers for callbacks are ignored"),
+    row("GET", "/v1/configs/templates", ListTemplates, User, Nothing, Translated, "lists templates", "360dialog; the account's message_templates, the first 1000; needs number[].waba_id"),
+    row("POST", "/v1/configs/templates", CreateTemplate, Admin, Json, Translated, "makes a template", "360dialog; the account's message_templates; needs number[].waba_id"),
+    row("DELETE", "/v1/configs/templates/{template-name}", DeleteTemplate, Admin, Nothing, Translated, "deletes a template in all its languages", "360dialog; the account's message_templates; needs number[].waba_id"),
     row("GET", "/v1/configs/about", ShowAbout, User, Nothing, Translated, "gives the about text", "360dialog; as /v1/settings/profile/about"),
-    row("PATCH", "/v1/configs/about", UpdateAbout, User, Json, Translated, "changes the about text", "360dialog; as /v1/settings/profile/about"),
+    row("PATCH", "/v1/configs/about", UpdateAbout, Admin, Json, Translated, "changes the about text", "360dialog; as /v1/settings/profile/about"),
 ];

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::field::{Field, Group, Setting};
 use crate::onprem::message::Body;
-use crate::onprem::read::{object, object_error};
+use crate::onprem::read::{missing, object, object_error, string};
 use crate::onprem::{ErrorCode, Invalid};
 use crate::wire::{self, Kind, Object, Path};
 
@@ -45,6 +45,21 @@ impl Patch {
             return Err(nothing());
         }
         Self::of(whole)
+    }
+
+    /// Reads the body of 360dialog's `POST /v1/configs/webhook`, and counts the members that mean nothing here: custom
+    /// `headers` for callbacks, as far as there are any, and what nobody knows.
+    pub fn parse_webhook(bytes: &[u8]) -> Result<(Self, usize), Invalid> {
+        let body = Body::read(bytes)?;
+        let mut object = Object::parse(body.json()).map_err(|error| object_error(&error, Path::Root))?;
+        let here = Path::Root.key("url");
+        let url = string(object.take("url").ok_or_else(|| missing(here))?, here)?;
+        let headers =
+            object.take("headers").map(|raw| self::object(raw, Path::Root.key("headers"))).transpose()?;
+        let ignored = headers.map_or(0, |headers| headers.members().len()) + object.members().len();
+        let value = (!url.is_empty()).then(|| Setting::Text(url.0.into_owned()));
+        let change = Change::Set { group: Group::Webhooks, key: "url".to_owned(), value };
+        Ok((Self { changes: vec![change] }, ignored))
     }
 
     /// What [`Application::to_stored`](super::Application::to_stored) wrote, where nothing is a possibility.

@@ -189,6 +189,22 @@ fn backwards(value: &Value) -> String {
     }
 }
 
+#[test]
+fn a_url_alone_is_a_patch_too() {
+    for (body, ignored) in [
+        (json!({"url": "https://a"}), 0),
+        (json!({"url": "https://a", "headers": {}}), 0),
+        (json!({"url": "https://a", "headers": null}), 0),
+        (json!({"url": "https://a", "headers": {"a": "b", "c": "d"}, "x": 1}), 3),
+    ] {
+        let (patch, found) = Patch::parse_webhook(body.to_string().as_bytes()).unwrap();
+        assert_eq!((patch.webhooks_url(), found), (Some("https://a"), ignored), "{body}");
+    }
+    let set = with(&json!({"webhooks": {"url": "https://a"}, "log_level": "debug"}));
+    let (unset, _) = Patch::parse_webhook(br#"{"url":""}"#).unwrap();
+    assert_eq!(set.patched(&unset).unwrap(), with(&json!({"log_level": "debug"})));
+}
+
 proptest! {
     #[test]
     fn no_body_is_a_panic(bytes in any::<Vec<u8>>(), text in "[{}\\[\\]\",:a-z0-9_ ]{0,60}") {

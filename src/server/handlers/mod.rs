@@ -2,6 +2,7 @@
 
 mod account;
 mod auth;
+mod certificate;
 mod contacts;
 mod graph;
 mod health;
@@ -12,7 +13,10 @@ mod profile;
 mod providers;
 mod services;
 mod settings;
+mod stickers;
+mod templates;
 mod users;
+mod webhook_url;
 
 use std::sync::Arc;
 
@@ -103,35 +107,39 @@ pub async fn handle(call: Call<'_>, route: Route<'_>, trail: &mut Trail) -> Resu
         Action::Verify => account::verify(&call, trail).await,
         Action::ShowShards => Ok(account::show_shards(&call)),
         Action::SetShards => account::set_shards(&call).await,
+        Action::ShowExternalCa => Ok(certificate::show_ca(&call)),
+        Action::ListStickerpacks => Ok(stickers::list(&call)),
+        Action::CreateStickerpack => stickers::create(&call).await,
+        Action::ShowStickerpack => stickers::show(&call, route.id()),
+        Action::UpdateStickerpack => stickers::update(&call, route.id()).await,
+        Action::DeleteStickerpack => stickers::delete(&call, route.id()).await,
+        Action::ListStickers => stickers::list_stickers(&call, route.id()),
+        Action::CreateSticker => stickers::create_sticker(&call, route.id()).await,
+        Action::ShowSticker => stickers::show_sticker(&call, route.id(), route.second()),
+        Action::UpdateSticker => stickers::update_sticker(&call, route.id(), route.second()).await,
+        Action::DeleteSticker => stickers::delete_sticker(&call, route.id(), route.second()).await,
+        Action::ShowWebhookUrl => Ok(webhook_url::show(&call)),
+        Action::SetWebhookUrl => webhook_url::set(&call).await,
+        Action::ListTemplates => templates::list(&call, trail).await,
+        Action::CreateTemplate => templates::create(&call, trail).await,
+        Action::DeleteTemplate => templates::delete(&call, route.id(), trail).await,
         // What the table refuses does not come here; see `dispatch`.
-        Action::DeletePhoto | Action::RemovePin | Action::Backup | Action::Restore => Err(refused(&route)),
-        // C: certificates, sticker packs, groups, 360dialog.
-        Action::SetExternalCertificate
-        | Action::ShowExternalCa
-        | Action::ListStickerpacks
-        | Action::CreateStickerpack
-        | Action::ShowStickerpack
-        | Action::UpdateStickerpack
-        | Action::DeleteStickerpack
-        | Action::ListStickers
-        | Action::CreateSticker
-        | Action::ShowSticker
-        | Action::UpdateSticker
-        | Action::DeleteSticker
-        | Action::Groups
-        | Action::ShowWebhookUrl
-        | Action::SetWebhookUrl
-        | Action::ListTemplates
-        | Action::CreateTemplate
-        | Action::DeleteTemplate => Err(refused(&route)),
+        Action::DeletePhoto
+        | Action::RemovePin
+        | Action::Backup
+        | Action::Restore
+        | Action::SetExternalCertificate
+        | Action::Groups => Err(refused(&route)),
     }
 }
 
 /// What an endpoint without counterpart answers: the reason that the table has.
 pub fn refused(route: &Route<'_>) -> Failure {
-    let Endpoint { summary, note, .. } = route.endpoint;
+    let Endpoint { summary, note, action, .. } = route.endpoint;
     let details = format!("this endpoint {summary}, which is not possible here: {note}");
-    Failure::client(ErrorCode::GenericError, details).http(501)
+    let names_group = *action == Action::Groups && !route.id().is_empty();
+    let code = if names_group { ErrorCode::GroupUnknown } else { ErrorCode::GenericError };
+    Failure::client(code, details).http(501)
 }
 
 pub use media::upload;

@@ -29,13 +29,18 @@ pub(super) fn show(call: &Call<'_>) -> Reply {
 
 /// `PATCH /v1/settings/application`
 pub(super) async fn update(call: &Call<'_>) -> Result<Reply, Failure> {
-    let patch = Patch::parse(&call.body)?;
+    change(call, Patch::parse(&call.body)?).await?;
+    Ok(respond::empty(&call.state.compat.version))
+}
+
+/// Changes the application's settings, by whichever endpoint: here is the one place that judges where callbacks
+/// may go.
+pub(super) async fn change(call: &Call<'_>, patch: Patch) -> Result<(), Failure> {
     if let Some(url) = patch.webhooks_url() {
         let url = vet_url(url).map_err(|bad| refused(bad_url(bad)))?;
         judge(&call.state.callback_guard, &url, LOOKUP).await.map_err(denied)?;
     }
-    call.state.settings.patch(&call.number.phone_number_id, patch).await.map_err(failure)?;
-    Ok(respond::empty(&call.state.compat.version))
+    call.state.settings.patch(&call.number.phone_number_id, patch).await.map_err(failure)
 }
 
 /// `DELETE /v1/settings/application`
@@ -110,7 +115,7 @@ fn bad_bundle(bad: BadBundle) -> Failure {
     Failure::client(ErrorCode::ParameterInvalid, bad.to_string())
 }
 
-fn failure(error: SettingsError) -> Failure {
+pub(super) fn failure(error: SettingsError) -> Failure {
     match error {
         SettingsError::Invalid(invalid) => invalid.into(),
         SettingsError::Bundle(bad) => bad_bundle(bad),

@@ -1,6 +1,6 @@
 //! Errors that come by webhook -> errors of callbacks.
 
-use super::{CloudFailure, Endpoint, Options, details, one_line, verdict};
+use super::{CloudFailure, Endpoint, Options, details, one_line, verdict, words};
 use crate::cloud::GraphError;
 use crate::onprem::ErrorCode;
 use crate::onprem::callback::CallbackError;
@@ -56,7 +56,7 @@ pub fn error_to_callback(
         _ if verdict.is_unmapped => ErrorCode::AsyncGenericError,
         _ => verdict.code,
     };
-    CallbackError { code, details: Some(details(error, code, options)) }
+    CallbackError { code, details: Some(details(error, words(error, Endpoint::Messages), code, options)) }
 }
 
 /// The error of a message whose content on-prem clients cannot be given.

@@ -20,6 +20,11 @@ const DETAILS_LENGTH: usize = 500;
 /// Graph's trace ids have 23 characters; a stranger's may not blow the line up.
 const TRACE_LENGTH: usize = 64;
 
+/// "Message template not found", the answer to a deletion (field reports).
+const TEMPLATE_NOT_FOUND: i64 = 2_593_002;
+/// "Content in this language already exists", the answer to a creation (field reports).
+const TEMPLATE_EXISTS: i64 = 2_388_024;
+
 /// The kind of call that failed; a few codes mean different things on different ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Endpoint {
@@ -88,7 +93,7 @@ pub fn error_to_onprem(failure: &CloudFailure<'_>, options: &Options) -> OnpremE
         deferred: verdict.was_async.then(callback),
         code: verdict.code,
         http: verdict.http,
-        details: details(&error, verdict.code, options),
+        details: details(&error, words(&error, failure.endpoint), verdict.code, options),
         retry_after: retry_after(&verdict, failure),
         class: verdict.class,
         cloud_code: error.code,
@@ -120,6 +125,11 @@ impl From<&Row> for Verdict {
     }
 }
 
+/// A code of a fault that only another request mends.
+fn fix(code: ErrorCode) -> Verdict {
+    Verdict::new(code, code.http(), Class::Fix)
+}
+
 fn verdict(error: &GraphError, failure: &CloudFailure<'_>, options: &Options) -> Verdict {
     let text = format!("{} {}", error.message, error.details.as_deref().unwrap_or_default());
     // Faults of the token that the operator gave us: never a 401, which would start the client's
@@ -134,6 +144,14 @@ fn verdict(error: &GraphError, failure: &CloudFailure<'_>, options: &Options) ->
     };
     match (code, failure.endpoint) {
         (100, _) if is_own_number => Verdict::new(ErrorCode::ServiceNotReady, 503, Class::Operator),
+        (100, Endpoint::Other) if error.subcode == Some(TEMPLATE_NOT_FOUND) => {
+            fix(ErrorCode::ResourceNotFound)
+        }
+        (100, Endpoint::Other) if error.subcode == Some(TEMPLATE_EXISTS) => {
+            fix(ErrorCode::ResourceAlreadyExists)
+        }
+        // A fault of the template that was sent, whatever it is.
+        (2_388_000..=2_388_999, Endpoint::Other) if failure.http < 500 => fix(ErrorCode::ParameterInvalid),
         (100, endpoint) => parameter::verdict(&text, error.subcode, endpoint),
         (131_026, _) if options.undeliverable_as == UndeliverableAs::UserNotValid => {
             let verdict = Verdict::new(ErrorCode::UserNotValid, 400, Class::Recipient);
@@ -177,6 +195,12 @@ fn without_graph_error(failure: &CloudFailure<'_>) -> OnpremError {
     let http = failure.http;
     let (code, status, class, advice) = match http {
         429 => (ErrorCode::TooManyRequests, 429, Class::Retry, "it was not taken; send it again later"),
+        500.. if failure.endpoint == Endpoint::Other => (
+            ErrorCode::InternalError,
+            500,
+            Class::Retry,
+            "it may have been done all the same: look before you send it again",
+        ),
         500.. => (
             ErrorCode::InternalError,
             500,
@@ -209,11 +233,20 @@ fn retry_after(verdict: &Verdict, failure: &CloudFailure<'_>) -> Option<u32> {
     matches!(verdict.http, 429 | 503).then(|| failure.retry_after.or(verdict.wait).unwrap_or(1))
 }
 
+/// What Cloud says. Management calls have a sentence for people beside a message that says nothing.
+fn words(error: &GraphError, endpoint: Endpoint) -> &str {
+    let for_people = match endpoint {
+        Endpoint::Account | Endpoint::Other => error.user_message.as_deref(),
+        Endpoint::Messages | Endpoint::Media => None,
+    };
+    error.details.as_deref().or(for_people).unwrap_or(&error.message)
+}
+
 /// Cloud's own words on one line, then its code and trace id: several Cloud codes fold into one
 /// on-prem code, and the text is the only place where the difference survives. Where Cloud has no
 /// words, the on-prem title: `details` is never empty.
-fn details(error: &GraphError, code: ErrorCode, options: &Options) -> String {
-    let mut line = one_line(error.details.as_deref().unwrap_or(&error.message), DETAILS_LENGTH);
+fn details(error: &GraphError, words: &str, code: ErrorCode, options: &Options) -> String {
+    let mut line = one_line(words, DETAILS_LENGTH);
     if line.is_empty() {
         line.push_str(code.title());
     }
@@ -252,4 +285,30 @@ fn one_line(text: &str, most: usize) -> String {
 pub fn explain(code: i64) -> (Option<&'static Row>, Vec<&'static Row>) {
     let onprem = CLOUD_TO_ONPREM.iter().filter(|row| i64::from(row.onprem.code()) == code).collect();
     (table::row_of(code), onprem)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn templates_have_faults_of_their_own() {
+        for (error, endpoint, code, http) in [
+            (r#""code":100,"error_subcode":2593002"#, Endpoint::Other, ErrorCode::ResourceNotFound, 404),
+            (r#""code":100,"error_subcode":2388024"#, Endpoint::Other, ErrorCode::ResourceAlreadyExists, 400),
+            (r#""code":100,"error_subcode":2388024"#, Endpoint::Messages, ErrorCode::ParameterInvalid, 400),
+            (r#""code":2388093"#, Endpoint::Other, ErrorCode::ParameterInvalid, 400),
+            (r#""code":2388093"#, Endpoint::Messages, ErrorCode::GenericError, 500),
+        ] {
+            let body = format!(
+                r#"{{"error":{{"message":"Invalid parameter","error_user_msg":"Look here.",{error}}}}}"#
+            );
+            let (body, phone_number_id) = (body.as_bytes(), "1");
+            let failure = CloudFailure { http: 400, body, retry_after: None, endpoint, phone_number_id };
+            let found = error_to_onprem(&failure, &Options::default());
+            assert_eq!((found.code, found.http), (code, http), "{error}");
+            let words = if endpoint == Endpoint::Other { "Look here. (" } else { "Invalid parameter (" };
+            assert!(found.details.starts_with(words), "{}", found.details);
+        }
+    }
 }
