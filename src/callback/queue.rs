@@ -1,6 +1,6 @@
 //! The queue of one number, as everybody but its worker sees it.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -68,6 +68,7 @@ pub struct Queue {
     depth: AtomicUsize,
     lanes: Mutex<Lanes>,
     bell: Notify,
+    has_spellings: AtomicBool,
     settings: watch::Receiver<Arc<NumberSettings>>,
 }
 
@@ -106,7 +107,8 @@ impl Queue {
         settings: watch::Receiver<Arc<NumberSettings>>,
     ) -> Self {
         let (depth, lanes, bell) = (AtomicUsize::new(0), Mutex::default(), Notify::new());
-        Self { number, name, most, depth, lanes, bell, settings }
+        let has_spellings = AtomicBool::new(false);
+        Self { number, name, most, depth, lanes, bell, has_spellings, settings }
     }
 
     /// Whether no callback gets in any more. Then its number should not cause further ones.
@@ -127,6 +129,16 @@ impl Queue {
     /// What its client wants.
     pub fn settings(&self) -> Arc<NumberSettings> {
         Arc::clone(&self.settings.borrow())
+    }
+
+    /// Whether its client ever wrote a recipient in another way than Cloud does, as far as anybody remembers.
+    pub(super) fn has_spellings(&self) -> bool {
+        self.has_spellings.load(Ordering::Relaxed)
+    }
+
+    /// Its client did.
+    pub(super) fn note_spelling(&self) {
+        self.has_spellings.store(true, Ordering::Relaxed);
     }
 
     pub(super) fn watch(&self) -> watch::Receiver<Arc<NumberSettings>> {
