@@ -165,6 +165,9 @@ impl Intake {
 
     /// Remembers how a client wrote the recipient of a message, where Cloud writes it in another way.
     pub fn note_recipient(&self, number: &str, wamid: &str, written: &str) {
+        if let Some(queue) = self.queues.get(number) {
+            queue.note_spelling();
+        }
         self.recipients.insert(of_number(number, wamid), Arc::from(written));
         // Without the store it is forgotten by the next start, which costs a spelling and nothing else.
         let Ok(turn) = Arc::clone(&self.writes).try_acquire_owned() else { return };
@@ -204,7 +207,7 @@ impl Intake {
         at: i64,
         load: &mut Load,
     ) -> Result<(), Refused> {
-        let known = self.known(value, &queue.number, load).await?;
+        let known = self.known(value, queue, load).await?;
         let received_at = u64::try_from(at).unwrap_or(0);
         let options = WebhookOptions { compat: self.options, received_at };
         let Converted { callbacks, learnt, dropped } =
@@ -232,18 +235,23 @@ impl Intake {
     }
 
     /// What the conversion of `value` will ask for.
-    async fn known(&self, value: &Value<'_>, number: &str, load: &Load) -> Result<Known, Refused> {
+    async fn known(&self, value: &Value<'_>, queue: &Queue, load: &Load) -> Result<Known, Refused> {
+        let number = queue.number.as_str();
         let Asks { user_ids, mut wamids } = Asks::of(value);
         let mut known = Known::default();
         match self.options.wa_id {
             WaId::AsCloud => wamids.clear(),
-            WaId::AsSent => wamids.retain(|wamid| match self.recipients.get(&of_number(number, wamid)) {
-                Some(written) => {
-                    known.recipients.insert(wamid.clone(), written.to_string());
-                    false
-                }
-                None => true,
-            }),
+            // A question to the store waits for somebody's commit, and here it has no answer.
+            WaId::AsSent if !queue.has_spellings() => wamids.clear(),
+            WaId::AsSent => {
+                wamids.retain(|wamid| match self.recipients.get(&of_number(&queue.number, wamid)) {
+                    Some(written) => {
+                        known.recipients.insert(wamid.clone(), written.to_string());
+                        false
+                    }
+                    None => true,
+                })
+            }
         }
         if !user_ids.is_empty() || !wamids.is_empty() {
             let recalled = timeout(PATIENCE, self.store.recall(number, Wanted { user_ids, wamids })).await;

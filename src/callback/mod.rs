@@ -90,6 +90,9 @@ impl Callbacks {
             Intake::new(Arc::clone(&store), clock.clone(), options, metrics.clone(), tasks.clone());
         for (number, name) in numbers {
             let queue = Queue::new(number.clone(), name, most, settings.watch(&number));
+            if store.has_recipients(&number).await? {
+                queue.note_spelling();
+            }
             intake.queues.insert(number, Arc::new(queue));
         }
         let mut nobodys = 0_u64;

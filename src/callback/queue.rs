@@ -1,6 +1,6 @@
 //! The queue of one number, as everybody but its worker sees it.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -78,6 +78,7 @@ pub struct Queue {
     /// When somebody last knew where callbacks should go.
     aimed_at: Mutex<Option<Instant>>,
     bell: Notify,
+    has_spellings: AtomicBool,
     settings: watch::Receiver<Arc<NumberSettings>>,
 }
 
@@ -125,6 +126,7 @@ impl Queue {
             undeleted: Mutex::default(),
             aimed_at: Mutex::default(),
             bell: Notify::new(),
+            has_spellings: AtomicBool::new(false),
             settings,
         }
     }
@@ -147,6 +149,16 @@ impl Queue {
     /// What its client wants.
     pub fn settings(&self) -> Arc<NumberSettings> {
         Arc::clone(&self.settings.borrow())
+    }
+
+    /// Whether its client ever wrote a recipient in another way than Cloud does, as far as anybody remembers.
+    pub(super) fn has_spellings(&self) -> bool {
+        self.has_spellings.load(Ordering::Relaxed)
+    }
+
+    /// Its client did.
+    pub(super) fn note_spelling(&self) {
+        self.has_spellings.store(true, Ordering::Relaxed);
     }
 
     pub(super) fn watch(&self) -> watch::Receiver<Arc<NumberSettings>> {

@@ -30,6 +30,9 @@ pub trait CallbackStore: Send + Sync {
     /// What is known of users and messages of a number.
     fn recall(&self, number: &str, wanted: Wanted) -> Reply<'_, Recalled>;
 
+    /// Whether any recipient of a number is remembered.
+    fn has_recipients(&self, number: &str) -> Reply<'_, bool>;
+
     /// Remembers how a client wrote the recipient of a message.
     fn put_recipient(&self, row: RecipientRow) -> Reply<'_, ()>;
 

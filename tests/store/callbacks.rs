@@ -84,12 +84,14 @@ async fn recipients_are_known_per_message(store: &dyn Store) {
         written: "+49 170".to_owned(),
         at,
     };
+    assert!(!store.has_recipients("support").await.unwrap());
     store.put_recipient(row("wamid.A", 10)).await.unwrap();
     store.put_recipient(row("wamid.A", 10)).await.unwrap();
     store.put_recipient(row("wamid.B", 20)).await.unwrap();
     let asked = Wanted { user_ids: Vec::new(), wamids: vec!["wamid.A".to_owned(), "wamid.B".to_owned()] };
     let known = async || store.recall("support", asked.clone()).await.unwrap().recipients;
     assert_eq!(known().await.len(), 2);
+    assert!(store.has_recipients("support").await.unwrap() && !store.has_recipients("sales").await.unwrap());
     assert_eq!(store.recall("sales", asked.clone()).await.unwrap(), Recalled::default());
     assert_eq!(store.purge_recipients(20, 9).await.unwrap(), 1);
     assert_eq!(known().await, [("wamid.B".to_owned(), "+49 170".to_owned())]);

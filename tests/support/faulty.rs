@@ -45,7 +45,7 @@ impl Faulty {
     }
 }
 
-/// Methods that ask the inner store, and methods that have to pass first.
+/// Methods that ask the inner store, and methods that have to pass first: changes, and questions that wait for them.
 macro_rules! methods {
     (reads { $(fn $read:ident($($ra:ident: $rt:ty),*) -> $ro:ty;)* }
      changes { $(fn $change:ident($($ca:ident: $ct:ty),*) -> $co:ty;)* }) => {
@@ -114,13 +114,14 @@ impl CallbackStore for Faulty {
         reads {
             fn queued_callbacks() -> Vec<QueuedRow>;
             fn callback_body(place: i64) -> Option<Vec<u8>>;
-            fn recall(number: &str, wanted: Wanted) -> Recalled;
+            fn has_recipients(number: &str) -> bool;
             fn purge_seen(t: i64, most: usize) -> usize;
             fn purge_recipients(t: i64, most: usize) -> usize;
         }
         changes {
             fn queue_callbacks(batch: Batch) -> Vec<Option<i64>>;
             fn delete_callbacks(places: Vec<i64>) -> ();
+            fn recall(number: &str, wanted: Wanted) -> Recalled;
             fn put_recipient(row: RecipientRow) -> ();
         }
     }

@@ -88,6 +88,14 @@ impl CallbackStore for Sqlite {
         })
     }
 
+    fn has_recipients(&self, number: &str) -> Reply<'_, bool> {
+        let number = number.to_owned();
+        self.writer.submit(move |tx| {
+            let sql = "SELECT EXISTS (SELECT 1 FROM recipients WHERE number = ?1)";
+            Ok(tx.prepare_cached(sql)?.query_row(params![number], |row| row.get(0))?)
+        })
+    }
+
     fn put_recipient(&self, row: RecipientRow) -> Reply<'_, ()> {
         self.writer.submit(move |tx| {
             let sql = "INSERT INTO recipients (number, wamid, written, at) VALUES (?1, ?2, ?3, ?4)
