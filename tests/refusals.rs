@@ -69,7 +69,11 @@ async fn a_certificate_is_set_in_the_configuration() {
 
 /// With this value of `listen.tls`.
 async fn start(folder: &TempDir, tls: &str) -> App {
-    let text = config("http://127.0.0.1:9", "", &number("support", PHONE_NUMBER_ID, ""));
+    let text = config(
+        "http://127.0.0.1:9",
+        "[shutdown]\nlame_duck = \"0s\"\n",
+        &number("support", PHONE_NUMBER_ID, ""),
+    );
     let store = format!("tls = {tls}\n[store]\nurl = \"sqlite:{}\"", folder.join("prembridge.db").display());
     let text = text.replace("[store]\nurl = \"memory:\"", &store);
     App::start(Config::parse(&text, &Env::default()).unwrap().config, Clock::fixed(NOW)).await.unwrap()
@@ -95,6 +99,8 @@ async fn the_certificate_that_we_made_is_its_own_authority() {
         let key = format!("Bearer {KEY}");
         let reply = client.call("GET", CA, &[("Authorization", &key)], b"").await;
         assert_eq!((reply.status, reply.code()), (403, 1005));
+        drop(client);
+        assert!(app.drain().await);
     }
     seen.dedup();
     assert_eq!(seen.len(), 1, "a restart keeps it");

@@ -184,7 +184,11 @@ async fn numbers_do_not_see_each_others() {
 }
 
 async fn start(folder: &TempDir) -> App {
-    let text = config("http://127.0.0.1:9", "", &number("support", PHONE_NUMBER_ID, ""));
+    let text = config(
+        "http://127.0.0.1:9",
+        "[shutdown]\nlame_duck = \"0s\"\n",
+        &number("support", PHONE_NUMBER_ID, ""),
+    );
     let store = format!("url = \"sqlite:{}\"", folder.join("prembridge.db").display());
     let parsed = Config::parse(&text.replace("url = \"memory:\"", &store), &Env::default()).unwrap();
     App::start(parsed.config, Clock::fixed(NOW)).await.unwrap()
@@ -205,7 +209,7 @@ async fn a_restart_keeps_them_and_a_failing_store_changes_nothing() {
     let pack = id(&call(&app, "POST", PATH, r#"{"publisher":"p","name":"n"}"#).await);
     let stickers = format!("{PATH}/{pack}/stickers");
     assert_eq!(call(&app, "POST", &stickers, r#"{"image_data_id":"i","emojis":["x"]}"#).await.status, 201);
-    drop(app);
+    assert!(app.drain().await);
     let app = start(&folder).await;
     let sticker = json!([{"id": "i", "image_data_id": "i", "emojis": ["x"]}]);
     let one = format!("{stickers}/0");

@@ -62,7 +62,11 @@ async fn each_number_has_its_own() {
 }
 
 async fn start(folder: &TempDir) -> Result<App, String> {
-    let text = config("http://127.0.0.1:9", "", &number("support", PHONE_NUMBER_ID, ""));
+    let text = config(
+        "http://127.0.0.1:9",
+        "[shutdown]\nlame_duck = \"0s\"\n",
+        &number("support", PHONE_NUMBER_ID, ""),
+    );
     let store = format!("url = \"sqlite:{}\"", folder.join("prembridge.db").display());
     let parsed = Config::parse(&text.replace("url = \"memory:\"", &store), &Env::default()).unwrap();
     App::start(parsed.config, Clock::fixed(NOW)).await.map_err(|error| error.to_string())
@@ -81,10 +85,10 @@ async fn a_restart_keeps_them_and_so_does_a_reset_of_the_settings() {
     assert_done(&call(&app, "POST", SHARDS, r#"{"shards":16}"#).await, 201);
     assert_done(&call(&app, "DELETE", "/v1/settings/application", "").await, 200);
     assert_eq!(shown(&call(&app, "GET", SHARDS, "").await), 16);
-    drop(app);
+    assert!(app.drain().await);
     let app = start(&folder).await.unwrap();
     assert_eq!(shown(&call(&app, "GET", SHARDS, "").await), 16);
-    drop(app);
+    assert!(app.drain().await);
     let store = rusqlite::Connection::open(folder.join("prembridge.db")).unwrap();
     store.execute("UPDATE documents SET content = ?1 WHERE name = 'shards'", [b"3".as_slice()]).unwrap();
     let refused = start(&folder).await.map(drop).unwrap_err();

@@ -114,5 +114,5 @@ pub const ENDPOINTS: &[Endpoint] = &[
     row("POST", "/v1/configs/templates", CreateTemplate, Admin, Json, Translated, "makes a template", "360dialog; the account's message_templates; needs number[].waba_id"),
     row("DELETE", "/v1/configs/templates/{template-name}", DeleteTemplate, Admin, Nothing, Translated, "deletes a template in all its languages", "360dialog; the account's message_templates; needs number[].waba_id"),
     row("GET", "/v1/configs/about", ShowAbout, User, Nothing, Translated, "gives the about text", "360dialog; as /v1/settings/profile/about"),
-    row("PATCH", "/v1/configs/about", UpdateAbout, Admin, Json, Translated, "changes the about text", "360dialog; as /v1/settings/profile/about"),
+    row("PATCH", "/v1/configs/about", UpdateAbout, User, Json, Translated, "changes the about text", "360dialog; as /v1/settings/profile/about"),
 ];
