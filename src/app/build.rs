@@ -165,20 +165,8 @@ pub(super) async fn build(config: Config, clock: Clock) -> Result<Built, StartEr
         installation,
         metrics,
         media,
-        compat: Compat {
-            created_status: config.compat.created_status.as_u16(),
-            version: config.compat.api_version.clone(),
-            defers_errors: config.compat.defers_errors,
-            show_provider_secrets: config.compat.show_provider_secrets,
-            health_by_node: config.compat.health_by_node,
-            options: config.compat.options,
-        },
-        limits: Limits {
-            headers: config.limits.max_headers,
-            body: config.limits.max_body,
-            media: config.limits.max_media as u64,
-            body_timeout: config.limits.body_timeout,
-        },
+        compat: compat(&config.compat),
+        limits: request_limits(&config.limits),
         log_requests: config.log.requests,
         process: u64::from_ne_bytes(process),
         draining: AtomicBool::new(false),
@@ -188,6 +176,26 @@ pub(super) async fn build(config: Config, clock: Clock) -> Result<Built, StartEr
     state.callbacks.start();
     let config::Shutdown { lame_duck, drain_timeout } = config.shutdown;
     Ok(Built { state, api, admin, webhook, scheme, lame_duck, drain_timeout })
+}
+
+fn compat(compat: &config::Compat) -> Compat {
+    Compat {
+        created_status: compat.created_status.as_u16(),
+        version: compat.api_version.clone(),
+        defers_errors: compat.defers_errors,
+        show_provider_secrets: compat.show_provider_secrets,
+        health_by_node: compat.health_by_node,
+        options: compat.options,
+    }
+}
+
+fn request_limits(limits: &config::Limits) -> Limits {
+    Limits {
+        headers: limits.max_headers,
+        body: limits.max_body,
+        media: limits.max_media as u64,
+        body_timeout: limits.body_timeout,
+    }
 }
 
 fn open_store(store: &config::Store) -> Result<Arc<dyn Store>, StartError> {
