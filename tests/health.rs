@@ -30,7 +30,10 @@ async fn a_fresh_process_asks_once_and_believes_its_calls_after_that() {
     assert_eq!(health(&proxy).await, status("connected"));
     let asked = &proxy.mock.recorded()[0];
     assert_eq!((asked.method.as_str(), asked.path.as_str()), ("GET", "/v26.0/106540352242922"));
-    assert_eq!(asked.query.as_deref(), Some("fields=id"));
+    assert_eq!(
+        asked.query.as_deref(),
+        Some("fields=code_verification_status,status,platform_type,verified_name")
+    );
     assert_eq!(asked.authorization.as_deref(), Some(&*format!("Bearer {ACCESS_TOKEN}")));
     for _ in 0..5 {
         assert_eq!(health(&proxy).await, status("connected"));
@@ -96,6 +99,20 @@ async fn what_cloud_answers_decides() {
     }
 }
 
+/// A number that cannot send can be read all the same.
+#[tokio::test]
+async fn a_number_that_is_not_registered_is_not_connected() {
+    let proxy = Proxy::start().await;
+    proxy.mock.set_stage(PHONE_NUMBER_ID, mock::NumberStage::Verified);
+    assert_eq!(health(&proxy).await, status("unregistered"));
+    let file = proxy.mock.add_media(PHONE_NUMBER_ID, "image/jpeg", b"bytes".as_slice());
+    assert_eq!(proxy.call("GET", &format!("/v1/media/{file}"), "").await.status, 200);
+    assert_eq!(health(&proxy).await, status("unregistered"), "a file says nothing about sending");
+    proxy.mock.set_stage(PHONE_NUMBER_ID, mock::NumberStage::Connected);
+    proxy.clock.advance(30);
+    assert_eq!(health(&proxy).await, status("connected"));
+}
+
 #[tokio::test]
 async fn messages_and_files_tell_it_too() {
     let proxy = Proxy::start().await;
@@ -116,7 +133,10 @@ async fn messages_and_files_tell_it_too() {
     assert_eq!(health(&proxy).await, status("connected"));
     let recorded = proxy.mock.recorded();
     assert!(
-        !recorded.iter().any(|request| request.query.as_deref() == Some("fields=id")),
+        !recorded.iter().any(|request| request
+            .query
+            .as_deref()
+            .is_some_and(|query| query.starts_with("fields=code_verification"))),
         "nobody had to ask"
     );
 }

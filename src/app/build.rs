@@ -14,6 +14,7 @@ use tokio::sync::OnceCell;
 use super::{callbacks, egress, installation, media};
 use crate::callback::Callbacks;
 use crate::clock::Clock;
+use crate::cloud::number::NumberState;
 use crate::config::{self, Config, Tls};
 use crate::media::providers::{self, Providers};
 use crate::media::{Account, Media, MediaError};
@@ -328,12 +329,13 @@ fn numbers(config: &Config, callbacks: &Callbacks, clock: &Clock) -> Result<Numb
             || StartError::Number { number: number.name.clone(), reason: "it has no queue".to_owned() };
         let queue = callbacks.queue(&number.phone_number_id).ok_or_else(unqueued)?;
         let health = Arc::new(Health::new(number.phone_number_id.clone(), clock.clone()));
-        let watched = |edge| {
+        let watched = |edge: &str| {
             target(config, number, edge).map(|target| Target { health: Some(Arc::clone(&health)), ..target })
         };
         let built = Number {
             name: number.name.clone(),
             phone_number_id: number.phone_number_id.clone(),
+            registering: tokio::sync::Mutex::default(),
             messages: watched("/messages")?,
             account: Arc::new(Account {
                 number: number.phone_number_id.clone(),
@@ -345,7 +347,7 @@ fn numbers(config: &Config, callbacks: &Callbacks, clock: &Clock) -> Result<Numb
             namespace: number.namespace.clone(),
             waba: number.waba_id.as_ref().map(|id| waba(config, number, id)).transpose()?,
             callbacks: Arc::clone(queue),
-            node: watched("?fields=id")?,
+            node: watched(&format!("?fields={}", NumberState::FIELDS))?,
             health: Arc::clone(&health),
             ledger: Ledger::default(),
         };

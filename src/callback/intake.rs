@@ -134,6 +134,9 @@ impl Intake {
     pub async fn add(&self, queue: &Arc<Queue>, chat: String, body: Vec<u8>) -> Result<(), Refused> {
         let callback =
             NewCallback { number: queue.number.clone(), chat, key: None, wanted: None, body: body.into() };
+        if queue.depth() >= queue.own_share() {
+            return Err(Refused::Full);
+        }
         let whose = Whose { queue: Arc::clone(queue), is_message: false };
         let mut load = Load { callbacks: vec![callback], whose: vec![whose], ..Load::default() };
         let Rooms { rooms, .. } = self.rooms(&mut load);

@@ -136,6 +136,11 @@ impl Queue {
         self.depth() >= self.most
     }
 
+    /// How far it may fill up before callbacks of our own making stay out: what Cloud tells needs the rest.
+    pub fn own_share(&self) -> usize {
+        (self.most / 10).max(HELD.min(self.most))
+    }
+
     /// How many callbacks wait, are on their way to the client, or into the store.
     pub fn depth(&self) -> usize {
         self.depth.load(Ordering::Relaxed)

@@ -31,10 +31,16 @@ impl NumberState {
     pub fn parse(body: &[u8]) -> Option<Self> {
         let body: Value = serde_json::from_slice(body).ok()?;
         let text = |key: &str| body.get(key).and_then(Value::as_str);
-        let is_on_cloud = text("platform_type") == Some("CLOUD_API");
+        let platform = text("platform_type");
+        let is_on_cloud = platform == Some("CLOUD_API");
         let stage = match (text("status"), text("code_verification_status")) {
-            // Those of a lower quality are connected, too ("Phone Numbers", status).
-            (Some("CONNECTED" | "FLAGGED" | "RESTRICTED" | "RATE_LIMITED"), _) => Stage::Connected,
+            // Those of a lower quality are connected, too ("Phone Numbers", status). But not to Cloud, when they are
+            // still on-prem's.
+            (Some("CONNECTED" | "FLAGGED" | "RESTRICTED" | "RATE_LIMITED"), _)
+                if is_on_cloud || platform.is_none() =>
+            {
+                Stage::Connected
+            }
             (None | Some("UNKNOWN"), _) if is_on_cloud => Stage::Connected,
             (_, Some("VERIFIED")) => Stage::Verified,
             (_, Some(_)) => Stage::Unverified,
@@ -101,6 +107,8 @@ mod tests {
             (json!("FLAGGED"), json!(null), json!(null), Some(Stage::Connected)),
             (json!("UNKNOWN"), json!("CLOUD_API"), json!("NOT_VERIFIED"), Some(Stage::Connected)),
             (json!(null), json!("CLOUD_API"), json!(null), Some(Stage::Connected)),
+            (json!("CONNECTED"), json!("ON_PREMISE"), json!("VERIFIED"), Some(Stage::Verified)),
+            (json!("CONNECTED"), json!("NOT_APPLICABLE"), json!("EXPIRED"), Some(Stage::Unverified)),
             (json!("DISCONNECTED"), json!("NOT_APPLICABLE"), json!("VERIFIED"), Some(Stage::Verified)),
             (json!("PENDING"), json!("CLOUD_API"), json!("VERIFIED"), Some(Stage::Verified)),
             (json!("PENDING"), json!("NOT_APPLICABLE"), json!("NOT_VERIFIED"), Some(Stage::Unverified)),

@@ -55,7 +55,7 @@ impl Profile {
 }
 
 /// A change: what is `None` stays.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, PartialEq, Eq)]
 pub struct ProfileUpdate<'a> {
     /// Always `whatsapp`.
     pub messaging_product: &'static str,

@@ -45,8 +45,8 @@ impl<'a> Created<'a> {
 
 /// The namespace in the answer to `GET /{waba-id}?fields=message_template_namespace`.
 pub fn namespace(body: &[u8]) -> Option<String> {
-    let namespace = wire::string(object(body)?.get("message_template_namespace")?)?;
-    (!namespace.is_empty()).then(|| namespace.to_string())
+    let namespace = object(body)?.get("message_template_namespace").and_then(wire::string);
+    Some(namespace.map(|namespace| namespace.to_string()).unwrap_or_default())
 }
 
 /// Whether an answer says `{"success":true}`.

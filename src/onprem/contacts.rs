@@ -15,6 +15,8 @@ use crate::wire::{Object, Path, Raw, Str};
 
 /// As many may be asked about at once. On-prem's documentation names no number; this is some 60 KiB.
 pub const MOST_CONTACTS: usize = 1000;
+/// The longest of them in bytes: each is given back, and kept until the callback was taken.
+const LONGEST: usize = 256;
 
 /// What `POST` brings.
 #[derive(Debug)]
@@ -68,7 +70,11 @@ fn input<'a>(raw: Raw<'a>, path: Path<'_>) -> Result<Str<'a>, Invalid> {
     if raw.get().bytes().all(|byte| byte.is_ascii_digit()) {
         return Ok(Str::from(raw.get()));
     }
-    string(raw, path)
+    let input = string(raw, path)?;
+    if input.len() > LONGEST {
+        return Err(wrong(path, format_args!("is longer than {LONGEST} bytes, and no number is")));
+    }
+    Ok(input)
 }
 
 impl<'a> Contact<'a> {

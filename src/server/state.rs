@@ -30,6 +30,8 @@ pub struct Number {
     pub name: String,
     /// Its Cloud id.
     pub phone_number_id: String,
+    /// One registration at a time: a client that gave up begins another while the first is still under way.
+    pub registering: tokio::sync::Mutex<()>,
     /// Its messages edge.
     pub messages: Target,
     /// Its files.

@@ -42,7 +42,7 @@ pub fn profile_to_cloud<'a>(
         address: update.address.as_deref(),
         description: update.description.as_deref(),
         email: update.email.as_deref(),
-        vertical: update.vertical.as_deref().map(vertical_to_cloud).transpose()?,
+        vertical: update.vertical.as_deref().map(vertical_to_cloud).transpose()?.flatten(),
         websites,
         ..cloud::ProfileUpdate::default()
     })
@@ -59,14 +59,15 @@ pub fn profile_to_onprem(profile: cloud::Profile) -> onprem::Profile {
     }
 }
 
-fn vertical_to_cloud(word: &str) -> Result<&'static str, Invalid> {
+/// Cloud gives a word for no industry and does not take it, so what a client read and sends back is left out.
+fn vertical_to_cloud(word: &str) -> Result<Option<&'static str>, Invalid> {
     if word.is_empty() || word.eq_ignore_ascii_case(UNDEFINED) {
-        return Ok(UNDEFINED);
+        return Ok(None);
     }
     let is_meant = |name: &&str| name.eq_ignore_ascii_case(word);
     let row =
         VERTICALS.iter().find(|(cloud, onprem)| is_meant(cloud) || onprem.as_ref().is_some_and(is_meant));
-    row.map(|(cloud, _)| *cloud).ok_or_else(|| {
+    row.map(|(cloud, _)| Some(*cloud)).ok_or_else(|| {
         let words: Vec<_> =
             VERTICALS.iter().map(|(cloud, onprem)| format!("\"{}\"", onprem.unwrap_or(cloud))).collect();
         Invalid::new(ErrorCode::ParameterInvalid, format!("vertical must be one of {}", words.join(", ")))
@@ -95,13 +96,12 @@ mod tests {
             ("auto", "AUTO"),
             ("BEAUTY, SPA AND SALON", "BEAUTY"),
             ("otc_drugs", "OTC_DRUGS"),
-            ("", "UNDEFINED"),
-            ("undefined", "UNDEFINED"),
         ] {
-            assert_eq!(vertical_to_cloud(word), Ok(cloud), "{word}");
+            assert_eq!(vertical_to_cloud(word), Ok(Some(cloud)), "{word}");
         }
+        assert_eq!((vertical_to_cloud(""), vertical_to_cloud("undefined")), (Ok(None), Ok(None)));
         for (cloud, onprem) in VERTICALS {
-            assert_eq!(vertical_to_cloud(vertical_to_onprem(cloud)), Ok(*cloud));
+            assert_eq!(vertical_to_cloud(vertical_to_onprem(cloud)), Ok(Some(*cloud)));
             assert_eq!(vertical_to_onprem(cloud), onprem.unwrap_or(cloud));
         }
         assert_eq!((vertical_to_onprem("UNDEFINED"), vertical_to_onprem("LATER")), ("", "LATER"));
@@ -113,7 +113,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_word_is_known_or_refused(word in "\\PC{0,30}") {
-            if let Ok(cloud) = vertical_to_cloud(&word) {
+            if let Ok(Some(cloud)) = vertical_to_cloud(&word) {
                 let shown = vertical_to_onprem(cloud);
                 prop_assert!(shown.eq_ignore_ascii_case(&word) || cloud.eq_ignore_ascii_case(&word));
             }

@@ -12,6 +12,7 @@ use tokio::time::{Instant, timeout_at};
 use super::{Answer, CallError, Target, Upstream};
 use crate::clock::Clock;
 use crate::cloud::GraphError;
+use crate::cloud::number::{NumberState, Stage};
 
 /// So many failures in a row are more than a blip.
 const MANY: u32 = 5;
@@ -110,7 +111,7 @@ impl Health {
         let node = Target { health: None, ..node.clone() };
         let outcome = match timeout_at(end, upstream.get(&node)).await {
             Ok(outcome) => {
-                self.learn(&outcome);
+                self.learn_of_node(&outcome);
                 match &outcome {
                     Ok(answer) if answer.status.is_success() => "ok",
                     Ok(_) => "refused",
@@ -137,8 +138,28 @@ impl Health {
 
     /// Notes how a call ended.
     pub(super) fn note(&self, outcome: &Result<Answer, CallError>) {
+        let is_unregistered = self.standing() == Standing::Unregistered;
+        let succeeded = matches!(outcome, Ok(answer) if answer.status.is_success());
+        // A number that cannot send can still be read: only the question itself takes such a verdict back.
+        if is_unregistered && succeeded {
+            return;
+        }
         self.called_at.store(self.clock.now(), Ordering::Relaxed);
         self.learn(outcome);
+    }
+
+    /// What the number's own node says of it; an answer that does not tell is better than none.
+    fn learn_of_node(&self, outcome: &Result<Answer, CallError>) {
+        let stage = match outcome {
+            Ok(answer) if answer.status.is_success() => {
+                NumberState::parse(&answer.body).map(|state| state.stage)
+            }
+            Ok(_) | Err(_) => None,
+        };
+        match stage {
+            Some(Stage::Verified | Stage::Unverified) => self.state.store(UNREGISTERED, Ordering::Relaxed),
+            Some(Stage::Connected) | None => self.learn(outcome),
+        }
     }
 
     fn learn(&self, outcome: &Result<Answer, CallError>) {

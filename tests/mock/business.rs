@@ -98,11 +98,7 @@ async fn bodies_that_graph_refuses() {
         ("/whatsapp_business_profile", product(json!({"address": long[..257]})), "at most 256"),
         ("/whatsapp_business_profile", product(json!({"description": long[..513]})), "at most 512"),
         ("/whatsapp_business_profile", product(json!({"email": long[..129]})), "at most 128"),
-        (
-            "/whatsapp_business_profile",
-            product(json!({"vertical": "Automotive"})),
-            "must be one of {UNDEFINED",
-        ),
+        ("/whatsapp_business_profile", product(json!({"vertical": "Automotive"})), "must be one of {OTHER"),
         ("/whatsapp_business_profile", product(json!({"websites": ["a.example"]})), "valid URI"),
         (
             "/whatsapp_business_profile",

@@ -31,7 +31,6 @@ pub(in super::super) static PROFILE: Shape = open(&[
 ]);
 
 const VERTICALS: &[&str] = &[
-    "UNDEFINED",
     "OTHER",
     "AUTO",
     "BEAUTY",

@@ -29,6 +29,7 @@ const ONE_SHARD: u8 = 1;
 pub(super) async fn register(call: &Call<'_>, trail: &mut Trail) -> Result<Reply, Failure> {
     let body = Body::read(&call.body)?;
     let Registration { method, pin } = Registration::parse(&body)?;
+    let _turn = call.number.registering.lock().await;
     let graph = Graph::account(call);
     let state = ask(&graph, trail).await?;
     if state.stage == Stage::Unverified {
@@ -53,6 +54,7 @@ pub(super) async fn register(call: &Call<'_>, trail: &mut Trail) -> Result<Reply
 pub(super) async fn verify(call: &Call<'_>, trail: &mut Trail) -> Result<Reply, Failure> {
     let body = Body::read(&call.body)?;
     let Verification { code, pin } = Verification::parse(&body)?;
+    let _turn = call.number.registering.lock().await;
     let graph = Graph::account(call);
     let answer = graph.act("/verify_code", &CodeCheck { code: &code }).await?;
     let was_verified = is_verified_already(&answer);

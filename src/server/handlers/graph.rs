@@ -48,7 +48,7 @@ impl<'c> Graph<'c> {
     /// Reads from the number's node or an edge of it: `""`, `"/edge"`, either with a query.
     pub(super) async fn get(&self, edge: &str, trail: &mut Trail) -> Result<Bytes, Failure> {
         let answer = self.call(edge, Effect::None, Bytes::new()).await?;
-        self.accepted(answer, trail)
+        self.accepted(answer, Effect::None, trail)
     }
 
     /// Posts what may be posted twice, and insists on success.
@@ -59,7 +59,7 @@ impl<'c> Graph<'c> {
         trail: &mut Trail,
     ) -> Result<(), Failure> {
         let answer = self.call(edge, Effect::Lasting, written(body)?).await?;
-        self.done(answer, trail)
+        self.succeeded(answer, Effect::Lasting, trail)
     }
 
     /// Posts what must not be posted twice, and gives whatever Graph answered.
@@ -67,9 +67,13 @@ impl<'c> Graph<'c> {
         self.call(edge, Effect::Each, written(body)?).await
     }
 
-    /// Whether Graph did what it was asked to.
+    /// Whether Graph did what it was asked to by [`Graph::act`].
     pub(super) fn done(&self, answer: Answer, trail: &mut Trail) -> Result<(), Failure> {
-        let body = self.accepted(answer, trail)?;
+        self.succeeded(answer, Effect::Each, trail)
+    }
+
+    fn succeeded(&self, answer: Answer, effect: Effect, trail: &mut Trail) -> Result<(), Failure> {
+        let body = self.accepted(answer, effect, trail)?;
         if is_success(&body) { Ok(()) } else { Err(self.unusable("cloud did not say that it succeeded")) }
     }
 
@@ -104,13 +108,17 @@ impl<'c> Graph<'c> {
         self.call.state.metrics.upstream.get_or_create(&labels).inc();
     }
 
-    fn accepted(&self, answer: Answer, trail: &mut Trail) -> Result<Bytes, Failure> {
+    fn accepted(&self, answer: Answer, effect: Effect, trail: &mut Trail) -> Result<Bytes, Failure> {
         if !is_refusal(&answer) {
             return Ok(answer.body);
         }
         let status = answer.status.as_u16();
         let line = format!("cloud answered http {status}");
         if answer.status.is_server_error() && GraphError::parse(&answer.body).is_none() {
+            if effect == Effect::Each {
+                // Whoever stands before Graph says nothing about what Graph did.
+                return Err(in_doubt(500).log(line));
+            }
             // The translation would speak of a message.
             let details = format!("the Cloud API answered HTTP {status}; try again later");
             return Err(overloaded(details, answer.retry_after.unwrap_or(1)).log(line));
@@ -149,14 +157,15 @@ fn no_answer(effect: Effect, error: &CallError) -> Failure {
         (Sent::Maybe, Effect::Lasting) => {
             overloaded("the Cloud API gave no usable answer; the change may have been made, make it again", 1)
         }
-        (Sent::Maybe, Effect::Each) => {
-            let details = "the Cloud API gave no usable answer; what was asked for may have been done: \
-                           POST /v1/account says how far the number is";
-            let http = if error.is_timeout { 504 } else { 500 };
-            Failure::new(Source::Upstream, ErrorCode::InternalError, details).http(http)
-        }
+        (Sent::Maybe, Effect::Each) => in_doubt(if error.is_timeout { 504 } else { 500 }),
     };
     failure.log(&error.reason)
+}
+
+fn in_doubt(http: u16) -> Failure {
+    let details = "the Cloud API gave no usable answer; what was asked for may have been done: POST /v1/account says \
+                   how far the number is";
+    Failure::new(Source::Upstream, ErrorCode::InternalError, details).http(http)
 }
 
 fn overloaded(details: impl Into<String>, seconds: u32) -> Failure {

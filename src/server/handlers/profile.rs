@@ -31,7 +31,12 @@ pub(super) async fn show(call: &Call<'_>, trail: &mut Trail) -> Result<Reply, Fa
 pub(super) async fn update(call: &Call<'_>, trail: &mut Trail) -> Result<Reply, Failure> {
     let body = onprem::read_profile(&call.body)?;
     let update = onprem::ProfileUpdate::parse(&body)?;
-    set(call, &profile_to_cloud(&update)?, trail).await
+    let update = profile_to_cloud(&update)?;
+    // A client that clears an industry which it never had changes nothing.
+    if update == ProfileUpdate::default() {
+        return Ok(respond::empty(&call.state.compat.version));
+    }
+    set(call, &update, trail).await
 }
 
 /// `GET /v1/settings/profile/about`
