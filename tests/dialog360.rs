@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::stub::Sink;
+use crate::stub::{Answer, Provider, Sink};
 use crate::support::{ADMIN_KEY, Client, KEY, PHONE_NUMBER_ID, Proxy, Reply, number};
 use crate::webhooks::scene::{self, EGRESS, SECRET, signature};
 
@@ -136,5 +136,27 @@ async fn a_channel_is_set_up_and_used() {
             taken.iter().any(|callback| callback["messages"][0]["text"]["body"] == "thanks"),
             "{taken:#?}"
         );
+    }
+}
+
+/// As Chatwoot sends attachments, by link and with what was written beside them, and gets those of users.
+#[tokio::test]
+async fn attachments_go_both_ways() {
+    const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR";
+    for base in ["/v1", ""] {
+        let proxy = Proxy::with(EGRESS).await;
+        let provider = Provider::start().await;
+        provider.serve("/a.png", Answer::ok(PNG).content_type("image/png"));
+        let image = json!({"link": provider.url("/a.png"), "caption": "Look"});
+        let body = json!({"to": "16315551234", "type": "image", "image": image}).to_string();
+        let reply = call(&proxy, KEY, "POST", &format!("{base}/messages"), &body).await;
+        assert_eq!(reply.status, 201, "{base}: {reply:?}");
+        assert_eq!(proxy.mock.accepted_messages()[0].body["image"]["caption"], "Look");
+        assert_eq!(proxy.mock.uploads(), 1);
+
+        let received = proxy.mock.add_media(PHONE_NUMBER_ID, "audio/ogg", "a voice");
+        let reply = call(&proxy, KEY, "GET", &format!("{base}/media/{received}"), "").await;
+        assert_eq!((reply.status, reply.body.as_slice()), (200, &b"a voice"[..]), "{base}");
+        assert_eq!(reply.header("content-type"), Some("audio/ogg"), "{base}");
     }
 }

@@ -18,6 +18,8 @@ mod config;
 #[cfg(test)]
 mod contacts;
 #[cfg(test)]
+mod courier;
+#[cfg(test)]
 mod demo;
 #[cfg(test)]
 mod dialog360;
@@ -85,5 +87,7 @@ mod support;
 mod temp;
 #[cfg(test)]
 mod templates;
+#[cfg(test)]
+mod tock;
 #[cfg(test)]
 mod webhooks;

@@ -1,5 +1,5 @@
 //! The README tells the truth: its generated parts equal the code, its picture is the demo's output,
-//! its configuration loads. `UPDATE_README=1` writes the generated parts.
+//! its configuration loads, and so do those of docs/clients.md. `UPDATE_README=1` writes the generated parts.
 
 use std::fmt::Write;
 use std::fs;
@@ -11,6 +11,7 @@ use prembridge::config::{Config, Env};
 use prembridge::translate::rules::{RULES, Status};
 
 const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+const CLIENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/clients.md");
 
 #[test]
 fn the_table_of_differences_is_generated() {
@@ -63,12 +64,49 @@ fn the_configuration_loads() {
 }
 
 #[test]
-fn files_that_the_readme_names_exist() {
-    let readme = fs::read_to_string(README).unwrap();
-    for target in readme.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
-        if !target.starts_with("http") && !target.starts_with('#') {
-            assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join(target).exists(), "{target}");
+fn files_that_are_named_exist() {
+    for file in [README, CLIENTS] {
+        let text = fs::read_to_string(file).unwrap();
+        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            if !target.starts_with("http") && !target.starts_with('#') {
+                assert!(Path::new(file).parent().unwrap().join(target).exists(), "{file}: {target}");
+            }
         }
+    }
+}
+
+/// Each recipe changes one line, and its configuration loads below the one that all of them share.
+#[test]
+fn recipes_are_one_line_and_a_configuration() {
+    let text = fs::read_to_string(CLIENTS).unwrap();
+    let blocks = |language: &str| -> Vec<String> {
+        let open = format!("```{language}\n");
+        text.split(&open).skip(1).map(|rest| rest.split("```").next().unwrap().to_owned()).collect()
+    };
+    let diffs = blocks("diff");
+    assert_eq!(
+        diffs.len(),
+        text.matches("\n## ").count() - 1,
+        "one for each program, none for the general part"
+    );
+    for diff in diffs {
+        let lines = |sign| diff.lines().filter(|line| line.starts_with(sign)).count();
+        assert!(lines('+') == 1 && lines('-') <= 1, "{diff}");
+    }
+    let passwords = ["PREMBRIDGE_ADMIN_PASSWORD", "APP_PASSWORD", "RAPIDPRO_PASSWORD", "TOCK_PASSWORD"];
+    let secrets =
+        ["SUPPORT_TOKEN", "SUPPORT_APP_SECRET", "SUPPORT_VERIFY_TOKEN", "APP_KEY", "D3_KEY", "CHATWOOT_KEY"];
+    let env: Env = passwords.into_iter().chain(secrets).map(|name| (name, "Str0ng!password")).collect();
+    let (shared, recipes) =
+        blocks("toml").split_first().map(|(first, rest)| (first.clone(), rest.to_vec())).unwrap();
+    // Files of the tests, in place of the reader's.
+    let shared = shared
+        .replace("\"cert.pem\"", "\"tests/config/cert.pem\"")
+        .replace("\"key.pem\"", "\"tests/config/key.pem\"");
+    for recipe in [String::new()].into_iter().chain(recipes) {
+        let loaded = Config::parse(&format!("{shared}\n{recipe}"), &env);
+        let loaded = loaded.unwrap_or_else(|problems| panic!("{recipe}: {problems}"));
+        assert!(loaded.warnings.is_empty(), "{recipe}: {:?}", loaded.warnings);
     }
 }
 
