@@ -30,6 +30,8 @@ mod faults;
 #[cfg(test)]
 mod freshness;
 #[cfg(test)]
+mod generated;
+#[cfg(test)]
 mod golden;
 #[cfg(test)]
 mod health;
@@ -63,6 +65,8 @@ mod provider;
 mod providers;
 #[cfg(test)]
 mod readme;
+#[cfg(test)]
+mod reference;
 #[cfg(test)]
 mod refusals;
 #[cfg(test)]

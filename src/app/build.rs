@@ -165,14 +165,7 @@ pub(super) async fn build(config: Config, clock: Clock) -> Result<Built, StartEr
         installation,
         metrics,
         media,
-        compat: Compat {
-            created_status: config.compat.created_status.as_u16(),
-            version: config.compat.api_version.clone(),
-            defers_errors: config.compat.defers_errors,
-            show_provider_secrets: config.compat.show_provider_secrets,
-            health_by_node: config.compat.health_by_node,
-            options: config.compat.options,
-        },
+        compat: compat(&config.compat),
         limits: Limits {
             headers: config.limits.max_headers,
             body: config.limits.max_body,
@@ -188,6 +181,17 @@ pub(super) async fn build(config: Config, clock: Clock) -> Result<Built, StartEr
     state.callbacks.start();
     let config::Shutdown { lame_duck, drain_timeout } = config.shutdown;
     Ok(Built { state, api, admin, webhook, scheme, lame_duck, drain_timeout })
+}
+
+fn compat(compat: &config::Compat) -> Compat {
+    Compat {
+        created_status: compat.created_status.as_u16(),
+        version: compat.api_version.clone(),
+        defers_errors: compat.defers_errors,
+        show_provider_secrets: compat.show_provider_secrets,
+        health_by_node: compat.health_by_node,
+        options: compat.options,
+    }
 }
 
 fn open_store(store: &config::Store) -> Result<Arc<dyn Store>, StartError> {
