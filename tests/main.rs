@@ -70,6 +70,8 @@ mod reference;
 #[cfg(test)]
 mod refusals;
 #[cfg(test)]
+mod schemathesis;
+#[cfg(test)]
 mod serve;
 #[cfg(test)]
 mod session;
