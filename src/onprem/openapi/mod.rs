@@ -104,8 +104,8 @@ fn operation(endpoint: &Endpoint, schemas: &Schemas) -> Value {
         Access::User => "For users.",
         Access::Admin => "For administrators.",
     };
-    let words = [capital(endpoint.note), who.to_owned()];
-    let description: Vec<_> = words.into_iter().filter(|words| !words.is_empty()).collect();
+    let note = if endpoint.note.is_empty() { String::new() } else { capital(endpoint.note) + "." };
+    let description: Vec<_> = [&*note, who].into_iter().filter(|words| !words.is_empty()).collect();
     let mut operation = json!({
         "operationId": operation_id(endpoint),
         "tags": endpoint.resource().map(|resource| resource.name).into_iter().collect::<Vec<_>>(),
