@@ -16,6 +16,8 @@ async fn pages() {
         ("GET", "/readyz?verbose=1", 200, "ok"),
         ("GET", "/metrics", 200, "prembridge_ready 1"),
         ("GET", "/", 200, "prembridge"),
+        ("GET", "/", 200, "/openapi.json"),
+        ("GET", "/openapi.json", 200, "\"openapi\":\"3.1.0\""),
         ("GET", "/nothing", 404, "no such page"),
         ("GET", "/v1/messages", 404, "no such page"),
         ("POST", "/livez", 405, "only GET"),

@@ -32,6 +32,8 @@ mod faults;
 #[cfg(test)]
 mod freshness;
 #[cfg(test)]
+mod generated;
+#[cfg(test)]
 mod golden;
 #[cfg(test)]
 mod health;
@@ -66,7 +68,11 @@ mod providers;
 #[cfg(test)]
 mod readme;
 #[cfg(test)]
+mod reference;
+#[cfg(test)]
 mod refusals;
+#[cfg(test)]
+mod schemathesis;
 #[cfg(test)]
 mod serve;
 #[cfg(test)]

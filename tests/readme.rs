@@ -1,32 +1,17 @@
-//! The README tells the truth: its generated parts equal the code, its picture is the demo's output,
-//! its configuration loads, and so do those of docs/clients.md. `UPDATE_README=1` writes the generated parts.
+//! The README tells the truth: its picture is the demo's output, its configuration loads, and so do those of
+//! docs/clients.md, its links lead somewhere. Its tables are held to the code in `reference.rs`. `UPDATE_README=1` writes
+//! the generated parts.
 
-use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use std::sync::Mutex;
 
 use prembridge::config::{Config, Env};
-use prembridge::translate::rules::{RULES, Status};
+
+use crate::generated::{between, keep_part};
 
 const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
 const CLIENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/clients.md");
-
-#[test]
-fn the_table_of_differences_is_generated() {
-    let mut table = String::from("| what | how | rule |\n|---|---|---|\n");
-    for info in RULES {
-        let how = match info.status {
-            Status::Translated => "translated",
-            Status::Emulated => "emulated",
-            Status::Dropped => "left out",
-            Status::Refused => "refused",
-        };
-        writeln!(table, "| {} | {how} | `{}` |", info.summary, info.id).unwrap();
-    }
-    keep_equal("rules", &table);
-}
 
 #[test]
 fn the_picture_is_what_the_demo_prints() {
@@ -37,7 +22,7 @@ fn the_picture_is_what_the_demo_prints() {
     let start = text.find("3. An hsm message").expect("the hsm step");
     let end = text.find("4. ").expect("the step after it");
     let picture = text.get(start..end).unwrap();
-    keep_equal("demo", &format!("```text\n{}\n```\n", picture.trim_end()));
+    keep_part("README.md", "demo", &format!("```text\n{}\n```\n", picture.trim_end()));
 }
 
 #[test]
@@ -108,28 +93,4 @@ fn recipes_are_one_line_and_a_configuration() {
         let loaded = loaded.unwrap_or_else(|problems| panic!("{recipe}: {problems}"));
         assert!(loaded.warnings.is_empty(), "{recipe}: {:?}", loaded.warnings);
     }
-}
-
-/// Two tests that update at once would lose one update.
-static UPDATE: Mutex<()> = Mutex::new(());
-
-fn keep_equal(name: &str, expected: &str) {
-    let _alone = UPDATE.lock().unwrap();
-    let readme = fs::read_to_string(README).unwrap();
-    let (open, close) = (format!("<!-- generated: {name} -->\n"), format!("<!-- end: {name} -->"));
-    let found = between(&readme, &open, &close).unwrap_or_else(|| panic!("README has no part {name}"));
-    if found == expected {
-        return;
-    }
-    assert!(
-        std::env::var_os("UPDATE_README").is_some(),
-        "the part {name} of README.md is not what the code says; UPDATE_README=1 ./test readme writes it"
-    );
-    let updated = readme.replace(&format!("{open}{found}{close}"), &format!("{open}{expected}{close}"));
-    fs::write(README, updated).unwrap();
-}
-
-fn between<'t>(text: &'t str, open: &str, close: &str) -> Option<&'t str> {
-    let rest = text.get(text.find(open)? + open.len()..)?;
-    rest.get(..rest.find(close)?)
 }

@@ -5,8 +5,9 @@ use std::process::ExitCode;
 use super::FINDINGS;
 use super::output::{complain, line};
 use crate::onprem::ErrorCode;
+use crate::onprem::error::NO_BEHAVIOUR;
 use crate::translate::errors::explain;
-use crate::translate::errors::table::Row;
+use crate::translate::errors::table::{Row, UNLISTED};
 
 /// Arguments of `explain`.
 #[derive(Debug, clap::Args)]
@@ -21,9 +22,7 @@ pub fn run(args: &Args) -> ExitCode {
     let (cloud, onprem) = explain(code);
     let known = u16::try_from(code).ok().and_then(ErrorCode::from_code);
     if cloud.is_none() && known.is_none() {
-        complain(format_args!(
-            "{code} is in neither list; an unlisted Cloud code becomes 1000 (HTTP 400) or 1014 (HTTP 500)"
-        ));
+        complain(format_args!("{code} is in neither list; {UNLISTED}"));
         return ExitCode::from(FINDINGS);
     }
     if let Some(row) = cloud {
@@ -36,15 +35,15 @@ pub fn run(args: &Args) -> ExitCode {
         }
         line(format_args!("On-prem {code}: {}", known.title()));
         line(format_args!("  HTTP {} when it answers a request", known.http()));
-        match client_behaviour(known) {
+        match known.client_behaviour() {
             Some(sentence) => line(format_args!("  clients: {sentence}")),
-            None => line("  clients: show or store it; none is known to act on it"),
+            None => line(format_args!("  clients: {NO_BEHAVIOUR}")),
         }
         if onprem.is_empty() {
             line("  no Cloud error becomes it; the proxy itself may answer it");
         }
         for row in onprem {
-            line(format_args!("  from Cloud {}: {}", codes(row), row.title));
+            line(format_args!("  from Cloud {}: {}", row.codes(), row.title));
         }
     }
     ExitCode::SUCCESS
@@ -54,39 +53,10 @@ fn becomes(row: &Row) {
     line(format_args!("  becomes on-prem {} {} (HTTP {})", row.onprem.code(), row.onprem.title(), row.http));
     line(format_args!("  why: {}", row.basis.sentence()));
     line(format_args!("  what to do: {}", row.class.advice()));
-    if let Some(sentence) = client_behaviour(row.onprem) {
+    if let Some(sentence) = row.onprem.client_behaviour() {
         line(format_args!("  clients: {sentence}"));
     }
-    if row.was_async {
-        line("  on-prem told it by a failed status; here it answers the request");
-    }
-    if let Some(seconds) = row.wait {
-        line(format_args!("  Retry-After: {seconds} s, unless Cloud says otherwise"));
-    }
-    if !row.note.is_empty() {
-        line(format_args!("  note: {}", row.note));
-    }
-}
-
-fn codes(row: &Row) -> String {
-    let (first, last) = (row.cloud.start(), row.cloud.end());
-    if first == last { first.to_string() } else { format!("{first} to {last}") }
-}
-
-/// What real clients do on a code.
-fn client_behaviour(code: ErrorCode) -> Option<&'static str> {
-    match code.code() {
-        471 => Some("courier (RapidPro) stops bulk sending for 24 hours"),
-        1005 => Some("with HTTP 401 they log in once more and repeat; with 403 they give up"),
-        1006 => Some(
-            "courier checks the contact and resends only when the details are exactly \"unknown contact\"",
-        ),
-        1013 => Some("authgear stores that the user is not on WhatsApp"),
-        1015 => Some("courier pauses the channel for two seconds and queues the message again (HTTP 429)"),
-        1011 | 1016 => {
-            Some("courier pauses the channel for two seconds and queues the message again (HTTP 503)")
-        }
-        1024 => Some("log in once with new_password"),
-        _ => None,
+    for remark in row.remarks() {
+        line(format_args!("  {remark}"));
     }
 }

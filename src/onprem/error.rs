@@ -127,7 +127,30 @@ impl ErrorCode {
     pub fn from_code(code: u16) -> Option<Self> {
         Self::ALL.iter().copied().find(|known| known.code() == code)
     }
+
+    /// What real clients do on it beyond showing or storing it, read off their sources.
+    pub const fn client_behaviour(self) -> Option<&'static str> {
+        match self.code() {
+            471 => Some("courier (RapidPro) stops bulk sending for 24 hours"),
+            1005 => Some("with HTTP 401 they log in once more and repeat; with 403 they give up"),
+            1006 => Some(
+                "courier checks the contact and resends only when the details are exactly \"unknown contact\"",
+            ),
+            1013 => Some("authgear stores that the user is not on WhatsApp"),
+            1015 => {
+                Some("courier pauses the channel for two seconds and queues the message again (HTTP 429)")
+            }
+            1011 | 1016 => {
+                Some("courier pauses the channel for two seconds and queues the message again (HTTP 503)")
+            }
+            1024 => Some("log in once with new_password"),
+            _ => None,
+        }
+    }
 }
+
+/// What clients do on every other code.
+pub const NO_BEHAVIOUR: &str = "show or store it; none is known to act on it";
 
 /// A request that the on-prem API would refuse: the code, and a sentence that names the field and
 /// says what to do.

@@ -1,4 +1,4 @@
-//! The operator's listener: `/livez`, `/readyz`, `/metrics`.
+//! The operator's listener: `/livez`, `/readyz`, `/metrics`, `/openapi.json`.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -8,8 +8,9 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 
-use super::respond::{Body, Reply};
+use super::respond::{self, Body, Reply};
 use super::state::State;
+use crate::onprem::openapi;
 
 /// Answers the operator.
 pub async fn dispatch(state: Arc<State>, _peer: SocketAddr, request: Request<Incoming>) -> Reply {
@@ -26,9 +27,14 @@ pub async fn dispatch(state: Arc<State>, _peer: SocketAddr, request: Request<Inc
             reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(format));
             reply
         }
+        "/openapi.json" => respond::json(StatusCode::OK, &openapi::document()),
         "/" => text(
             StatusCode::OK,
-            concat!("prembridge ", env!("CARGO_PKG_VERSION"), "\n\n/livez\n/readyz\n/metrics\n"),
+            concat!(
+                "prembridge ",
+                env!("CARGO_PKG_VERSION"),
+                "\n\n/livez\n/readyz\n/metrics\n/openapi.json\n"
+            ),
         ),
         _ => text(StatusCode::NOT_FOUND, "no such page\n"),
     }

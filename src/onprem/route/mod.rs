@@ -1,7 +1,9 @@
 //! The closed list of on-prem endpoints, and how a request finds its own.
 
+mod resources;
 mod table;
 
+pub use resources::{RESOURCES, Resource};
 pub use table::ENDPOINTS;
 
 use std::borrow::Cow;
@@ -86,6 +88,17 @@ pub enum Access {
     Admin,
 }
 
+impl Access {
+    /// As the compatibility matrix writes it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Everybody => "everybody",
+            Self::User => "user",
+            Self::Admin => "admin",
+        }
+    }
+}
+
 /// What the body of a request is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Body {
@@ -115,6 +128,9 @@ pub enum Means {
 }
 
 impl Means {
+    /// Every one.
+    pub const ALL: [Self; 3] = [Self::Translated, Self::Emulated, Self::Refused];
+
     /// As the compatibility matrix writes it.
     pub const fn name(self) -> &'static str {
         match self {

@@ -85,6 +85,27 @@ pub struct Row {
     pub note: &'static str,
 }
 
+impl Row {
+    /// The Cloud codes, as `10` or `200 to 299`.
+    pub fn codes(&self) -> String {
+        let (first, last) = (self.cloud.start(), self.cloud.end());
+        if first == last { first.to_string() } else { format!("{first} to {last}") }
+    }
+
+    /// What else a reader has to know, each in its own sentence.
+    pub fn remarks(&self) -> Vec<String> {
+        let told = self
+            .was_async
+            .then(|| "on-prem told it by a failed status; here it answers the request".to_owned());
+        let wait = self.wait.map(|seconds| format!("Retry-After: {seconds} s, unless Cloud says otherwise"));
+        let note = (!self.note.is_empty()).then(|| format!("note: {}", self.note));
+        [told, wait, note].into_iter().flatten().collect()
+    }
+}
+
+/// What becomes of a Cloud code without a row.
+pub const UNLISTED: &str = "an unlisted Cloud code becomes 1000 (HTTP 400) or 1014 (HTTP 500)";
+
 #[expect(clippy::too_many_arguments, reason = "a table row: its columns have fixed places")]
 const fn row(
     cloud: RangeInclusive<i64>,
