@@ -72,6 +72,8 @@ mod reference;
 #[cfg(test)]
 mod refusals;
 #[cfg(test)]
+mod rights;
+#[cfg(test)]
 mod schemathesis;
 #[cfg(test)]
 mod serve;
