@@ -1,11 +1,9 @@
 //! Media providers over the API and from the configuration.
 
 use prembridge::app::App;
-use prembridge::clock::Clock;
-use prembridge::config::{Config, Env};
 use serde_json::{Value, json};
 
-use crate::support::{ADMIN_KEY, Client, KEY, NOW, PHONE_NUMBER_ID, Proxy, Reply, config, number};
+use crate::support::{ADMIN_KEY, Client, KEY, PHONE_NUMBER_ID, Proxy, Reply, lasting, number};
 use crate::temp::TempDir;
 
 mod registry;
@@ -233,11 +231,7 @@ async fn numbers_do_not_see_each_others() {
 
 /// The app alone, with its store in a file.
 async fn start(folder: &TempDir, name: &str) -> App {
-    let text =
-        config("http://127.0.0.1:9", "[shutdown]\nlame_duck = \"0s\"\n", &number(name, PHONE_NUMBER_ID, CDN));
-    let store = format!("url = \"sqlite:{}\"", folder.join("prembridge.db").display());
-    let parsed = Config::parse(&text.replace("url = \"memory:\"", &store), &Env::default()).unwrap();
-    App::start(parsed.config, Clock::fixed(NOW)).await.unwrap()
+    lasting(folder, &number(name, PHONE_NUMBER_ID, CDN)).await
 }
 
 async fn call(app: &App, key: &str, method: &str, path: &str, body: &Value) -> Reply {

@@ -4,15 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use prembridge::app::App;
-use prembridge::clock::Clock;
-use prembridge::config::{Config, Env};
 use prembridge::onprem::stickers::NewPack;
 use prembridge::settings::{OpenError, SettingsError, Stickers};
 use prembridge::store::{DocumentRow, Error, Sqlite, Store};
 use serde_json::{Value, json};
 
 use crate::support::faulty::Faulty;
-use crate::support::{ADMIN_KEY, Client, KEY, NOW, PHONE_NUMBER_ID, Proxy, Reply, config, number};
+use crate::support::{ADMIN_KEY, Client, KEY, PHONE_NUMBER_ID, Proxy, Reply, lasting, number};
 use crate::temp::TempDir;
 
 const PATH: &str = "/v1/stickerpacks";
@@ -184,14 +182,7 @@ async fn numbers_do_not_see_each_others() {
 }
 
 async fn start(folder: &TempDir) -> App {
-    let text = config(
-        "http://127.0.0.1:9",
-        "[shutdown]\nlame_duck = \"0s\"\n",
-        &number("support", PHONE_NUMBER_ID, ""),
-    );
-    let store = format!("url = \"sqlite:{}\"", folder.join("prembridge.db").display());
-    let parsed = Config::parse(&text.replace("url = \"memory:\"", &store), &Env::default()).unwrap();
-    App::start(parsed.config, Clock::fixed(NOW)).await.unwrap()
+    lasting(folder, &number("support", PHONE_NUMBER_ID, "")).await
 }
 
 async fn call(app: &App, method: &str, path: &str, body: &str) -> Reply {

@@ -16,6 +16,8 @@ use serde_json::{Value, json};
 
 pub use client::{Client, Reply, request};
 
+use crate::temp::TempDir;
+
 /// The number of [`Proxy::start`].
 pub const PHONE_NUMBER_ID: &str = "106540352242922";
 /// Its token upstream, which no client may ever see.
@@ -131,6 +133,14 @@ pub fn config(base_url: &str, sections: &str, numbers: &str) -> String {
          [store]\nurl = \"memory:\"\n\
          [cloud]\nbase_url = \"{base_url}\"\n{sections}\n{numbers}"
     )
+}
+
+/// The app alone, with its store in `folder`, ready to be drained and started again.
+pub async fn lasting(folder: &TempDir, numbers: &str) -> App {
+    let text = config("http://127.0.0.1:9", "[shutdown]\nlame_duck = \"0s\"\n", numbers);
+    let store = format!("url = \"sqlite:{}\"", folder.join("prembridge.db").display());
+    let parsed = Config::parse(&text.replace("url = \"memory:\"", &store), &Env::default()).unwrap();
+    App::start(parsed.config, Clock::fixed(NOW)).await.unwrap()
 }
 
 /// A `[[number]]` with its own token and keys, named after `name` except for the first.
