@@ -231,7 +231,8 @@ impl Worker {
     async fn delete_late(&mut self) {
         let places = self.queue.undeleted().clone();
         if !places.is_empty() && self.tools.store.delete_callbacks(places.clone()).await.is_ok() {
-            self.queue.undeleted().retain(|place| !places.contains(place));
+            // Whatever came meanwhile stands behind them; a full disk can leave a hundred thousand.
+            self.queue.undeleted().drain(..places.len());
         }
     }
 }

@@ -9,7 +9,9 @@
 //! | signed by an app that must not speak for the number | 403 | nothing is kept |
 //! | not a webhook | 400 | nothing is kept |
 //! | larger than 3 MiB | 413 | nothing is kept |
-//! | a queue is full, or the store commits nothing | 503 | nothing is kept, except that a slow store may commit late: then the repetition is recognised |
+//! | a number's queue is full | 503 | the other numbers' events are kept, and recognised when they come again |
+//! | the store commits nothing, or not in time | 503 | nothing is kept, except that a slow store may commit late: then the repetition is recognised |
+//! | too many unverified bodies at once | 503 | nothing is kept |
 //! | numbers that are not configured, other fields, parts that cannot be read, events without counterpart | 200 | counted in `prembridge_webhook_events_total` |
 
 use std::net::SocketAddr;
@@ -218,7 +220,8 @@ async fn take(state: &State, signature: Option<&[u8]>, body: &[u8]) -> Result<Re
             Refused::Store(_) => "not_committed",
         };
         metrics.webhook(outcome);
-        let mut failure = refusal(503, "not now; nothing was taken".to_owned()).log(refused.to_string());
+        let mut failure =
+            refusal(503, "not all of it was taken; send it again later".to_owned()).log(refused.to_string());
         failure.source = Source::Internal;
         failure.retry_after = Some(AGAIN);
         failure

@@ -58,7 +58,7 @@ impl CallbackMetrics {
         );
         registry.register(
             "callbacks_thrown_away",
-            "Callbacks that nobody wanted for seven days",
+            "Callbacks that were thrown away because nobody had said where they should go",
             self.thrown_away.clone(),
         );
     }
@@ -78,7 +78,7 @@ impl CallbackMetrics {
         self.deliveries.get_or_create(&DeliveryLabels { number: number.to_owned(), outcome }).inc();
     }
 
-    /// Counts callbacks that nobody wanted.
+    /// Counts callbacks that had nowhere to go.
     pub fn thrown_away(&self, number: &str, count: usize) {
         let label = NumberLabel { number: number.to_owned() };
         self.thrown_away.get_or_create(&label).inc_by(count as u64);
