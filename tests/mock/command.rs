@@ -16,6 +16,8 @@ struct Process {
     child: Child,
     /// The lines of both outputs.
     lines: mpsc::UnboundedReceiver<String>,
+    /// Those that nobody has asked for yet: the two outputs have no order among each other.
+    others: Vec<String>,
 }
 
 impl Process {
@@ -27,19 +29,17 @@ impl Process {
         let (sender, lines) = mpsc::unbounded_channel();
         forward(child.stdout.take().unwrap(), sender.clone());
         forward(child.stderr.take().unwrap(), sender);
-        Self { child, lines }
+        Self { child, lines, others: Vec::new() }
     }
 
-    /// The rest of the next line that begins like this.
+    /// The rest of the first line that begins like this, and of each only once.
     async fn told(&mut self, start: &str) -> String {
-        let mut others = Vec::new();
         loop {
-            let line = tokio::time::timeout(PATIENCE, self.lines.recv()).await.ok().flatten();
-            let line = line.unwrap_or_else(|| panic!("no {start:?} in {others:?}"));
-            if let Some(rest) = line.strip_prefix(start) {
-                return rest.to_owned();
+            if let Some(at) = self.others.iter().position(|line| line.starts_with(start)) {
+                return self.others.remove(at)[start.len()..].to_owned();
             }
-            others.push(line);
+            let line = tokio::time::timeout(PATIENCE, self.lines.recv()).await.ok().flatten();
+            self.others.push(line.unwrap_or_else(|| panic!("no {start:?} in {:?}", self.others)));
         }
     }
 }
