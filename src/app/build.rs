@@ -18,7 +18,7 @@ use crate::cloud::number::NumberState;
 use crate::config::{self, Config, Tls};
 use crate::media::providers::{self, Providers};
 use crate::media::{Account, Media, MediaError};
-use crate::net::{self, Connector, TlsError};
+use crate::net::{self, Connector, HttpVersion, TlsError};
 use crate::server::{Compat, Limits, Listener, Number, Numbers, ServeLimits, State, Waba};
 use crate::session::{self, Sessions};
 use crate::settings::{self, Settings, Stickers};
@@ -301,10 +301,14 @@ async fn bind(
 
 /// The pooled client.
 pub(super) fn upstream(config: &Config) -> Result<Upstream, StartError> {
-    Ok(Upstream::new(connector(config)?, deadlines(&config.cloud)))
+    let config::Cloud { ca_file, http, .. } = &config.cloud;
+    let tls = net::client_config(ca_file.as_deref())?;
+    let tls = if *http == HttpVersion::Http2 { net::offering_http2(&tls) } else { tls };
+    let connector = Connector::new(tls, connect_deadlines(&config.cloud));
+    Ok(Upstream::new(connector, *http, deadlines(&config.cloud)))
 }
 
-/// To Cloud, which the operator chose: no guard stands before it.
+/// To Cloud for files; the operator chose the place, and no guard stands before it.
 pub(super) fn connector(config: &Config) -> Result<Connector, StartError> {
     let tls = net::client_config(config.cloud.ca_file.as_deref())?;
     Ok(Connector::new(tls, connect_deadlines(&config.cloud)))

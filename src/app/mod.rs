@@ -92,6 +92,7 @@ impl App {
             app.admin_tasks.clone(),
         );
         app.admin_tasks.spawn(admin);
+        app.admin_tasks.spawn(tend(Arc::clone(&app.state), app.ending.clone()));
         app.admin_tasks.spawn(purge(Arc::clone(&app.state), app.ending.clone()));
         app.state.metrics.ready.set(1);
         Ok(app)
@@ -126,6 +127,11 @@ impl App {
         let _ = tokio::time::timeout(Duration::from_secs(1), self.admin_tasks.wait()).await;
         drained && delivered
     }
+}
+
+/// Keeps connections to Cloud from lying about.
+async fn tend(state: Arc<State>, ending: CancellationToken) {
+    let _ = ending.run_until_cancelled(state.upstream.tend()).await;
 }
 
 /// Keeps what expires by itself from growing for ever.

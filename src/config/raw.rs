@@ -131,6 +131,7 @@ table!(Cloud {
     base_url: String,
     version: String,
     ca_file: String,
+    http: String,
     connect_timeout: String,
     tls_timeout: String,
     first_byte_timeout: String,

@@ -9,6 +9,7 @@ use super::pem;
 use super::raw;
 use super::secret::Secret;
 use super::values::{self, Allowed};
+use crate::net::HttpVersion;
 use crate::telemetry::LogFormat;
 
 /// `[limits]`: how much a client may ask for at once.
@@ -43,6 +44,8 @@ pub struct Cloud {
     pub version: String,
     /// PEM file of an extra root certificate.
     pub ca_file: Option<PathBuf>,
+    /// Which HTTP messages travel with.
+    pub http: HttpVersion,
     /// How long the TCP connection may take.
     pub connect_timeout: Duration,
     /// How long the TLS handshake may take.
@@ -157,6 +160,9 @@ pub struct Log {
     pub requests: bool,
 }
 
+/// `cloud.http`
+const HTTP_VERSIONS: [(&str, HttpVersion); 2] = [("1.1", HttpVersion::Http1), ("2", HttpVersion::Http2)];
+
 pub(super) fn limits(raw: raw::Limits, check: &mut Check<'_>) -> Limits {
     let seconds = Duration::from_secs;
     Limits {
@@ -197,6 +203,7 @@ pub(super) fn cloud(raw: raw::Cloud, check: &mut Check<'_>) -> Cloud {
             },
         ),
         ca_file: check.file("cloud.ca_file", raw.ca_file, pem::roots).map(|(file, ())| file),
+        http: check.word("cloud.http", raw.http, HttpVersion::Http1, &HTTP_VERSIONS),
         connect_timeout: check.timeout("cloud.connect_timeout", raw.connect_timeout, seconds(3)),
         tls_timeout: check.timeout("cloud.tls_timeout", raw.tls_timeout, seconds(5)),
         first_byte_timeout: check.timeout("cloud.first_byte_timeout", raw.first_byte_timeout, seconds(20)),

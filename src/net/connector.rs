@@ -21,6 +21,7 @@ use tower_service::Service;
 
 use super::egress::Guard;
 use super::error::ConnectError;
+use super::tls::HTTP_2;
 
 /// How long each step of opening a connection may take.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +30,17 @@ pub struct Deadlines {
     pub connect: Duration,
     /// The TLS handshake.
     pub tls: Duration,
+}
+
+/// Which HTTP is spoken over a connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HttpVersion {
+    /// HTTP/1.1: as many connections as there are calls under way.
+    #[default]
+    Http1,
+    /// HTTP/2 where the server agrees to it in the TLS handshake, and HTTP/1.1 where not. Without TLS the server has
+    /// to speak it (RFC 9113 section 3.3, prior knowledge).
+    Http2,
 }
 
 /// Opens plain and TLS connections.
@@ -56,9 +68,10 @@ impl Connector {
         Self { guard: Some(guard), ..Self::new(tls, deadlines) }
     }
 
-    async fn open(self, uri: Uri) -> Result<Stream, ConnectError> {
-        let (Some(host), Some(is_tls)) = (uri.host(), is_tls(&uri)) else {
-            return Err(ConnectError::Url(uri));
+    /// Opens a connection to where `uri` leads.
+    pub async fn open(&self, uri: &Uri) -> Result<Stream, ConnectError> {
+        let (Some(host), Some(is_tls)) = (uri.host(), is_tls(uri)) else {
+            return Err(ConnectError::Url(uri.clone()));
         };
         // A literal IPv6 address stands in brackets in a URL and without them everywhere else.
         let host = host.trim_start_matches('[').trim_end_matches(']');
@@ -129,7 +142,8 @@ impl Service<Uri> for Connector {
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
-        Box::pin(self.clone().open(uri))
+        let connector = self.clone();
+        Box::pin(async move { connector.open(&uri).await })
     }
 }
 
@@ -140,6 +154,21 @@ pub enum Stream {
     Plain(TokioIo<TcpStream>),
     /// With TLS.
     Tls(Box<TokioIo<TlsStream<TcpStream>>>),
+}
+
+impl Stream {
+    /// Whether it is encrypted.
+    pub fn is_tls(&self) -> bool {
+        matches!(self, Self::Tls(_))
+    }
+
+    /// Whether both sides have agreed on HTTP/2 (RFC 7301, `h2`).
+    pub fn is_http2(&self) -> bool {
+        match self {
+            Self::Plain(_) => false,
+            Self::Tls(stream) => stream.inner().get_ref().1.alpn_protocol() == Some(HTTP_2),
+        }
+    }
 }
 
 impl Connection for Stream {

@@ -10,9 +10,9 @@ mod tls;
 
 pub use ca_bundle::{BadBundle, ca_bundle};
 pub use collect::Collected;
-pub use connector::{Connector, Deadlines};
+pub use connector::{Connector, Deadlines, HttpVersion, Stream};
 pub use error::ConnectError;
 pub use tls::{
-    TlsError, certificate_pem, client_config, client_config_with, self_signed, server_config,
+    TlsError, certificate_pem, client_config, client_config_with, offering_http2, self_signed, server_config,
     server_config_from_files,
 };

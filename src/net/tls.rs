@@ -13,6 +13,9 @@ use thiserror::Error;
 
 use super::{BadBundle, ca_bundle};
 
+/// HTTP/2 over TLS, as the two sides name it to each other (RFC 9113 section 3.1).
+pub(super) const HTTP_2: &[u8] = b"h2";
+
 /// What is wrong with certificates or keys.
 #[derive(Debug, Error)]
 pub enum TlsError {
@@ -57,6 +60,13 @@ pub fn client_config_with(ca_file: Option<&Path>, pem: Option<&str>) -> Result<A
         .with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
+}
+
+/// The same for a server that may speak HTTP/2.
+pub fn offering_http2(config: &ClientConfig) -> Arc<ClientConfig> {
+    let mut config = config.clone();
+    config.alpn_protocols.insert(0, HTTP_2.to_vec());
+    Arc::new(config)
 }
 
 /// What we show to clients.

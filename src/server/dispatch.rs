@@ -58,7 +58,7 @@ pub struct Trail {
 /// Answers `request`.
 pub async fn dispatch(state: Arc<State>, peer: SocketAddr, request: Request<Incoming>) -> Reply {
     if state.webhook.is_on_api && webhook::is_ours(request.uri().path()) {
-        return webhook::answer(state, request).await;
+        return Box::pin(webhook::answer(state, request)).await;
     }
     let started = Instant::now();
     let id = client_request_id(request.headers()).unwrap_or_else(|| request_id(state.process));
@@ -162,14 +162,14 @@ async fn handle(
     let (parts, incoming) = request.into_parts();
     let admitted = match admit(state, &parts, route, trail) {
         Ok(admitted) => admitted,
-        Err(failure) => return Err(body::refuse(&parts.headers, incoming, failure).await),
+        Err(failure) => return Err(Box::pin(body::refuse(&parts.headers, incoming, failure)).await),
     };
     let Some(Admitted { route, number, principal }) = admitted else {
-        body::discard(&parts.headers, incoming).await;
+        Box::pin(body::discard(&parts.headers, incoming)).await;
         return Ok(handlers::root());
     };
     if route.endpoint.means == Means::Refused {
-        return Err(body::refuse(&parts.headers, incoming, handlers::refused(&route)).await);
+        return Err(Box::pin(body::refuse(&parts.headers, incoming, handlers::refused(&route))).await);
     }
     let mut call = handlers::Call {
         state,
@@ -184,7 +184,7 @@ async fn handle(
         Body::Upload => {
             // A file is handled as it is read.
             let _handling = number.ledger.handling.begin();
-            return handlers::upload(&call, incoming).await;
+            return Box::pin(handlers::upload(&call, incoming)).await;
         }
         Body::Photo => PHOTO_BODY,
         // The only body that anybody may send without a token.

@@ -12,31 +12,39 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 
-/// The body of one attempt.
+use super::Sent;
+
+/// A body that an attempt may send.
+#[derive(Debug)]
+pub(super) struct Grip {
+    bytes: Bytes,
+    is_taken: Arc<AtomicBool>,
+}
+
+/// The same in hyper's hands.
 #[derive(Debug)]
 pub(super) struct Outgoing {
     bytes: Option<Bytes>,
     is_taken: Arc<AtomicBool>,
 }
 
-/// The sender's grip on an [`Outgoing`].
-#[derive(Debug)]
-pub(super) struct Grip(Arc<AtomicBool>);
-
-impl Outgoing {
-    pub(super) fn new(bytes: Bytes) -> (Self, Grip) {
+impl Grip {
+    pub(super) fn new(bytes: Bytes) -> Self {
         // hyper never asks for an empty body, so nothing can be told from that.
         let is_taken = Arc::new(AtomicBool::new(bytes.is_empty()));
-        let bytes = (!bytes.is_empty()).then_some(bytes);
-        (Self { bytes, is_taken: Arc::clone(&is_taken) }, Grip(is_taken))
+        Self { bytes, is_taken }
     }
-}
 
-impl Grip {
-    /// Takes the body back; `true` means that none of it has left or will leave. Whoever sets the
+    /// The body for a request. Of several, one at most is ever sent.
+    pub(super) fn body(&self) -> Outgoing {
+        let bytes = (!self.bytes.is_empty()).then(|| self.bytes.clone());
+        Outgoing { bytes, is_taken: Arc::clone(&self.is_taken) }
+    }
+
+    /// Takes the body back: unless hyper has it, none of it has left or will leave. Whoever sets the
     /// flag first, hyper or this, has the body: there is no moment at which both could.
-    pub(super) fn take_back(self) -> bool {
-        !self.0.swap(true, Ordering::AcqRel)
+    pub(super) fn take_back(&self) -> Sent {
+        if self.is_taken.swap(true, Ordering::AcqRel) { Sent::Maybe } else { Sent::No }
     }
 }
 
@@ -71,19 +79,22 @@ mod tests {
     use bytes::Bytes;
     use http_body_util::BodyExt;
 
-    use super::Outgoing;
+    use super::{Grip, Sent};
 
     #[tokio::test]
     async fn either_it_goes_out_or_it_comes_back() {
-        let (body, grip) = Outgoing::new(Bytes::from_static(b"{}"));
+        let grip = Grip::new(Bytes::from_static(b"{}"));
+        let (body, another) = (grip.body(), grip.body());
         assert_eq!(body.collect().await.unwrap().to_bytes(), "{}");
-        assert!(!grip.take_back());
+        assert_eq!(another.collect().await.unwrap().to_bytes(), "", "never twice");
+        assert_eq!(grip.take_back(), Sent::Maybe);
 
-        let (body, grip) = Outgoing::new(Bytes::from_static(b"{}"));
-        assert!(grip.take_back());
+        let grip = Grip::new(Bytes::from_static(b"{}"));
+        let body = grip.body();
+        assert_eq!(grip.take_back(), Sent::No);
         assert_eq!(body.collect().await.unwrap().to_bytes(), "");
 
-        let (_, grip) = Outgoing::new(Bytes::new());
-        assert!(!grip.take_back(), "an empty body is never asked for");
+        let grip = Grip::new(Bytes::new());
+        assert_eq!(grip.take_back(), Sent::Maybe, "an empty body is never asked for");
     }
 }

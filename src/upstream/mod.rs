@@ -7,6 +7,7 @@
 mod body;
 mod health;
 mod media;
+mod pool;
 
 pub use health::{Health, Standing};
 pub use media::{MediaUpstream, Stream, UploadError, is_success};
@@ -19,13 +20,12 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 use thiserror::Error;
 use tokio::time::{Instant, timeout_at};
 
 use self::body::{Grip, Outgoing};
-use crate::net::{Collected, Connector};
+use self::pool::{Attempt, Limits, Pool};
+use crate::net::{Collected, Connector, HttpVersion};
 
 /// Graph's answers to messages are a few hundred bytes; more than this is not Graph.
 const MOST_ANSWER: usize = 1024 * 1024;
@@ -35,6 +35,8 @@ const MOST_READ: usize = 4 * 1024 * 1024;
 const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(400)];
 /// The pause before a call is made a second time that may be made twice.
 const AGAIN: Duration = Duration::from_millis(250);
+/// How often unused connections are looked at.
+const TEND_EVERY: Duration = Duration::from_secs(5);
 /// How long a body may pause.
 const BODY_IDLE: Duration = Duration::from_secs(10);
 
@@ -52,7 +54,7 @@ pub struct Deadlines {
 /// The pooled client.
 #[derive(Clone, Debug)]
 pub struct Upstream {
-    client: Client<Connector, Outgoing>,
+    pool: Arc<Pool>,
     deadlines: Deadlines,
 }
 
@@ -121,14 +123,18 @@ impl Target {
 }
 
 impl Upstream {
-    /// A client over `connector`.
-    pub fn new(connector: Connector, deadlines: Deadlines) -> Self {
-        let client = Client::builder(TokioExecutor::new())
-            .pool_idle_timeout(deadlines.pool_idle)
-            .pool_timer(TokioTimer::new())
-            .timer(TokioTimer::new())
-            .build(connector);
-        Self { client, deadlines }
+    /// A client over `connector`, for calls to one place only.
+    pub fn new(connector: Connector, version: HttpVersion, deadlines: Deadlines) -> Self {
+        Self { pool: Arc::new(Pool::new(connector, version, deadlines.pool_idle)), deadlines }
+    }
+
+    /// Closes connections that are not in use any more, from time to time.
+    pub async fn tend(&self) {
+        let mut clock = tokio::time::interval(TEND_EVERY.min(self.deadlines.pool_idle));
+        loop {
+            clock.tick().await;
+            self.pool.tend();
+        }
     }
 
     /// Posts a JSON body that Cloud must not take twice, a message for one.
@@ -189,36 +195,28 @@ impl Upstream {
         body: Bytes,
         end: Instant,
     ) -> Result<Answer, CallError> {
-        let (body, grip) = Outgoing::new(body);
-        let request = request(method, target, body);
-        let head_end = end.min(Instant::now() + self.deadlines.first_byte);
-        let response = match timeout_at(head_end, self.client.request(request)).await {
-            Ok(Ok(response)) => response,
-            Ok(Err(error)) => return Err(call_error(&error, grip)),
-            Err(_) => {
-                return Err(CallError {
-                    sent: sent(grip),
-                    is_timeout: true,
-                    reason: "no answer in time".to_owned(),
-                });
-            }
+        let limits = Limits {
+            head: end.min(Instant::now() + self.deadlines.first_byte),
+            end,
+            most: if method == Method::GET { MOST_READ } else { MOST_ANSWER },
         };
-        let (parts, body) = response.into_parts();
+        let whole = self.pool.call(&Attempt { method, target, body: Grip::new(body), limits }).await?;
         let retry_after =
-            parts.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
-        let most = if method == Method::GET { MOST_READ } else { MOST_ANSWER };
-        Ok(Answer { status: parts.status, retry_after, body: read(body, end, most).await? })
+            whole.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
+        Ok(Answer { status: whole.status, retry_after, body: whole.body })
     }
 }
 
-fn request(method: &Method, target: &Target, body: Outgoing) -> Request<Outgoing> {
-    let mut request = Request::new(body);
-    *request.method_mut() = method.clone();
+/// The request of an attempt.
+fn request(attempt: &Attempt<'_>) -> Request<Outgoing> {
+    let Attempt { method, target, body, .. } = attempt;
+    let mut request = Request::new(body.body());
+    *request.method_mut() = Method::clone(method);
     *request.uri_mut() = target.uri.clone();
     let headers = request.headers_mut();
     target.authorize(headers);
     user_agent(headers);
-    if method == Method::POST {
+    if *method == Method::POST {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }
     request
@@ -229,14 +227,6 @@ pub fn user_agent(headers: &mut HeaderMap) {
     headers.insert(USER_AGENT, HeaderValue::from_static(concat!("prembridge/", env!("CARGO_PKG_VERSION"))));
 }
 
-/// hyper-util replays a request by itself when a pooled connection turned out to be dead before
-/// the first byte; what reaches us is a failure to connect, a connection that ended before it took
-/// the request, or in doubt.
-fn call_error(error: &hyper_util::client::legacy::Error, grip: Grip) -> CallError {
-    let sent = if error.is_connect() { Sent::No } else { sent(grip) };
-    CallError { sent, is_timeout: false, reason: innermost(error) }
-}
-
 /// The innermost cause, which says most.
 pub fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
     let mut cause = error;
@@ -244,11 +234,6 @@ pub fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
         cause = source;
     }
     cause.to_string()
-}
-
-/// Whether the request's body has left; if not, it never will.
-fn sent(grip: Grip) -> Sent {
-    if grip.take_back() { Sent::No } else { Sent::Maybe }
 }
 
 fn timed_out(reason: &str) -> CallError {

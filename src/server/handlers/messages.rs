@@ -32,7 +32,7 @@ pub(super) async fn send(call: &Call<'_>, trail: &mut Trail) -> Result<Reply, Fa
     let body = Body::read(&call.body)?;
     match Request::parse(&body)? {
         Request::Message(message) => match post_message(call, &message, &body, trail).await {
-            Err(failure) => fail_later(call, &message, failure).await,
+            Err(failure) => Box::pin(fail_later(call, &message, failure)).await,
             replied => replied,
         },
         Request::Receipt(receipt) => {
@@ -62,15 +62,20 @@ async fn post_message(
     }
     let references = media_refs(message);
     let end = state.media.patience();
-    let mut files = resolve(call, &references, end, trail).await?;
+    // In a box, since most messages have no files and their futures need no room for it.
+    let mut files = match references.as_slice() {
+        [] => Resolution::default(),
+        references => Box::pin(resolve(call, references, end, trail)).await?,
+    };
     let mut notes = Notes::brief();
     let answer = match post_translated(call, message, body, &files.resolved, &mut notes).await? {
         // Refused, so nothing was sent: the one case in which a message is sent again. Once.
         answer if !files.found.is_empty() && is_dead_media(&answer) => {
             state.media.forget(&files.found).await;
-            files = resolve(call, &references, end, trail).await?;
+            files = Box::pin(resolve(call, &references, end, trail)).await?;
             notes = Notes::brief();
-            let answer = post_translated(call, message, body, &files.resolved, &mut notes).await?;
+            let again = post_translated(call, message, body, &files.resolved, &mut notes);
+            let answer = Box::pin(again).await?;
             if is_dead_media(&answer) {
                 state.media.forget(&files.found).await;
             }
@@ -145,9 +150,6 @@ async fn resolve(
     end: tokio::time::Instant,
     trail: &mut Trail,
 ) -> Result<Resolution, Failure> {
-    if references.is_empty() {
-        return Ok(Resolution::default());
-    }
     let (state, account) = (call.state, &call.number.account);
     let files =
         state.media.resolve(account, references, end).await.map_err(|missing| {

@@ -1,0 +1,154 @@
+//! The connections to Graph that messages travel on.
+//!
+//! A connection of HTTP/1.1 serves one call at a time, so the call itself moves its bytes ([`Line`]): no second task
+//! has to be woken to write a request, and none to hand the answer over. hyper-util's client has both, and they cost
+//! as much as translating a message several times over.
+
+mod idle;
+mod line;
+mod streams;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode};
+use tokio::time::{Instant, timeout_at};
+
+use self::idle::Idle;
+use self::line::Line;
+use self::streams::{Choice, Streams};
+use super::body::Grip;
+use super::{CallError, Sent, Target, innermost};
+use crate::net::{ConnectError, Connector, HttpVersion};
+
+/// One attempt at a call. Everything on the way looks at this one; nothing has to carry a request along.
+#[derive(Debug)]
+pub(super) struct Attempt<'a> {
+    pub(super) method: &'a Method,
+    pub(super) target: &'a Target,
+    pub(super) body: Grip,
+    pub(super) limits: Limits,
+}
+
+/// By when a call has to have come how far.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// The answer's head is there.
+    pub(super) head: Instant,
+    /// Its body is there.
+    pub(super) end: Instant,
+    /// The largest body that is read.
+    pub(super) most: usize,
+}
+
+/// An answer with its whole body.
+#[derive(Debug)]
+pub(super) struct Whole {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+}
+
+/// Connections to one place.
+#[derive(Debug)]
+pub(super) struct Pool {
+    connector: Connector,
+    idle: Idle,
+    streams: Option<Streams>,
+}
+
+impl Pool {
+    /// Opens with `connector`, and keeps what is not in use for `keep`.
+    pub(super) fn new(connector: Connector, version: HttpVersion, keep: Duration) -> Self {
+        let streams = (version == HttpVersion::Http2).then(|| Streams::new(keep));
+        Self { connector, idle: Idle::new(keep), streams }
+    }
+
+    /// Makes one call.
+    pub(super) async fn call(&self, attempt: &Attempt<'_>) -> Result<Whole, CallError> {
+        loop {
+            let (mut line, is_used) = match self.idle.take() {
+                Some(line) => (line, true),
+                // In a box, since a call that finds a connection needs no room for opening one.
+                None => match Box::pin(self.open(attempt)).await? {
+                    Choice::Line(line) => (line, false),
+                    Choice::Streams(channel, is_new) => match Box::pin(channel.call(attempt)).await {
+                        Fate::Untouched(_) if !is_new => continue,
+                        fate @ (Fate::Answered(_) | Fate::Untouched(_) | Fate::Failed(_)) => {
+                            return fate.into_result();
+                        }
+                    },
+                },
+            };
+            match line.call(attempt).await {
+                Fate::Answered(whole) => {
+                    if line.is_reusable() {
+                        self.idle.put(line);
+                    }
+                    return Ok(whole);
+                }
+                // Closed while it lay idle: that says nothing about Cloud, and the next one may live.
+                Fate::Untouched(_) if is_used => {}
+                fate @ (Fate::Untouched(_) | Fate::Failed(_)) => return fate.into_result(),
+            }
+        }
+    }
+
+    /// Closes what was idle for too long, or was closed by the other side.
+    pub(super) fn tend(&self) {
+        self.idle.tend();
+        if let Some(streams) = &self.streams {
+            streams.tend();
+        }
+    }
+
+    async fn open(&self, attempt: &Attempt<'_>) -> Result<Choice, CallError> {
+        let place = &attempt.target.uri;
+        let opened = timeout_at(attempt.limits.head, async {
+            match &self.streams {
+                None => Ok(Choice::Line(Line::open(self.connector.open(place).await?).await?)),
+                Some(streams) => streams.open(&self.connector, place).await,
+            }
+        });
+        match opened.await {
+            Ok(opened) => opened.map_err(|error: OpenError| CallError {
+                sent: Sent::No,
+                is_timeout: false,
+                reason: innermost(&error),
+            }),
+            Err(_) => {
+                let reason = "no connection in time".to_owned();
+                Err(CallError { sent: Sent::No, is_timeout: true, reason })
+            }
+        }
+    }
+}
+
+/// What became of a call on one connection.
+enum Fate {
+    /// There is an answer.
+    Answered(Whole),
+    /// The connection ended before it took anything of the request; and why.
+    Untouched(String),
+    /// There is no whole answer.
+    Failed(CallError),
+}
+
+impl Fate {
+    fn into_result(self) -> Result<Whole, CallError> {
+        match self {
+            Self::Answered(whole) => Ok(whole),
+            Self::Untouched(reason) => Err(CallError { sent: Sent::No, is_timeout: false, reason }),
+            Self::Failed(error) => Err(error),
+        }
+    }
+}
+
+/// Why there is no connection; nothing was sent.
+#[derive(Debug, thiserror::Error)]
+enum OpenError {
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    #[error(transparent)]
+    Handshake(#[from] hyper::Error),
+}

@@ -1,0 +1,186 @@
+//! Connections of HTTP/2, each of which carries many calls at once.
+
+use std::error::Error as _;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use http::Uri;
+use hyper::client::conn::http2::{Builder, SendRequest};
+use hyper::rt::Executor as _;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::time::{Instant, timeout_at};
+
+use super::super::body::Outgoing;
+use super::super::{CallError, Sent, innermost, read};
+use super::line::Line;
+use super::{Attempt, Fate, OpenError, Whole};
+use crate::net::{Connector, Stream};
+
+/// Calls at once on one connection. RFC 9113 section 6.5.2 recommends that servers allow no fewer than this.
+const AT_ONCE: usize = 100;
+/// A connection over which nothing comes back for so long is asked whether it is still there.
+const PING_AFTER: Duration = Duration::from_secs(10);
+/// And is given up when it does not say so in this time.
+const PING_TIME: Duration = Duration::from_secs(5);
+
+/// What a call can be made on.
+pub(super) enum Choice {
+    /// A connection of HTTP/1.1.
+    Line(Line),
+    /// A place on one of HTTP/2, and whether it was opened for this call.
+    Streams(Channel, bool),
+}
+
+/// The open connections.
+pub(super) struct Streams {
+    channels: Mutex<Vec<(Channel, Instant)>>,
+    /// Held while one is opened, so that a rush of calls opens one and not one each.
+    opening: tokio::sync::Mutex<()>,
+    /// Whether the server was found to speak HTTP/1.1 only.
+    is_declined: AtomicBool,
+    keep: Duration,
+}
+
+/// A connection, or a place on it.
+#[derive(Clone)]
+pub(super) struct Channel {
+    sender: SendRequest<Outgoing>,
+    calls: Arc<AtomicUsize>,
+}
+
+impl Streams {
+    /// None yet; each is kept for `keep` without a call.
+    pub(super) fn new(keep: Duration) -> Self {
+        Self {
+            channels: Mutex::default(),
+            opening: tokio::sync::Mutex::default(),
+            is_declined: false.into(),
+            keep,
+        }
+    }
+
+    /// A place on a connection with room, or a new connection.
+    pub(super) async fn open(&self, connector: &Connector, place: &Uri) -> Result<Choice, OpenError> {
+        if let Some(channel) = self.with_room() {
+            return Ok(Choice::Streams(channel, false));
+        }
+        if self.is_declined.load(Ordering::Relaxed) {
+            return Ok(Choice::Line(Line::open(connector.open(place).await?).await?));
+        }
+        let _alone = self.opening.lock().await;
+        if let Some(channel) = self.with_room() {
+            return Ok(Choice::Streams(channel, false));
+        }
+        let stream = connector.open(place).await?;
+        if stream.is_tls() && !stream.is_http2() {
+            self.is_declined.store(true, Ordering::Relaxed);
+            return Ok(Choice::Line(Line::open(stream).await?));
+        }
+        let channel = Channel::open(stream).await?;
+        self.channels().push((channel.clone(), Instant::now()));
+        Ok(Choice::Streams(channel, true))
+    }
+
+    /// Lets go of connections that were not used for long, or have ended.
+    pub(super) fn tend(&self) {
+        self.channels().retain_mut(|(channel, since)| {
+            if channel.calls.load(Ordering::Relaxed) > 0 {
+                *since = Instant::now();
+            }
+            !channel.sender.is_closed() && since.elapsed() < self.keep
+        });
+    }
+
+    fn with_room(&self) -> Option<Channel> {
+        let mut channels = self.channels();
+        channels.retain(|(channel, _)| !channel.sender.is_closed());
+        let (channel, since) =
+            channels.iter_mut().find(|(channel, _)| channel.calls.load(Ordering::Relaxed) < AT_ONCE)?;
+        *since = Instant::now();
+        Some(channel.clone())
+    }
+
+    fn channels(&self) -> MutexGuard<'_, Vec<(Channel, Instant)>> {
+        self.channels.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Channel {
+    async fn open(stream: Stream) -> Result<Self, OpenError> {
+        let (sender, connection) = Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .keep_alive_interval(PING_AFTER)
+            .keep_alive_timeout(PING_TIME)
+            .handshake(stream)
+            .await?;
+        // It ends by itself when the last sender is gone, or the server ends it; each call is told of its own end.
+        TokioExecutor::new().execute(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "a connection to Cloud ended");
+            }
+        });
+        Ok(Self { sender, calls: Arc::default() })
+    }
+
+    /// Makes a call.
+    pub(super) async fn call(mut self, attempt: &Attempt<'_>) -> Fate {
+        let Attempt { body: grip, limits, .. } = attempt;
+        let _counted = Counted::new(Arc::clone(&self.calls));
+        let sent = self.sender.try_send_request(super::super::request(attempt));
+        let response = match timeout_at(limits.head, sent).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(mut error)) => {
+                let is_untouched = error.take_message().is_some();
+                let error = error.into_error();
+                let reason = innermost(&error);
+                if is_untouched {
+                    return Fate::Untouched(reason);
+                }
+                let sent = if is_refused(&error) { Sent::No } else { grip.take_back() };
+                return Fate::Failed(CallError { sent, is_timeout: false, reason });
+            }
+            Err(_) => {
+                let reason = "no answer in time".to_owned();
+                return Fate::Failed(CallError { sent: grip.take_back(), is_timeout: true, reason });
+            }
+        };
+        let (parts, body) = response.into_parts();
+        match read(body, limits.end, limits.most).await {
+            Ok(body) => Fate::Answered(Whole { status: parts.status, headers: parts.headers, body }),
+            Err(error) => Fate::Failed(error),
+        }
+    }
+}
+
+/// One among the calls of a connection, for as long as it lives.
+struct Counted(Arc<AtomicUsize>);
+
+impl Counted {
+    fn new(calls: Arc<AtomicUsize>) -> Self {
+        calls.fetch_add(1, Ordering::Relaxed);
+        Self(calls)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Whether the server says that it did not look at the call: `REFUSED_STREAM` (RFC 9113 section 8.7), or a call
+/// above the last one of a `GOAWAY` (section 6.8), to which h2 gives the reason of that frame.
+fn is_refused(error: &hyper::Error) -> bool {
+    let cause = error.source().and_then(|cause| cause.downcast_ref::<h2::Error>());
+    cause.is_some_and(|cause| {
+        cause.is_remote() && cause.is_reset() && cause.reason() == Some(h2::Reason::REFUSED_STREAM)
+    })
+}
+
+impl fmt::Debug for Streams {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Streams").field("channels", &self.channels().len()).finish_non_exhaustive()
+    }
+}
