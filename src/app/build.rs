@@ -19,7 +19,7 @@ use crate::config::{self, Config, Tls};
 use crate::media::providers::{self, Providers};
 use crate::media::{Account, Media, MediaError};
 use crate::net::{self, Connector, HttpVersion, TlsError};
-use crate::server::{Compat, Limits, Listener, Number, Numbers, ServeLimits, State, Waba};
+use crate::server::{Compat, Limits, Listener, Number, Numbers, ServeLimits, State, Waba, Workers};
 use crate::session::{self, Sessions};
 use crate::settings::{self, Settings, Stickers};
 use crate::store::{self, Store};
@@ -60,6 +60,9 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
+    /// The threads that serve clients cannot be started.
+    #[error("{0}; lower server.workers, or raise the limit of threads")]
+    Workers(io::Error),
     /// A bound listener has no address.
     #[error("a listener has no address: {0}")]
     Listener(io::Error),
@@ -88,6 +91,7 @@ impl StartError {
             | Self::Settings(_)
             | Self::Media(_)
             | Self::Bind { .. }
+            | Self::Workers(_)
             | Self::Listener(_)
             | Self::Random(_) => false,
         }
@@ -101,6 +105,8 @@ pub(super) struct Built {
     pub(super) admin: Listener,
     /// None when nobody calls it, or when it is the API's.
     pub(super) webhook: Option<Listener>,
+    /// They serve the API.
+    pub(super) workers: Workers,
     pub(super) scheme: &'static str,
     pub(super) lame_duck: Duration,
     pub(super) drain_timeout: Duration,
@@ -130,6 +136,7 @@ pub(super) async fn build(config: Config, clock: Clock) -> Result<Built, StartEr
     };
     let admin_limits = ServeLimits { connections: ADMIN_CONNECTIONS, ..limits };
     let admin = bind("listen.admin", config.listen.admin, None, admin_limits).await?;
+    let workers = Workers::start(config.server.workers).map_err(StartError::Workers)?;
     let mut process = [0; 8];
     getrandom::fill(&mut process).map_err(StartError::Random)?;
     if egress::refuses_private_links(&config) {
@@ -176,7 +183,7 @@ pub(super) async fn build(config: Config, clock: Clock) -> Result<Built, StartEr
     state.media.serve_wanted(accounts);
     state.callbacks.start();
     let config::Shutdown { lame_duck, drain_timeout } = config.shutdown;
-    Ok(Built { state, api, admin, webhook, scheme, lame_duck, drain_timeout })
+    Ok(Built { state, api, admin, webhook, workers, scheme, lame_duck, drain_timeout })
 }
 
 fn compat(compat: &config::Compat) -> Compat {
@@ -305,7 +312,7 @@ pub(super) fn upstream(config: &Config) -> Result<Upstream, StartError> {
     let tls = net::client_config(ca_file.as_deref())?;
     let tls = if *http == HttpVersion::Http2 { net::offering_http2(&tls) } else { tls };
     let connector = Connector::new(tls, connect_deadlines(&config.cloud));
-    Ok(Upstream::new(connector, *http, deadlines(&config.cloud)))
+    Ok(Upstream::new(&connector, *http, deadlines(&config.cloud), config.server.workers))
 }
 
 /// To Cloud for files; the operator chose the place, and no guard stands before it.

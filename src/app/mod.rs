@@ -21,7 +21,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::server::{self, State};
+use crate::server::{self, State, Workers};
 
 /// How often what has expired by itself is forgotten.
 const PURGE_EVERY: Duration = Duration::from_secs(3600);
@@ -30,6 +30,7 @@ const PURGE_EVERY: Duration = Duration::from_secs(3600);
 #[derive(Debug)]
 pub struct App {
     state: Arc<State>,
+    workers: Arc<Workers>,
     addresses: Addresses,
     /// Ends the API listener and its connections.
     closing: CancellationToken,
@@ -71,6 +72,7 @@ impl App {
                 scheme: built.scheme,
             },
             state: Arc::new(built.state),
+            workers: Arc::new(built.workers),
             closing: CancellationToken::new(),
             ending: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -78,18 +80,25 @@ impl App {
             lame_duck: built.lame_duck,
             drain_timeout: built.drain_timeout,
         };
-        let api =
-            built.api.serve(Arc::clone(&app.state), server::dispatch, app.closing.clone(), app.tasks.clone());
-        app.tasks.spawn(api);
+        app.tasks.spawn(built.api.serve(
+            Arc::clone(&app.state),
+            server::dispatch,
+            app.closing.clone(),
+            app.tasks.clone(),
+            Some(Arc::clone(&app.workers)),
+        ));
         if let Some(listener) = built.webhook {
             let (state, closing) = (Arc::clone(&app.state), app.closing.clone());
-            app.tasks.spawn(listener.serve(state, server::webhook::dispatch, closing, app.tasks.clone()));
+            // Not on the workers: reading a large webhook, or the store, must not hold up messages.
+            let tasks = app.tasks.clone();
+            app.tasks.spawn(listener.serve(state, server::webhook::dispatch, closing, tasks, None));
         }
         let admin = built.admin.serve(
             Arc::clone(&app.state),
             server::admin::dispatch,
             app.ending.clone(),
             app.admin_tasks.clone(),
+            None,
         );
         app.admin_tasks.spawn(admin);
         app.admin_tasks.spawn(tend(Arc::clone(&app.state), app.ending.clone()));

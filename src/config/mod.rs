@@ -31,7 +31,7 @@ pub use listen::{Listen, Tls};
 pub use number::{ApiKey, Credentials, Number, Provider, Role, User};
 pub use report::{Problem, Problems, Warning};
 pub use secret::Secret;
-pub use sections::{Auth, CacheProfile, Cloud, Egress, Limits, Links, Log, Media, Shutdown, Store};
+pub use sections::{Auth, CacheProfile, Cloud, Egress, Limits, Links, Log, Media, Server, Shutdown, Store};
 pub use values::{Allowed, host_key};
 
 use check::Check;
@@ -43,6 +43,8 @@ use report::Report;
 pub struct Config {
     /// `[listen]`
     pub listen: Listen,
+    /// `[server]`
+    pub server: Server,
     /// `[limits]`
     pub limits: Limits,
     /// `[cloud]`
@@ -113,6 +115,7 @@ impl Config {
     fn build(raw: raw::File, check: &mut Check<'_>) -> Self {
         let config = Self {
             listen: listen::listen(raw.listen.unwrap_or_default(), check),
+            server: sections::server(&raw.server.unwrap_or_default(), check),
             limits: sections::limits(raw.limits.unwrap_or_default(), check),
             cloud: sections::cloud(raw.cloud.unwrap_or_default(), check),
             store: sections::store(raw.store.unwrap_or_default(), check),

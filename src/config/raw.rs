@@ -99,6 +99,7 @@ macro_rules! table {
 
 table!(File {
     listen: Listen,
+    server: Server,
     limits: Limits,
     cloud: Cloud,
     store: Store,
@@ -112,6 +113,8 @@ table!(File {
 });
 
 table!(Listen { api: String, admin: String, webhook: String, tls: Tls });
+
+table!(Server { workers: i64 });
 
 table!(CertFiles { cert: String, key: String });
 

@@ -1,6 +1,7 @@
 //! The smaller sections: what they mean, and how they are read.
 
 use std::net::IpAddr;
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,6 +12,13 @@ use super::secret::Secret;
 use super::values::{self, Allowed};
 use crate::net::HttpVersion;
 use crate::telemetry::LogFormat;
+
+/// `[server]`
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// How many threads serve clients.
+    pub workers: usize,
+}
 
 /// `[limits]`: how much a client may ask for at once.
 #[derive(Clone, Debug)]
@@ -162,6 +170,12 @@ pub struct Log {
 
 /// `cloud.http`
 const HTTP_VERSIONS: [(&str, HttpVersion); 2] = [("1.1", HttpVersion::Http1), ("2", HttpVersion::Http2)];
+
+pub(super) fn server(raw: &raw::Server, check: &mut Check<'_>) -> Server {
+    // One for each core that this process may use.
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    Server { workers: check.count("server.workers", raw.workers, cores, 1..=1024) }
+}
 
 pub(super) fn limits(raw: raw::Limits, check: &mut Check<'_>) -> Limits {
     let seconds = Duration::from_secs;

@@ -24,6 +24,7 @@ use tokio_util::task::TaskTracker;
 use super::connection::ClientStream;
 use super::respond::{Reply, Unread};
 use super::state::State;
+use super::workers::Workers;
 
 /// How long to wait when the process has no file descriptor left.
 const EXHAUSTED: Duration = Duration::from_millis(100);
@@ -77,13 +78,14 @@ impl Listener {
         self.tcp.local_addr()
     }
 
-    /// Serves until `closing`, each connection in a task of `tracker`.
+    /// Serves until `closing`, each connection in a task of `tracker`, on `workers` if there are any.
     pub async fn serve<H, F>(
         self,
         state: Arc<State>,
         handler: H,
         closing: CancellationToken,
         tracker: TaskTracker,
+        workers: Option<Arc<Workers>>,
     ) where
         H: Fn(Arc<State>, SocketAddr, Request<Incoming>) -> F + Copy + Send + Sync + 'static,
         F: Future<Output = Reply> + Send + 'static,
@@ -95,7 +97,7 @@ impl Listener {
                 () = closing.cancelled() => return,
                 accepted = accept(&self.tcp, &slots) => accepted,
             };
-            let (stream, peer, slot) = match accepted {
+            let (stream, peer, slot) = match accepted.and_then(unbound) {
                 Ok(accepted) => accepted,
                 // The client was gone before it was accepted, which is no reason to pause.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => continue,
@@ -108,7 +110,7 @@ impl Listener {
             let tls = self.tls.as_ref().map(|tls| tls.0.clone());
             let (state, version, closing, limits) =
                 (Arc::clone(&state), Arc::clone(&version), closing.clone(), self.limits);
-            tracker.spawn(async move {
+            let connection = async move {
                 let _slot = slot;
                 let _counted = Counted::new(Arc::clone(&state));
                 let opened = tokio::select! {
@@ -118,7 +120,11 @@ impl Listener {
                 if let Some(stream) = opened {
                     connection(stream, peer, state, handler, closing, limits).await;
                 }
-            });
+            };
+            match &workers {
+                Some(workers) => workers.spawn(&tracker, connection),
+                None => drop(tracker.spawn(connection)),
+            }
         }
     }
 }
@@ -149,12 +155,26 @@ async fn accept(
     Ok((stream, peer, slot))
 }
 
+/// Takes a connection away from the runtime that accepted it, which need not be the one that serves it.
+fn unbound(
+    (stream, peer, slot): (TcpStream, SocketAddr, OwnedSemaphorePermit),
+) -> io::Result<(std::net::TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+    Ok((stream.into_std()?, peer, slot))
+}
+
 async fn open(
-    stream: TcpStream,
+    stream: std::net::TcpStream,
     tls: Option<TlsAcceptor>,
     version: Arc<str>,
     limit: Duration,
 ) -> Option<ClientStream> {
+    let stream = match TcpStream::from_std(stream) {
+        Ok(stream) => stream,
+        Err(error) => {
+            tracing::warn!(%error, "a connection cannot be served");
+            return None;
+        }
+    };
     // Small answers must not wait for an earlier one's acknowledgement.
     let _ = stream.set_nodelay(true);
     let Some(tls) = tls else {

@@ -11,8 +11,10 @@ mod listener;
 mod respond;
 mod state;
 pub mod webhook;
+mod workers;
 
 pub use dispatch::{MEDIA, dispatch};
 pub use listener::{Listener, ServeLimits};
 pub use respond::{Failure, Source};
 pub use state::{Compat, Installation, Limits, Number, Numbers, State, Waba};
+pub use workers::Workers;

@@ -295,7 +295,7 @@ mod tests {
         let connector = crate::net::Connector::new(tls, crate::net::Deadlines { connect: long, tls: long });
         let deadlines = crate::upstream::Deadlines { first_byte: long, total: long, pool_idle: long };
         let target = Target { uri, authorization: None, health: None };
-        (listener, Upstream::new(connector, HttpVersion::Http1, deadlines), target)
+        (listener, Upstream::new(&connector, HttpVersion::Http1, deadlines, 0), target)
     }
 
     const SHORT: Duration = Duration::from_millis(40);

@@ -25,7 +25,7 @@ use tokio::time::{Instant, timeout_at};
 
 use self::body::{Grip, Outgoing};
 use self::pool::{Attempt, Limits, Pool};
-use crate::net::{Collected, Connector, HttpVersion};
+use crate::net::{Collected, Connector, HttpVersion, this_worker};
 
 /// Graph's answers to messages are a few hundred bytes; more than this is not Graph.
 const MOST_ANSWER: usize = 1024 * 1024;
@@ -54,7 +54,8 @@ pub struct Deadlines {
 /// The pooled client.
 #[derive(Clone, Debug)]
 pub struct Upstream {
-    pool: Arc<Pool>,
+    /// One for each worker, and the first for all other threads.
+    pools: Arc<[Pool]>,
     deadlines: Deadlines,
 }
 
@@ -123,9 +124,10 @@ impl Target {
 }
 
 impl Upstream {
-    /// A client over `connector`, for calls to one place only.
-    pub fn new(connector: Connector, version: HttpVersion, deadlines: Deadlines) -> Self {
-        Self { pool: Arc::new(Pool::new(connector, version, deadlines.pool_idle)), deadlines }
+    /// A client over `connector` for `workers` threads, for calls to one place only.
+    pub fn new(connector: &Connector, version: HttpVersion, deadlines: Deadlines, workers: usize) -> Self {
+        let pool = || Pool::new(connector.clone(), version, deadlines.pool_idle);
+        Self { pools: (0..=workers).map(|_| pool()).collect(), deadlines }
     }
 
     /// Closes connections that are not in use any more, from time to time.
@@ -133,8 +135,14 @@ impl Upstream {
         let mut clock = tokio::time::interval(TEND_EVERY.min(self.deadlines.pool_idle));
         loop {
             clock.tick().await;
-            self.pool.tend();
+            self.pools.iter().for_each(Pool::tend);
         }
+    }
+
+    /// This thread's connections; a message never waits for those of another one.
+    fn pool(&self) -> Result<&Pool, CallError> {
+        let pool = self.pools.get(this_worker()).or_else(|| self.pools.first());
+        pool.ok_or_else(|| CallError { sent: Sent::No, is_timeout: false, reason: "no pool".to_owned() })
     }
 
     /// Posts a JSON body that Cloud must not take twice, a message for one.
@@ -200,7 +208,7 @@ impl Upstream {
             end,
             most: if method == Method::GET { MOST_READ } else { MOST_ANSWER },
         };
-        let whole = self.pool.call(&Attempt { method, target, body: Grip::new(body), limits }).await?;
+        let whole = self.pool()?.call(&Attempt { method, target, body: Grip::new(body), limits }).await?;
         let retry_after =
             whole.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
         Ok(Answer { status: whole.status, retry_after, body: whole.body })

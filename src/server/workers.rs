@@ -1,0 +1,90 @@
+//! The threads that serve clients.
+//!
+//! Each has a runtime of its own, and a connection stays with the one that got it: its calls to Cloud travel on
+//! connections of the same thread, so that no message ever waits for another core to wake up.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use tokio::runtime::{Builder, Handle};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::net::become_worker;
+
+/// The threads. They end when this goes, and what still runs on them ends with them.
+#[derive(Debug)]
+pub struct Workers {
+    all: Vec<Worker>,
+    ending: CancellationToken,
+}
+
+#[derive(Debug)]
+struct Worker {
+    runtime: Handle,
+    connections: Arc<AtomicUsize>,
+}
+
+impl Workers {
+    /// Starts `count` of them.
+    pub fn start(count: usize) -> io::Result<Self> {
+        let ending = CancellationToken::new();
+        // Whatever was started ends with this, if one cannot be.
+        let mut workers = Self { all: Vec::new(), ending: ending.clone() };
+        for number in 1..=count {
+            let runtime = Builder::new_current_thread().enable_all().build()?;
+            let handle = runtime.handle().clone();
+            let ending = ending.clone();
+            thread::Builder::new().name(format!("worker-{number}")).spawn(move || {
+                become_worker(number);
+                runtime.block_on(ending.cancelled());
+                // Reads of files and the like must not hold the thread up.
+                runtime.shutdown_background();
+            })?;
+            workers.all.push(Worker { runtime: handle, connections: Arc::default() });
+        }
+        Ok(workers)
+    }
+
+    /// Serves a connection on the thread that has the fewest.
+    pub(super) fn spawn(&self, tracker: &TaskTracker, connection: impl Future<Output = ()> + Send + 'static) {
+        let fewest = self.all.iter().min_by_key(|worker| worker.connections.load(Ordering::Relaxed));
+        match fewest {
+            Some(worker) => {
+                let counted = Counted::new(Arc::clone(&worker.connections));
+                let connection = async move {
+                    let _counted = counted;
+                    connection.await;
+                };
+                tracker.spawn_on(connection, &worker.runtime);
+            }
+            None => {
+                tracker.spawn(connection);
+            }
+        }
+    }
+}
+
+impl Drop for Workers {
+    fn drop(&mut self) {
+        self.ending.cancel();
+    }
+}
+
+/// One among the connections of a thread, for as long as it lives.
+struct Counted(Arc<AtomicUsize>);
+
+impl Counted {
+    fn new(connections: Arc<AtomicUsize>) -> Self {
+        connections.fetch_add(1, Ordering::Relaxed);
+        Self(connections)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
