@@ -7,6 +7,7 @@
 mod body;
 mod health;
 mod media;
+pub mod pacing;
 
 pub use health::{Health, Standing};
 pub use media::{MediaUpstream, Stream, UploadError, is_success};
