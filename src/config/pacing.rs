@@ -1,5 +1,6 @@
 //! `[pacing]`: how fast messages go out.
 
+use std::fmt;
 use std::time::Duration;
 
 use super::check::Check;
@@ -29,6 +30,16 @@ pub enum MessageRate {
     Auto,
     /// So many, 1 to 1000.
     Fixed(u32),
+}
+
+impl fmt::Display for MessageRate {
+    /// As the file has it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => f.write_str("auto"),
+            Self::Fixed(rate) => rate.fmt(f),
+        }
+    }
 }
 
 pub(super) fn pacing(raw: raw::Pacing, total_timeout: Duration, check: &mut Check<'_>) -> Pacing {
