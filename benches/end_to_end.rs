@@ -41,6 +41,8 @@ async fn start() -> (MockCloud, App) {
         url = "memory:"
         [log]
         requests = false
+        [pacing]
+        enabled = false
         [[number]]
         phone_number_id = "106540352242922"
         access_token = {{ env = "TOKEN" }}

@@ -6,7 +6,8 @@
 //! finds its [route](onprem::route), asks [`session`] who is asking, reads the body under limits and
 //! parses it into an [`onprem::message::Message`] that borrows from it. [`media`] finds the files that
 //! it names at Cloud, fetching and uploading them where needed. [`translate`] turns message and ids
-//! into a [`cloud::message::Message`], which [`upstream`] posts to Graph with the number's own token.
+//! into a [`cloud::message::Message`], which [`upstream`] posts to Graph with the number's own token, when
+//! [`upstream::pacing`] lets it.
 //! The answer comes back through [`translate::reply_to_onprem`] or [`translate::error_to_onprem`].
 //!
 //! What Cloud posts to a webhook is a [`cloud::webhook::Webhook`]; [`translate::value_to_onprem()`] turns it
@@ -40,7 +41,8 @@
 //! # Invariants
 //!
 //! - Floors 0 and 1 do no I/O, read no clock and write no log.
-//! - A message that may have reached Cloud is never sent again ([`upstream::Sent`]).
+//! - A message that may have reached Cloud is never sent again ([`upstream::Sent`]); one that Cloud refused may be,
+//!   for a file that it lost or for the rate.
 //! - Every answer that is not a success has the on-prem error body; one function writes it. The exception is
 //!   on-prem's own: an empty 404 for a CA that is not there. A 401 is only ever about the client's own login.
 //! - The hot path, a text message, touches no store and holds no lock across an await.

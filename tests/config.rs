@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use prembridge::config::{
-    Allowed, CacheProfile, Config, Credentials, Env, Links, Loaded, Problems, Role, Store, Tls, known_keys,
+    Allowed, CacheProfile, Config, Credentials, Env, Links, Loaded, MessageRate, Problems, Role, Store, Tls,
+    known_keys,
 };
 use prembridge::telemetry::LogFormat;
 use prembridge::translate::{MessageIds, Options, UndeliverableAs, WaId};
@@ -52,6 +53,9 @@ fn minimal_is_all_defaults() {
     assert_eq!(config.limits.max_body, 1 << 20);
     assert_eq!(config.cloud.base_url, "https://graph.facebook.com");
     assert_eq!(config.cloud.total_timeout, Duration::from_secs(30));
+    assert!(config.pacing.enabled);
+    assert_eq!(config.pacing.max_wait, Duration::from_secs(5));
+    assert_eq!(config.pacing.messages_per_second, MessageRate::Auto);
     assert_eq!(config.store, Store::Sqlite(PathBuf::from("prembridge.db")));
     assert!(config.auth.admin_password.is_none());
     assert_eq!(config.auth.token_lifetime, Duration::from_secs(7 * 86_400));
@@ -95,6 +99,9 @@ fn full_sets_every_section() {
     assert_eq!(config.cloud.first_byte_timeout, Duration::from_millis(300));
     assert_eq!(config.cloud.total_timeout, Duration::from_secs(60));
     assert_eq!(config.cloud.pool_idle_timeout, Duration::from_secs(7200));
+    assert!(!config.pacing.enabled);
+    assert_eq!(config.pacing.max_wait, Duration::from_secs(59));
+    assert_eq!(config.pacing.messages_per_second, MessageRate::Fixed(250));
     assert_eq!(config.store, Store::Memory);
     assert_eq!(config.auth.admin_password.unwrap().expose(), "canary-admin");
     assert_eq!(config.auth.hash_concurrency, 4);
@@ -142,6 +149,8 @@ fn full_sets_everything_of_a_number() {
     assert_eq!(support.hosts, ["support.wa.internal", "support.example"]);
     assert_eq!(support.app_id.as_deref(), Some("138483919580948"));
     assert_eq!(support.namespace.as_deref(), Some("c8ae5f90_307a_ca4c_b8f6_d1e2a2573574"));
+    assert_eq!(support.messages_per_second, Some(MessageRate::Auto));
+    assert_eq!(sales.messages_per_second, None);
     let callback_url = support.callback_url.as_ref().unwrap().expose();
     assert_eq!(callback_url, "https://app.internal/callback?token=canary-callback");
     let users: Vec<_> =
@@ -220,6 +229,19 @@ fn deadlines_that_cannot_be_reached_are_warned_of() {
     assert_eq!(warned("cloud.total_timeout = \"19999ms\""), [first_byte]);
     assert_eq!(warned("cloud = { first_byte_timeout = \"1s\", total_timeout = \"7999ms\" }"), [total]);
     assert_eq!(warned("cloud = { first_byte_timeout = \"1s\", total_timeout = \"8s\" }"), [""; 0]);
+}
+
+#[test]
+fn a_short_deadline_shortens_the_wait_by_itself() {
+    let wait = |total: &str| {
+        let text = format!(
+            "cloud = {{ first_byte_timeout = \"1s\", total_timeout = {total:?} }}\n\
+             [[number]]\nphone_number_id = \"1\"\naccess_token = {{ env = \"TOKEN\" }}"
+        );
+        Config::parse(&text, &env()).unwrap().config.pacing.max_wait
+    };
+    assert_eq!(wait("10s"), Duration::from_secs(5));
+    assert_eq!(wait("9s"), Duration::from_millis(4500));
 }
 
 #[test]

@@ -58,6 +58,8 @@ mod mock;
 #[cfg(test)]
 mod never_twice;
 #[cfg(test)]
+mod pacing;
+#[cfg(test)]
 mod profile;
 #[cfg(test)]
 mod properties;

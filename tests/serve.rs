@@ -34,12 +34,13 @@ impl Setup {
         Self { folder: TempDir::new(), mock: MockCloud::start(address, Options::default()).await.unwrap() }
     }
 
-    /// Writes a configuration with this `[listen]` and these further sections.
+    /// Writes a configuration with this `[listen]` and these further sections, without pacing: the mock is to see
+    /// only what clients send.
     fn config(&self, listen: &str, sections: &str) -> PathBuf {
         let path = self.folder.join("prembridge.toml");
         let text = format!(
             "[listen]\n{listen}\nadmin = \"127.0.0.1:0\"\n[shutdown]\nlame_duck = \"0s\"\ndrain_timeout = \"20s\"\n\
-             [store]\nurl = \"sqlite:{}\"\n[cloud]\nbase_url = \"{}\"\n{sections}\n\
+             [store]\nurl = \"sqlite:{}\"\n[pacing]\nenabled = false\n[cloud]\nbase_url = \"{}\"\n{sections}\n\
              [[number]]\nname = \"support\"\nphone_number_id = \"106540352242922\"\naccess_token = \"{ACCESS_TOKEN}\"\n\
              [[number.user]]\nname = \"application\"\npassword = \"{USER_PASSWORD}\"\n\
              [[number.api_key]]\nkey = \"{API_KEY}\"\nrole = \"admin\"\n\
@@ -87,6 +88,25 @@ async fn a_signal_lets_the_running_request_finish() {
         assert_eq!(code, Some(0), "{log}");
         assert!(log.contains("\"draining\"") && log.contains("\"drained\""), "{log}");
         drop(silent);
+    }
+}
+
+/// One line at start says that messages are held back, and how to change that.
+#[tokio::test]
+async fn pacing_is_announced() {
+    for is_paced in [true, false] {
+        let setup = Setup::new().await;
+        let path = setup.config(PLAIN, "");
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(&path, text.replace("enabled = false", &format!("enabled = {is_paced}"))).unwrap();
+        let server = Server::start(&path);
+        server.signal("TERM");
+        let (code, log) = end(server).await;
+        assert_eq!(code, Some(0), "{log}");
+        let lines: Vec<_> = log.lines().filter(|line| line.contains("messages are paced")).collect();
+        assert_eq!(lines.len(), usize::from(is_paced), "{log}");
+        let says = |text: &str| lines.iter().all(|line| line.contains(text));
+        assert!(says("pacing.enabled = false") && says("\"auto\"") && says("\"5s\""), "{log}");
     }
 }
 

@@ -47,6 +47,8 @@ impl Scene {
             url = "memory:"
             [log]
             requests = false
+            [pacing]
+            enabled = false
             [egress]
             allow = ["127.0.0.1"]
             [[number]]

@@ -73,7 +73,7 @@ impl Proxy {
         let (path, files) = (folder.join("prembridge.toml"), folder.join("files"));
         let config = format!(
             "[listen]\napi = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\n[store]\nurl = \"memory:\"\n\
-             [log]\nrequests = false\n[egress]\nallow = [\"127.0.0.1\"]\n\
+             [log]\nrequests = false\n[pacing]\nenabled = false\n[egress]\nallow = [\"127.0.0.1\"]\n\
              [media]\nfolder = {files:?}\nfetch_timeout = \"10m\"\nupload_timeout = \"10m\"\n\
              [cloud]\nbase_url = \"{cloud}\"\n\
              [[number]]\nphone_number_id = \"106540352242922\"\naccess_token = \"EAAB\"\n\

@@ -31,7 +31,7 @@ impl Proxy {
         let (path, store) = (folder.join("prembridge.toml"), folder.join("prembridge.db"));
         let config = format!(
             "[listen]\napi = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\nwebhook = \"127.0.0.1:0\"\n\
-             [store]\nurl = \"sqlite:{}\"\n[log]\nrequests = false\n[limits]\nmax_callbacks = 1000000\n\
+             [store]\nurl = \"sqlite:{}\"\n[log]\nrequests = false\n[pacing]\nenabled = false\n[limits]\nmax_callbacks = 1000000\n\
              [shutdown]\nlame_duck = \"0s\"\n[cloud]\nbase_url = \"{cloud}\"\n\
              [[number]]\nphone_number_id = \"{NUMBER}\"\naccess_token = \"EAAB\"\napp_secret = \"{SECRET}\"\n\
              callback_url = \"http://{callbacks}/\"\n[[number.api_key]]\nkey = \"{KEY}\"\nrole = \"admin\"\n",

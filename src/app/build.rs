@@ -11,7 +11,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use thiserror::Error;
 use tokio::sync::OnceCell;
 
-use super::{callbacks, egress, installation, media};
+use super::{callbacks, egress, installation, media, pacing};
 use crate::callback::Callbacks;
 use crate::clock::Clock;
 use crate::cloud::number::NumberState;
@@ -142,6 +142,7 @@ pub(super) async fn build(config: Config, clock: Clock) -> Result<Built, StartEr
     if egress::refuses_private_links(&config) {
         tracing::info!("media links to private addresses will be refused; list media hosts in egress.allow");
     }
+    pacing::announce(&config.pacing);
     let metrics = Metrics::default();
     let listeners = [Some(&api), Some(&admin), webhook.as_ref()].into_iter().flatten();
     let own: Vec<_> =
@@ -152,7 +153,7 @@ pub(super) async fn build(config: Config, clock: Clock) -> Result<Built, StartEr
     let upstream = upstream(&config)?;
     let tools = callbacks::tools(&config, &store, &settings, &callback_guard, clock.clone(), &metrics);
     let callbacks = callbacks::open(&config, tools).await?;
-    let numbers = numbers(&config, &callbacks, &clock)?;
+    let numbers = numbers(&config, &callbacks, &clock, &metrics)?;
     let installation = installation::installation(&config.store, clock.now());
     let accounts = numbers.all().iter();
     let accounts =
@@ -333,7 +334,12 @@ pub(super) fn deadlines(cloud: &config::Cloud) -> Deadlines {
     }
 }
 
-fn numbers(config: &Config, callbacks: &Callbacks, clock: &Clock) -> Result<Numbers, StartError> {
+fn numbers(
+    config: &Config,
+    callbacks: &Callbacks,
+    clock: &Clock,
+    metrics: &Metrics,
+) -> Result<Numbers, StartError> {
     let mut numbers = Numbers::default();
     for number in &config.numbers {
         let unqueued =
@@ -348,6 +354,7 @@ fn numbers(config: &Config, callbacks: &Callbacks, clock: &Clock) -> Result<Numb
             phone_number_id: number.phone_number_id.clone(),
             registering: tokio::sync::Mutex::default(),
             messages: watched("/messages")?,
+            pacer: pacing::pacer(config, number, metrics.pacing.clone())?,
             account: Arc::new(Account {
                 number: number.phone_number_id.clone(),
                 name: number.name.clone(),

@@ -5,6 +5,7 @@ mod callbacks;
 mod egress;
 mod installation;
 mod media;
+mod pacing;
 mod probe;
 
 pub use build::StartError;
@@ -103,6 +104,7 @@ impl App {
         app.admin_tasks.spawn(admin);
         app.admin_tasks.spawn(tend(Arc::clone(&app.state), app.ending.clone()));
         app.admin_tasks.spawn(purge(Arc::clone(&app.state), app.ending.clone()));
+        pacing::follow_throughput(&app.state, &app.admin_tasks, &app.ending);
         app.state.metrics.ready.set(1);
         Ok(app)
     }

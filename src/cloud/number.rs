@@ -50,6 +50,36 @@ impl NumberState {
     }
 }
 
+/// What a number's throughput was raised to ("Throughput").
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Throughput {
+    /// `STANDARD`, and whatever else there is: 80 messages per second.
+    Standard,
+    /// `HIGH`: 1,000 messages per second.
+    High,
+}
+
+impl Throughput {
+    /// The field that tells it.
+    pub const FIELD: &'static str = "throughput";
+
+    /// Reads what Graph knows of a number; nothing when that is no answer about a number.
+    pub fn parse(body: &[u8]) -> Option<Self> {
+        let body: Value = serde_json::from_slice(body).ok()?;
+        body.get("id")?;
+        let level = body.pointer("/throughput/level").and_then(Value::as_str);
+        Some(if level == Some("HIGH") { Self::High } else { Self::Standard })
+    }
+
+    /// Messages per second.
+    pub fn per_second(self) -> u32 {
+        match self {
+            Self::Standard => 80,
+            Self::High => 1000,
+        }
+    }
+}
+
 /// Asks for a code: `POST /{number}/request_code`.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct CodeRequest {
@@ -121,6 +151,25 @@ mod tests {
             assert_eq!(state.map(|state| state.stage), stage, "{body}");
         }
         assert_eq!(NumberState::parse(b"<html>"), None);
+    }
+
+    #[test]
+    fn anything_but_high_is_standard() {
+        for (throughput, per_second) in [
+            (json!({"level": "HIGH"}), 1000),
+            (json!({"level": "STANDARD"}), 80),
+            (json!({"level": "NOT_APPLICABLE"}), 80),
+            (json!({"level": 5}), 80),
+            (json!("HIGH"), 80),
+            (Value::Null, 80),
+        ] {
+            let body = json!({"throughput": throughput, "id": "106540352242922"}).to_string();
+            let found = Throughput::parse(body.as_bytes()).map(Throughput::per_second);
+            assert_eq!(found, Some(per_second), "{body}");
+        }
+        for body in ["", "<html>", "[]", r#"{"error":{"message":"m","code":190}}"#] {
+            assert_eq!(Throughput::parse(body.as_bytes()), None, "{body}");
+        }
     }
 
     #[test]

@@ -149,7 +149,9 @@ impl Override<'_> {
         match shape {
             Shape::Bool => self.value.parse().map(Value::Boolean).map_err(|_| expected()),
             Shape::Integer => self.value.parse().map(Value::Integer).map_err(|_| expected()),
-            Shape::Text | Shape::Size | Shape::TextOr(_) => Ok(Value::String(self.value.to_owned())),
+            Shape::Text | Shape::Size | Shape::Rate | Shape::TextOr(_) => {
+                Ok(Value::String(self.value.to_owned()))
+            }
             Shape::Secret(_) => {
                 let reference = ("env".to_owned(), Value::String(self.variable.to_owned()));
                 Ok(Value::Table(Table::from_iter([reference])))

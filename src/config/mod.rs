@@ -2,9 +2,9 @@
 //!
 //! [`Config::load`] goes through four steps, and none of them stops at the first problem:
 //! `tree` makes a tree of known keys of the TOML, `env` applies the overrides, `raw` gives the tree
-//! its serde shape, and `listen`, `compat`, `number` and `sections` say what the values mean.
+//! its serde shape, and `listen`, `compat`, `number`, `pacing` and `sections` say what the values mean.
 //!
-//! A key is added in `raw`, given a meaning in one of the last four, and documented in
+//! A key is added in `raw`, given a meaning in one of the last five, and documented in
 //! `config.example.toml`; the tests insist on the last.
 
 use std::path::Path;
@@ -17,6 +17,7 @@ mod compat;
 mod env;
 mod listen;
 mod number;
+mod pacing;
 mod pem;
 mod raw;
 mod report;
@@ -29,6 +30,7 @@ pub use compat::Compat;
 pub use env::Env;
 pub use listen::{Listen, Tls};
 pub use number::{ApiKey, Credentials, Number, Provider, Role, User};
+pub use pacing::{MessageRate, Pacing};
 pub use report::{Problem, Problems, Warning};
 pub use secret::Secret;
 pub use sections::{Auth, CacheProfile, Cloud, Egress, Limits, Links, Log, Media, Server, Shutdown, Store};
@@ -49,6 +51,8 @@ pub struct Config {
     pub limits: Limits,
     /// `[cloud]`
     pub cloud: Cloud,
+    /// `[pacing]`
+    pub pacing: Pacing,
     /// `[store]`
     pub store: Store,
     /// `[auth]`
@@ -113,11 +117,18 @@ impl Config {
     }
 
     fn build(raw: raw::File, check: &mut Check<'_>) -> Self {
+        // In the order of the file, since that of the problems is the same.
+        let listen = listen::listen(raw.listen.unwrap_or_default(), check);
+        let server = sections::server(&raw.server.unwrap_or_default(), check);
+        let limits = sections::limits(raw.limits.unwrap_or_default(), check);
+        let cloud = sections::cloud(raw.cloud.unwrap_or_default(), check);
+        let pacing = pacing::pacing(raw.pacing.unwrap_or_default(), cloud.total_timeout, check);
         let config = Self {
-            listen: listen::listen(raw.listen.unwrap_or_default(), check),
-            server: sections::server(&raw.server.unwrap_or_default(), check),
-            limits: sections::limits(raw.limits.unwrap_or_default(), check),
-            cloud: sections::cloud(raw.cloud.unwrap_or_default(), check),
+            listen,
+            server,
+            limits,
+            cloud,
+            pacing,
             store: sections::store(raw.store.unwrap_or_default(), check),
             auth: sections::auth(raw.auth.unwrap_or_default(), check),
             egress: sections::egress(raw.egress.unwrap_or_default(), check),
@@ -151,6 +162,7 @@ fn collect_keys(keys: Keys, path: &str, found: &mut Vec<String>) {
             | Shape::Integer
             | Shape::Text
             | Shape::Size
+            | Shape::Rate
             | Shape::TextOr(_)
             | Shape::Secret(_)
             | Shape::List(_) => found.push(path),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::check::{Check, any_secret, header_secret};
+use super::pacing::{self, MessageRate};
 use super::raw;
 use super::secret::Secret;
 use super::values;
@@ -31,6 +32,8 @@ pub struct Number {
     pub hosts: Vec<String>,
     /// The template namespace that clients have to send, if they send one.
     pub namespace: Option<String>,
+    /// How many messages it sends in a second, where that is not as for all.
+    pub messages_per_second: Option<MessageRate>,
     /// Where callbacks go; hidden because such URLs may carry a token.
     pub callback_url: Option<Secret>,
     /// Users beside those that clients make.
@@ -184,6 +187,12 @@ fn number(raw: raw::Number, path: &str, check: &mut Check<'_>) -> Number {
             "" => Err("is empty; remove it to accept any namespace".to_owned()),
             _ => Ok(Some(text)),
         }),
+        messages_per_second: check.parsed(
+            &key("messages_per_second"),
+            raw.messages_per_second,
+            None,
+            |rate| pacing::message_rate(rate).map(Some),
+        ),
         callback_url: check.parsed(&key("callback_url"), raw.callback_url, None, |url| {
             let uri = values::http_url(&url)?;
             if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {

@@ -15,6 +15,8 @@ pub(super) enum Shape {
     Text,
     /// A size in bytes: text such as "16MiB", or an integer, which is read as its digits.
     Size,
+    /// So many in a second: an integer, which is read as its digits, or a word.
+    Rate,
     Table(Keys),
     /// A word, or a table with these keys.
     TextOr(Keys),
@@ -54,6 +56,15 @@ pub(super) struct Size(pub(super) String);
 
 impl Shaped for Size {
     const SHAPE: Shape = Shape::Size;
+}
+
+/// So many in a second or a word, still text.
+#[derive(Deserialize)]
+#[serde(transparent)]
+pub(super) struct Rate(pub(super) String);
+
+impl Shaped for Rate {
+    const SHAPE: Shape = Shape::Rate;
 }
 
 /// `"off"`, `"self-signed"`, or a table of two files.
@@ -102,6 +113,7 @@ table!(File {
     server: Server,
     limits: Limits,
     cloud: Cloud,
+    pacing: Pacing,
     store: Store,
     auth: Auth,
     egress: Egress,
@@ -141,6 +153,8 @@ table!(Cloud {
     total_timeout: String,
     pool_idle_timeout: String,
 });
+
+table!(Pacing { enabled: bool, max_wait: String, messages_per_second: Rate });
 
 table!(Store { url: String });
 
@@ -187,6 +201,7 @@ table!(Number {
     verify_token: Secret,
     hosts: Vec<String>,
     namespace: String,
+    messages_per_second: Rate,
     callback_url: String,
     user: Vec<User>,
     api_key: Vec<ApiKey>,

@@ -45,7 +45,7 @@ impl Shape {
         match self {
             Self::Bool => Value::Boolean(false),
             Self::Integer => Value::Integer(0),
-            Self::Text | Self::Size => Value::String(String::new()),
+            Self::Text | Self::Size | Self::Rate => Value::String(String::new()),
             Self::Table(_) | Self::TextOr(_) | Self::Secret(_) => Value::Table(Table::new()),
             Self::List(_) => Value::Array(Vec::new()),
         }
@@ -58,6 +58,7 @@ impl Shape {
             Self::Integer => "an integer",
             Self::Text => "a string in quotes",
             Self::Size => "a size such as \"16MiB\" or a number of bytes",
+            Self::Rate => "an integer or \"auto\"",
             Self::Table(_) => "a table",
             Self::TextOr(_) => "a string in quotes or a table",
             Self::Secret(_) => "{ env = \"NAME\" } or { file = \"PATH\" }",
@@ -98,12 +99,13 @@ impl Reader<'_> {
         match (shape, node.get_ref()) {
             (Shape::Bool, DeValue::Boolean(value)) => Some(Value::Boolean(*value)),
             (Shape::Integer, DeValue::Integer(value)) => self.integer(value, node, path).map(Value::Integer),
-            (Shape::Size, DeValue::Integer(value)) => {
-                self.integer(value, node, path).map(|bytes| Value::String(bytes.to_string()))
+            (Shape::Size | Shape::Rate, DeValue::Integer(value)) => {
+                self.integer(value, node, path).map(|number| Value::String(number.to_string()))
             }
-            (Shape::Text | Shape::Size | Shape::TextOr(_) | Shape::Secret(_), DeValue::String(value)) => {
-                Some(Value::String(value.clone().into_owned()))
-            }
+            (
+                Shape::Text | Shape::Size | Shape::Rate | Shape::TextOr(_) | Shape::Secret(_),
+                DeValue::String(value),
+            ) => Some(Value::String(value.clone().into_owned())),
             (Shape::Table(keys) | Shape::TextOr(keys) | Shape::Secret(keys), DeValue::Table(found)) => {
                 Some(Value::Table(self.table(keys, found, path)))
             }

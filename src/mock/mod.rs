@@ -83,6 +83,8 @@ pub struct Options {
     pub display_phone_number: String,
     /// `verified_name` of every number.
     pub verified_name: String,
+    /// The `level` in `throughput` of every number.
+    pub throughput: String,
     /// The id of the one account, which templates belong to.
     pub waba_id: String,
     /// Whether a message may name only files that this mock has under the same number. Without it, ids that
@@ -111,6 +113,7 @@ impl Default for Options {
             default_country: String::new(),
             display_phone_number: "+1 555-012-3456".to_owned(),
             verified_name: "Lucky Shrub".to_owned(),
+            throughput: "STANDARD".to_owned(),
             // The account of Meta's samples.
             waba_id: "102290129340398".to_owned(),
             check_media_ids: false,

@@ -21,6 +21,7 @@ use crate::settings::{Settings, Stickers};
 use crate::store::Store;
 use crate::telemetry::{Ledger, Metrics};
 use crate::translate::Options;
+use crate::upstream::pacing::Pacer;
 use crate::upstream::{Health, Target, Upstream};
 
 /// One business phone number: behaves like one on-prem deployment.
@@ -34,6 +35,8 @@ pub struct Number {
     pub registering: tokio::sync::Mutex<()>,
     /// Its messages edge.
     pub messages: Target,
+    /// Holds its messages back where they are too fast; none where pacing is switched off.
+    pub pacer: Option<Arc<Pacer>>,
     /// Its files.
     pub account: Arc<Account>,
     /// The namespace that its templates must name, if the operator set one.

@@ -3,11 +3,13 @@
 mod callbacks;
 mod log;
 mod media;
+mod pacing;
 mod tally;
 
 pub use callbacks::CallbackMetrics;
 pub use log::{LogFormat, init_log, log_panics};
 pub use media::MediaMetrics;
+pub use pacing::PacingMetrics;
 pub use tally::{Busy, CallKey, Deliveries, DeliveryKey, Ledger, Ongoing, Tallies, Total};
 
 use std::sync::atomic::AtomicU64;
@@ -95,6 +97,8 @@ pub struct Metrics {
     pub rules: Family<RuleLabel, Counter>,
     /// Logins.
     pub logins: Family<OutcomeLabel, Counter>,
+    /// Messages that were not sent at once.
+    pub pacing: PacingMetrics,
     /// Files.
     pub media: MediaMetrics,
     /// Webhooks and callbacks.
@@ -126,6 +130,7 @@ impl Default for Metrics {
             unexpected_key_leaked: Counter::default(),
             rules: Family::default(),
             logins: Family::default(),
+            pacing: PacingMetrics::default(),
             media: MediaMetrics::default(),
             callbacks: CallbackMetrics::default(),
             panics: Counter::default(),
@@ -177,6 +182,7 @@ impl Metrics {
         );
         registry.register("rules_applied", "Translation rules that applied", self.rules.clone());
         registry.register("logins", "Logins by outcome", self.logins.clone());
+        self.pacing.register(registry);
         self.media.register(registry);
         self.callbacks.register(registry);
         registry.register("panics", "Requests that panicked", self.panics.clone());

@@ -2,11 +2,13 @@
 //!
 //! The rule of this floor: no message is sent twice. A call is repeated only when it failed before
 //! anything was sent ([`Sent::No`]); in doubt it is reported and left alone. Only [`Upstream::post_again`], which is
-//! for what may be done twice, and calls about files are repeated after that.
+//! for what may be done twice, and calls about files are repeated after that. What Cloud refused for the rate was not
+//! sent either: [`pacing`].
 
 mod body;
 mod health;
 mod media;
+pub mod pacing;
 mod pool;
 
 pub use health::{Health, Standing};

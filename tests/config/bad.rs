@@ -102,6 +102,20 @@ const BAD: &[(&str, &[(&str, &str)])] = &[
         ],
     ),
     (
+        "pacing",
+        &[
+            ("pacing.enabled: line 5, column 11: ", "expected true or false"),
+            ("number[2].messages_per_second: line 22, column 23: ", "expected an integer or \"auto\""),
+            ("pacing.max_wait: ", "9s is not below cloud.total_timeout (9s)"),
+            ("pacing.messages_per_second: ", "0 is out of range; use 1 to 1000, or \"auto\""),
+            ("number[0].messages_per_second: ", "1001 is out of range; use 1 to 1000"),
+            (
+                "number[1].messages_per_second: ",
+                "\"fast\" is not known; use \"auto\" or a number from 1 to 1000",
+            ),
+        ],
+    ),
+    (
         "cloud",
         &[
             ("cloud.base_url: ", "must not have a user name"),

@@ -57,7 +57,7 @@ impl Proxy {
     }
 }
 
-/// A configuration with short deadlines.
+/// A configuration with short deadlines, without pacing: what reaches the stub is the message that a test sent.
 pub fn config(base_url: &str, store: &str, rest: &str) -> String {
     format!(
         r#"
@@ -69,6 +69,8 @@ url = "{store}"
 [shutdown]
 lame_duck = "0s"
 drain_timeout = "2s"
+[pacing]
+enabled = false
 [[number]]
 phone_number_id = "{NUMBER}"
 access_token = "token"

@@ -24,7 +24,7 @@ pub(in super::super) fn number(state: &State, id: &str, asked: Option<&str>) -> 
             "status" => status(stage).into(),
             "code_verification_status" => code_status(stage).into(),
             "name_status" => "APPROVED".into(),
-            "throughput" => json!({"level": "STANDARD"}),
+            "throughput" => json!({"level": state.options.throughput}),
             "health_status" => json!({"can_send_message": "AVAILABLE", "entities": []}),
             other => return Err(no_field(other)),
         };

@@ -1,6 +1,6 @@
 //! `/v1/messages`
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::StatusCode;
@@ -22,6 +22,7 @@ use crate::translate::{
     Deferred, MediaRef, MessageError, Notes, OnpremError, Resolved, Sent, WaId, defer, error_to_onprem,
     media_refs, message_to_cloud, receipt_reply_to_onprem, receipt_to_cloud, reply_to_onprem,
 };
+use crate::upstream::pacing::Refusal;
 use crate::upstream::{Answer, CallError, Sent as SentUpstream};
 
 /// Seconds after which a message is welcome again that was refused for a full queue.
@@ -68,13 +69,14 @@ async fn post_message(
         references => Box::pin(resolve(call, references, end, trail)).await?,
     };
     let mut notes = Notes::brief();
-    let answer = match post_translated(call, message, body, &files.resolved, &mut notes).await? {
-        // Refused, so nothing was sent: the one case in which a message is sent again. Once.
+    let mut waited = Duration::ZERO;
+    let answer = match post_translated(call, message, body, &files.resolved, &mut notes, &mut waited).await? {
+        // Refused, so nothing was sent: beside throttling, the one case in which a message is sent again. Once.
         answer if !files.found.is_empty() && is_dead_media(&answer) => {
             state.media.forget(&files.found).await;
             files = Box::pin(resolve(call, &references, end, trail)).await?;
             notes = Notes::brief();
-            let again = post_translated(call, message, body, &files.resolved, &mut notes);
+            let again = post_translated(call, message, body, &files.resolved, &mut notes, &mut waited);
             let answer = Box::pin(again).await?;
             if is_dead_media(&answer) {
                 state.media.forget(&files.found).await;
@@ -168,13 +170,29 @@ async fn post_translated(
     body: &Body<'_>,
     resolved: &[Resolved],
     notes: &mut Notes,
+    waited: &mut Duration,
 ) -> Result<Answer, Failure> {
     let outgoing = {
         let translated = message_to_cloud(message, body, resolved, call.number.namespace.as_deref(), notes);
         // Translation changes a few dozen bytes at most; one allocation holds the result.
         Bytes::from(translated.map_err(message_failure)?.to_json(body.json().len() + 128))
     };
-    post(call, Op::Message, outgoing).await
+    let outcome = match &call.number.pacer {
+        None => ask(call, outgoing).await,
+        Some(pacer) => {
+            let to = message.recipient.digits().unwrap_or(&message.recipient.input);
+            let paced = pacer.send(to, waited, || ask(call, outgoing.clone())).await.map_err(too_fast)?;
+            (0..paced.repeats).for_each(|_| count(call.state, Op::Message, "refused"));
+            paced.outcome
+        }
+    };
+    outcome.map_err(|error| unanswered(call.state, Op::Message, &error))
+}
+
+fn too_fast(refusal: Refusal) -> Failure {
+    let mut failure = Failure::client(ErrorCode::TooManyRequests, refusal.to_string());
+    failure.retry_after = Some(refusal.retry_after());
+    failure
 }
 
 fn is_dead_media(answer: &Answer) -> bool {
@@ -190,7 +208,8 @@ fn note_files(state: &State, answer: &Answer, files: Resolution) {
 }
 
 async fn post_receipt(call: &Call<'_>, body: Bytes, trail: &mut Trail) -> Result<Reply, Failure> {
-    let answer = accepted(call, Op::Receipt, post(call, Op::Receipt, body).await?, trail)?;
+    let answer = ask(call, body).await.map_err(|error| unanswered(call.state, Op::Receipt, &error))?;
+    let answer = accepted(call, Op::Receipt, answer, trail)?;
     receipt_reply_to_onprem(&answer.body)
         .map_err(|unusable| in_doubt(call.state, Op::Receipt, 500, &unusable.to_string()))?;
     Ok(respond::empty(&call.state.compat.version))
@@ -216,15 +235,17 @@ impl Op {
 }
 
 /// Posts, and gives back what Cloud answered, whatever that is.
-async fn post(call: &Call<'_>, op: Op, body: Bytes) -> Result<Answer, Failure> {
+async fn ask(call: &Call<'_>, body: Bytes) -> Result<Answer, CallError> {
     let (state, number) = (call.state, call.number);
     let started = Instant::now();
     let outcome = state.upstream.post(&number.messages, body).await;
     state.metrics.upstream_duration.observe(started.elapsed().as_secs_f64());
-    outcome.map_err(|error| {
-        count(state, op, if error.sent == SentUpstream::No { "unsent" } else { "in_doubt" });
-        no_answer(state, op, &error)
-    })
+    outcome
+}
+
+fn unanswered(state: &State, op: Op, error: &CallError) -> Failure {
+    count(state, op, if error.sent == SentUpstream::No { "unsent" } else { "in_doubt" });
+    no_answer(state, op, error)
 }
 
 fn count(state: &State, op: Op, outcome: &'static str) {
