@@ -177,7 +177,7 @@ pub(super) async fn build(config: Config, clock: Clock) -> Result<Built, StartEr
         compat: compat(&config.compat),
         limits: request_limits(&config.limits),
         log_requests: config.log.requests,
-        process: u64::from_ne_bytes(process),
+        process: format!("{:016x}", u64::from_ne_bytes(process)),
         draining: AtomicBool::new(false),
     };
     // Last, when nothing can fail any more that would leave it behind.

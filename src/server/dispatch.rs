@@ -18,7 +18,7 @@ use super::{body, handlers, webhook};
 use crate::onprem::ErrorCode;
 use crate::onprem::route::{Access, Action, Body, Means, NoRoute, Route};
 use crate::session::Principal;
-use crate::telemetry::{CallKey, EndpointLabel, ErrorLabels, RequestLabels, request_id};
+use crate::telemetry::{CallKey, ErrorLabels, request_id};
 
 const REQUEST_ID: &str = "x-request-id";
 /// What happened to each file of a message, for people who wonder why it was fetched again: in the words of
@@ -61,7 +61,7 @@ pub async fn dispatch(state: Arc<State>, peer: SocketAddr, request: Request<Inco
         return Box::pin(webhook::answer(state, request)).await;
     }
     let started = Instant::now();
-    let id = client_request_id(request.headers()).unwrap_or_else(|| request_id(state.process));
+    let id = client_request_id(request.headers()).unwrap_or_else(|| request_id(&state.process));
     let verb = verb_label(request.method());
     let path = request.uri().path().to_owned();
     let route = Route::parse(request.method().as_str(), &path);
@@ -119,9 +119,7 @@ pub(super) fn count(
     code: u16,
     elapsed: std::time::Duration,
 ) {
-    let metrics = &state.metrics;
-    metrics.requests.get_or_create(&RequestLabels { endpoint, method, code }).inc();
-    metrics.request_duration.get_or_create(&EndpointLabel { endpoint }).observe(elapsed.as_secs_f64());
+    state.metrics.requests.answered(CallKey { endpoint, method, code }, elapsed);
 }
 
 fn log(

@@ -1,14 +1,16 @@
 //! Accepting connections, and letting them go.
 
 use std::convert::Infallible;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -110,8 +112,10 @@ impl Listener {
             let tls = self.tls.as_ref().map(|tls| tls.0.clone());
             let (state, version, closing, limits) =
                 (Arc::clone(&state), Arc::clone(&version), closing.clone(), self.limits);
+            let place = workers.as_ref().and_then(|workers| workers.place());
+            let runtime = place.as_ref().map(|place| place.runtime.clone());
             let connection = async move {
-                let _slot = slot;
+                let (_slot, _place) = (slot, place);
                 let _counted = Counted::new(Arc::clone(&state));
                 let opened = tokio::select! {
                     opened = open(stream, tls, version, limits.tls_handshake) => opened,
@@ -121,10 +125,10 @@ impl Listener {
                     connection(stream, peer, state, handler, closing, limits).await;
                 }
             };
-            match &workers {
-                Some(workers) => workers.spawn(&tracker, connection),
-                None => drop(tracker.spawn(connection)),
-            }
+            match runtime {
+                Some(runtime) => tracker.spawn_on(connection, &runtime),
+                None => tracker.spawn(connection),
+            };
         }
     }
 }
@@ -196,6 +200,30 @@ async fn silence(closing: &CancellationToken) {
     tokio::time::sleep(SILENT).await;
 }
 
+/// Waits for `work` while the listener is open.
+///
+/// Asking whether it still is takes a lock, which all connections share. So that is asked once, and again when there is
+/// reason to; a task's waker stays the same, so what was once left with the token does not have to be renewed.
+async fn unless_closing<T>(
+    mut work: Pin<&mut impl Future<Output = T>>,
+    state: &State,
+    closing: &CancellationToken,
+) -> Option<T> {
+    let mut closed = pin!(closing.cancelled());
+    let mut is_watched = false;
+    poll_fn(|context| {
+        if let Poll::Ready(done) = work.as_mut().poll(context) {
+            return Poll::Ready(Some(done));
+        }
+        if !is_watched || state.is_draining() {
+            is_watched = true;
+            return closed.as_mut().poll(context).map(|()| None);
+        }
+        Poll::Pending
+    })
+    .await
+}
+
 async fn connection<H, F>(
     stream: ClientStream,
     peer: SocketAddr,
@@ -211,15 +239,14 @@ async fn connection<H, F>(
     let linger = stream.linger();
     let service = service_fn(|request| {
         asked.store(true, Ordering::Relaxed);
-        let reply = handler(Arc::clone(&state), peer, request);
         let linger = linger.clone();
-        async move {
-            let reply = reply.await;
+        // In a box of its own: hyper keeps room for it as long as the connection lives, idle or not.
+        Box::pin(handler(Arc::clone(&state), peer, request)).map(move |reply| {
             if reply.extensions().get::<Unread>().is_some() {
                 linger.ask();
             }
             Ok::<_, Infallible>(reply)
-        }
+        })
     });
     let mut connection = pin!(
         http1::Builder::new()
@@ -231,9 +258,9 @@ async fn connection<H, F>(
             .half_close(true)
             .serve_connection(stream, service)
     );
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = closing.cancelled() => {
+    let ended = match unless_closing(connection.as_mut(), &state, &closing).await {
+        Some(ended) => ended,
+        None => {
             connection.as_mut().graceful_shutdown();
             tokio::select! {
                 ended = connection.as_mut() => ended,

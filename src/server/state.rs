@@ -178,7 +178,7 @@ pub struct State {
     /// Whether each request is logged.
     pub log_requests: bool,
     /// A random word of this process, for request ids.
-    pub process: u64,
+    pub process: String,
     /// Whether new work is welcome.
     pub draining: AtomicBool,
 }

@@ -10,7 +10,6 @@ use std::thread;
 
 use tokio::runtime::{Builder, Handle};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::net::become_worker;
 
@@ -48,22 +47,11 @@ impl Workers {
         Ok(workers)
     }
 
-    /// Serves a connection on the thread that has the fewest.
-    pub(super) fn spawn(&self, tracker: &TaskTracker, connection: impl Future<Output = ()> + Send + 'static) {
-        let fewest = self.all.iter().min_by_key(|worker| worker.connections.load(Ordering::Relaxed));
-        match fewest {
-            Some(worker) => {
-                let counted = Counted::new(Arc::clone(&worker.connections));
-                let connection = async move {
-                    let _counted = counted;
-                    connection.await;
-                };
-                tracker.spawn_on(connection, &worker.runtime);
-            }
-            None => {
-                tracker.spawn(connection);
-            }
-        }
+    /// A place on the thread that has the fewest connections.
+    pub(super) fn place(&self) -> Option<Place> {
+        let worker = self.all.iter().min_by_key(|worker| worker.connections.load(Ordering::Relaxed))?;
+        worker.connections.fetch_add(1, Ordering::Relaxed);
+        Some(Place { runtime: worker.runtime.clone(), connections: Arc::clone(&worker.connections) })
     }
 }
 
@@ -73,18 +61,14 @@ impl Drop for Workers {
     }
 }
 
-/// One among the connections of a thread, for as long as it lives.
-struct Counted(Arc<AtomicUsize>);
-
-impl Counted {
-    fn new(connections: Arc<AtomicUsize>) -> Self {
-        connections.fetch_add(1, Ordering::Relaxed);
-        Self(connections)
-    }
+/// A connection's place on a thread, for as long as it lives.
+pub(super) struct Place {
+    pub(super) runtime: Handle,
+    connections: Arc<AtomicUsize>,
 }
 
-impl Drop for Counted {
+impl Drop for Place {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.connections.fetch_sub(1, Ordering::Relaxed);
     }
 }

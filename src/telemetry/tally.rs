@@ -2,34 +2,40 @@
 //!
 //! The families of the metrics page are of the whole process and give nothing back but the page.
 
-use std::collections::HashMap;
-use std::hash::Hash;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
+use super::shard::Sharded;
+
+/// What [`Sharded`] counts with.
+pub trait Cell: Default {
+    /// Counts one that took `time`.
+    fn add(&mut self, time: Duration);
+    /// Adds what another one has counted.
+    fn merge(&mut self, other: &Self);
+}
+
+/// How often something happened and how long it took.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tally {
+    count: u64,
+    time: Duration,
+}
+
+impl Cell for Tally {
+    fn add(&mut self, time: Duration) {
+        self.count += 1;
+        self.time = self.time.saturating_add(time);
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.count += other.count;
+        self.time = self.time.saturating_add(other.time);
+    }
+}
+
 /// How often something happened and how long it took, by a key of a closed set.
-#[derive(Debug)]
-pub struct Tallies<K>(RwLock<HashMap<K, Tally>>);
-
-impl<K> Default for Tallies<K> {
-    fn default() -> Self {
-        Self(RwLock::default())
-    }
-}
-
-#[derive(Debug, Default)]
-struct Tally {
-    count: AtomicU64,
-    micros: AtomicU64,
-}
-
-impl Tally {
-    fn add(&self, time: Duration) {
-        self.count.fetch_add(1, Ordering::Relaxed);
-        self.micros.fetch_add(u64::try_from(time.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
-    }
-}
+pub type Tallies<K> = Sharded<K, Tally>;
 
 /// One line of a [`Tallies`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,28 +48,15 @@ pub struct Total<K> {
     pub millis: u64,
 }
 
-impl<K: Copy + Eq + Hash + Ord> Tallies<K> {
-    /// Counts one that took `time`.
-    pub fn add(&self, key: K, time: Duration) {
-        if let Some(tally) = self.0.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
-            return tally.add(time);
-        }
-        self.0.write().unwrap_or_else(PoisonError::into_inner).entry(key).or_default().add(time);
-    }
-
+impl<K: Copy + Ord> Tallies<K> {
     /// All that was counted, in the order of the keys.
     pub fn totals(&self) -> Vec<Total<K>> {
-        let tallies = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let mut totals: Vec<_> = tallies
-            .iter()
-            .map(|(key, tally)| Total {
-                key: *key,
-                count: tally.count.load(Ordering::Relaxed),
-                millis: tally.micros.load(Ordering::Relaxed) / 1000,
-            })
-            .collect();
-        totals.sort_unstable_by_key(|total| total.key);
-        totals
+        let total = |(key, tally): (K, Tally)| Total {
+            key,
+            count: tally.count,
+            millis: u64::try_from(tally.time.as_millis()).unwrap_or(u64::MAX),
+        };
+        self.merged().into_iter().map(total).collect()
     }
 }
 

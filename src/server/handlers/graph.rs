@@ -93,7 +93,7 @@ impl<'c> Graph<'c> {
             Effect::Lasting => state.upstream.post_again(&target, body).await,
             Effect::Each => state.upstream.post(&target, body).await,
         };
-        state.metrics.upstream_duration.observe(started.elapsed().as_secs_f64());
+        state.metrics.requests.call_took(started.elapsed());
         self.count(match &outcome {
             Ok(answer) if is_refusal(answer) => "refused",
             Ok(_) => "ok",
@@ -104,8 +104,7 @@ impl<'c> Graph<'c> {
     }
 
     fn count(&self, outcome: &'static str) {
-        let labels = UpstreamLabels { op: self.op, outcome };
-        self.call.state.metrics.upstream.get_or_create(&labels).inc();
+        self.call.state.metrics.requests.called(UpstreamLabels { op: self.op, outcome });
     }
 
     fn accepted(&self, answer: Answer, effect: Effect, trail: &mut Trail) -> Result<Bytes, Failure> {

@@ -16,7 +16,7 @@ use crate::upstream::Standing;
 pub(super) async fn show(call: &Call<'_>) -> Reply {
     let (state, number) = (call.state, call.number);
     if let Some(outcome) = number.health.refresh(&state.upstream, &number.node).await {
-        state.metrics.upstream.get_or_create(&UpstreamLabels { op: "health", outcome }).inc();
+        state.metrics.requests.called(UpstreamLabels { op: "health", outcome });
     }
     let status = gateway_status(number.health.standing());
     let node = format!("{}:prembridge", state.installation.host);

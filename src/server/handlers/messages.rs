@@ -239,7 +239,7 @@ async fn ask(call: &Call<'_>, body: Bytes) -> Result<Answer, CallError> {
     let (state, number) = (call.state, call.number);
     let started = Instant::now();
     let outcome = state.upstream.post(&number.messages, body).await;
-    state.metrics.upstream_duration.observe(started.elapsed().as_secs_f64());
+    state.metrics.requests.call_took(started.elapsed());
     outcome
 }
 
@@ -249,7 +249,7 @@ fn unanswered(state: &State, op: Op, error: &CallError) -> Failure {
 }
 
 fn count(state: &State, op: Op, outcome: &'static str) {
-    state.metrics.upstream.get_or_create(&UpstreamLabels { op: op.name(), outcome }).inc();
+    state.metrics.requests.called(UpstreamLabels { op: op.name(), outcome });
 }
 
 /// Whether Cloud took it.
@@ -271,7 +271,7 @@ fn accepted(call: &Call<'_>, op: Op, answer: Answer, trail: &mut Trail) -> Resul
 /// An error body beats the status.
 fn is_graph_error(answer: &Answer) -> bool {
     // Cheap look first: a success never holds the word.
-    answer.body.windows(7).any(|window| window == b"\"error\"")
+    memchr::memmem::find(&answer.body, b"\"error\"").is_some()
         && crate::cloud::GraphError::parse(&answer.body).is_some()
 }
 

@@ -147,9 +147,9 @@ async fn ask(
         Verb::Create(body) => state.upstream.post(&target, body).await,
         Verb::Delete => state.upstream.delete(&target).await,
     };
-    state.metrics.upstream_duration.observe(started.elapsed().as_secs_f64());
+    state.metrics.requests.call_took(started.elapsed());
     let count = |outcome| {
-        state.metrics.upstream.get_or_create(&UpstreamLabels { op: "templates", outcome }).inc();
+        state.metrics.requests.called(UpstreamLabels { op: "templates", outcome });
     };
     let answer = outcome.map_err(|error| {
         count(if error.sent == Sent::No { "unsent" } else { "in_doubt" });
