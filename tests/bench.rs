@@ -102,10 +102,8 @@ fn the_built_in_parts_carry_messages_and_leave_nothing_behind() {
 
 #[test]
 fn as_many_as_possible_are_told_as_such() {
-    let run = run(
-        &["bench", "--profile", "max", "--duration", "200ms", "--warmup", "0ms", "--connections", "2"],
-        "",
-    );
+    let run =
+        run(&["bench", "--profile", "max", "--duration", "1s", "--warmup", "0ms", "--connections", "2"], "");
     assert_eq!(run.code, Some(0), "{run:?}");
     assert!(run.stdout.starts_with("at most ") && run.stdout.contains("(service time)\n"), "{run:?}");
     assert!(run.stdout.contains("\nproxy (") && run.stdout.contains(" µs "), "{run:?}");

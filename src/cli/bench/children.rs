@@ -57,7 +57,7 @@ impl Children {
     }
 }
 
-/// What the proxy is told.
+/// What the proxy is told. It has no pacing that could be switched off yet.
 fn configuration(cloud: &str, key: &str, _is_paced: bool) -> String {
     format!(
         "[listen]\napi = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\n\

@@ -2,6 +2,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 
 use super::super::schedule::{Rate, Schedule};
 use super::*;
@@ -14,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 enum Act {
     Answer,
     AnswerAndClose,
-    /// Closes a moment before the next request comes, without a word about it in the answer.
+    /// Without a word about that in the answer.
     AnswerThenLeave,
     AnswerAnother,
     Hang,
@@ -24,6 +25,8 @@ enum Act {
 struct Server {
     site: Arc<Site>,
     requests: Arc<AtomicU64>,
+    /// How many connections were accepted.
+    connections: watch::Receiver<u64>,
     _tasks: JoinSet<()>,
 }
 
@@ -35,14 +38,17 @@ impl Server {
         let template = Template::new(&target.host, &target.path, Some("token"), &[]);
         let requests = Arc::new(AtomicU64::new(0));
         let counter = Arc::clone(&requests);
+        let (accepted, connections) = watch::channel(0);
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
             let mut streams = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
+                accepted.send_modify(|count| *count += 1);
                 streams.spawn(serve(stream, Arc::clone(&counter), act));
             }
         });
-        Self { site: Arc::new(Site { target, template, patience }), requests, _tasks: tasks }
+        let site = Arc::new(Site { target, template, patience });
+        Self { site, requests, connections, _tasks: tasks }
     }
 
     /// Sends so many messages over so many connections.
@@ -127,13 +133,22 @@ async fn a_connection_that_ends_with_its_answer_is_no_failure() {
 }
 
 #[tokio::test]
-async fn a_connection_that_ends_while_nothing_is_sent_is_no_failure() {
-    let server = Server::start(PATIENCE, |_| Act::AnswerThenLeave).await;
-    let engine = Engine::connect(&server.site, 1, 1).await.unwrap();
-    let schedule = Schedule::new(Rate::new(20), Duration::ZERO, ms(200));
+async fn a_connection_that_ends_while_nothing_is_sent_is_opened_before_the_next_message() {
+    let mut server = Server::start(PATIENCE, |_| Act::AnswerThenLeave).await;
+    let connection = Connection::open(Arc::clone(&server.site)).await.unwrap();
+    let schedule = Schedule::new(Rate::new(3), Duration::ZERO, Duration::from_secs(1));
     let run = Run::new(Load::open(Instant::now(), schedule), Tally::new().unwrap());
-    engine.begin(&run).end().await;
-    assert_eq!((failures(&run), run.tally().answered()), (vec![], 4));
+    let mut tasks = JoinSet::new();
+    tasks.spawn(connection.serve(Arc::clone(&run)));
+    let Load::Open(open) = &run.load else { panic!("an open loop") };
+    for sent in 1..=3 {
+        open.release(1);
+        // The one that it was sent on, and the one after it.
+        server.connections.wait_for(|count| *count > sent).await.unwrap();
+    }
+    open.release(1);
+    tasks.join_all().await;
+    assert_eq!((failures(&run), run.tally().answered()), (vec![], 3));
 }
 
 #[tokio::test]
@@ -165,14 +180,31 @@ async fn a_run_that_is_stopped_leaves_the_rest() {
 }
 
 #[tokio::test]
-async fn a_closed_loop_ends_in_time() {
+async fn a_closed_loop_goes_on_until_it_is_stopped() {
     let server = Server::start(PATIENCE, |_| Act::Answer).await;
     let engine = Engine::connect(&server.site, 2, 2).await.unwrap();
-    let run = Run::new(Load::closed(Instant::now(), ms(10), ms(50)), Tally::new().unwrap());
-    engine.begin(&run).end().await;
+    let hour = Duration::from_secs(3600);
+    let run = Run::new(Load::closed(Instant::now(), Duration::ZERO, hour), Tally::new().unwrap());
+    let mut running = engine.begin(&run);
+    while server.requests.load(Ordering::Relaxed) < 20 {
+        tokio::task::yield_now().await;
+    }
+    run.load.stop();
+    running.end().await;
     let tally = run.tally();
-    assert!(tally.answered() > 0 && tally.answered() < server.requests.load(Ordering::Relaxed));
+    assert_eq!(tally.answered(), server.requests.load(Ordering::Relaxed));
     assert_eq!((tally.failed(), tally.late(), run.load.left()), (0, None, 0));
+}
+
+#[tokio::test]
+async fn a_closed_loop_warms_up_counts_and_ends() {
+    let now = Instant::now();
+    let (second, hour) = (Duration::from_secs(1), Duration::from_secs(3600));
+    assert!(!Load::closed(now, hour, hour).next().await.unwrap().counts);
+    let earlier = now.checked_sub(second * 2).unwrap();
+    let counted = Load::closed(earlier, second, hour).next().await.unwrap();
+    assert!(counted.counts && counted.due == counted.taken && counted.taken >= now);
+    assert!(Load::closed(earlier, second, second).next().await.is_none());
 }
 
 #[tokio::test]
