@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
+use tokio::runtime::Builder;
+
 use super::output::{complain, line};
 use super::{FINDINGS, Stop, runtime};
 use crate::mock::{FaultRule, MockCloud, Options, StatusWord, Subscription};
@@ -32,6 +34,15 @@ pub struct Args {
     /// delivered and read
     #[arg(long = "status", value_name = "WORD", requires = "webhook_url")]
     statuses: Vec<StatusWord>,
+    /// Keeps no requests and no messages, for load: /_mock/requests only counts
+    #[arg(long)]
+    no_record: bool,
+    /// How many threads answer; as many as there are processors by default
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+    /// Ends when standard input does, too, so as not to outlive whoever started it
+    #[arg(long, hide = true)]
+    until_stdin_ends: bool,
 }
 
 impl Args {
@@ -49,13 +60,20 @@ impl Args {
 pub fn run(args: &Args) -> ExitCode {
     let webhook = args.subscription();
     let options = Options {
+        record: !args.no_record,
         faults: args.faults.clone(),
         access_tokens: (!args.tokens.is_empty()).then(|| args.tokens.clone()),
         webhook: webhook.clone(),
         ..Options::default()
     };
-    match runtime() {
-        Ok(runtime) => runtime.block_on(serve(args.listen, options, webhook)),
+    let runtime = match args.threads {
+        None => runtime(),
+        // Without anybody to share with, nothing has to be woken or locked.
+        Some(1) => Builder::new_current_thread().enable_all().build(),
+        Some(count) => Builder::new_multi_thread().worker_threads(count.into()).enable_all().build(),
+    };
+    match runtime {
+        Ok(runtime) => runtime.block_on(serve(args, options, webhook)),
         Err(error) => {
             complain(format_args!("no runtime: {error}"));
             ExitCode::from(FINDINGS)
@@ -63,9 +81,10 @@ pub fn run(args: &Args) -> ExitCode {
     }
 }
 
-async fn serve(listen: SocketAddr, options: Options, webhook: Option<Subscription>) -> ExitCode {
+async fn serve(args: &Args, options: Options, webhook: Option<Subscription>) -> ExitCode {
+    let listen = args.listen;
     let mut stop = match Stop::watch() {
-        Ok(stop) => stop,
+        Ok(stop) => stop.with_stdin(args.until_stdin_ends),
         Err(error) => {
             complain(format_args!("signals cannot be watched: {error}"));
             return ExitCode::from(FINDINGS);

@@ -34,7 +34,7 @@ pub use pacing::{MessageRate, Pacing};
 pub use report::{Problem, Problems, Warning};
 pub use secret::Secret;
 pub use sections::{Auth, CacheProfile, Cloud, Egress, Limits, Links, Log, Media, Server, Shutdown, Store};
-pub use values::{Allowed, host_key};
+pub use values::{Allowed, duration, host_key};
 
 use check::Check;
 use raw::{Keys, Shape};
