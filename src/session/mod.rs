@@ -102,7 +102,7 @@ impl Sessions {
             numbers,
             revoked: RwLock::default(),
             turn: Turn::default(),
-            hasher: Hasher::new(settings.hash_cost, settings.hash_concurrency).await?,
+            hasher: Hasher::new(settings.hash_cost, settings.hash_concurrency)?,
             throttle: Throttle::default(),
             token_lifetime: i64::try_from(settings.token_lifetime.as_secs()).unwrap_or(i64::MAX),
         }));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::password_hash::{Error as PhcError, PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
 use secrecy::{ExposeSecret, SecretString};
@@ -45,6 +45,23 @@ pub(super) fn refused_name(name: &str) -> Option<&'static str> {
     }
 }
 
+/// A hash that no password is known for, in the PHC form. It is made without hashing, which would take a password's
+/// time and memory at every start.
+fn dummy(params: &Params) -> Result<String, Trouble> {
+    let (salt, digest): ([u8; 16], [u8; Params::DEFAULT_OUTPUT_LEN]) = (random()?, random()?);
+    fn unusable(error: impl std::fmt::Display) -> Trouble {
+        Trouble::Failed(format!("the hash of no password: {error}"))
+    }
+    let hash = PasswordHash {
+        algorithm: Algorithm::Argon2id.ident(),
+        version: Some(Version::V0x13.into()),
+        params: ParamsString::try_from(params).map_err(unusable)?,
+        salt: Some(Salt::new(&salt).map_err(unusable)?),
+        hash: Some(Output::new(&digest).map_err(unusable)?),
+    };
+    Ok(hash.to_string())
+}
+
 /// Hashes off the runtime's threads, few at a time.
 pub(super) struct Hasher {
     argon2: Argon2<'static>,
@@ -55,19 +72,17 @@ pub(super) struct Hasher {
 }
 
 impl Hasher {
-    pub(super) async fn new(cost: HashCost, concurrency: usize) -> Result<Self, Trouble> {
-        let params = Params::new(cost.memory_kib, cost.passes, cost.lanes, None)
-            .map_err(|error| Trouble::Failed(format!("the cost of password hashes: {error}")))?;
+    pub(super) fn new(cost: HashCost, concurrency: usize) -> Result<Self, Trouble> {
+        let unusable = |error| Trouble::Failed(format!("the cost of password hashes: {error}"));
+        let params = Params::new(cost.memory_kib, cost.passes, cost.lanes, None).map_err(unusable)?;
+        let dummy = dummy(&params)?.into();
         let concurrency = concurrency.clamp(1, Semaphore::MAX_PERMITS - QUEUE);
-        let mut hasher = Self {
+        Ok(Self {
             argon2: Argon2::new(Algorithm::Argon2id, Version::V0x13, params),
             waiting: Arc::new(Semaphore::new(concurrency + QUEUE)),
             running: Arc::new(Semaphore::new(concurrency)),
-            dummy: "".into(),
-        };
-        // No password gives this hash's, and the result would not be looked at.
-        hasher.dummy = hasher.hash("").await?.into();
-        Ok(hasher)
+            dummy,
+        })
     }
 
     /// Whether `hash` is the password's. Without a hash it takes as long and the answer is no. `held` is
@@ -174,7 +189,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_hash_verifies_its_password_only() {
-        let hasher = Hasher::new(CHEAP, 2).await.unwrap();
+        let hasher = Hasher::new(CHEAP, 2).unwrap();
         let hash: Arc<str> = hasher.hash("Abcdef1!").await.unwrap().into();
         assert!(hash.starts_with("$argon2id$v=19$m=8,t=1,p=1$"), "{hash}");
         assert!(hasher.verify("Abcdef1!", Some(Arc::clone(&hash)), ()).await.unwrap());
@@ -185,13 +200,13 @@ mod tests {
 
     #[tokio::test]
     async fn the_default_cost_is_owasps() {
-        let hasher = Hasher::new(HashCost::default(), 1).await.unwrap();
+        let hasher = Hasher::new(HashCost::default(), 1).unwrap();
         assert!(hasher.dummy.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{}", hasher.dummy);
     }
 
     #[tokio::test]
     async fn a_full_queue_is_busy_at_once() {
-        let hasher = Hasher::new(CHEAP, 1).await.unwrap();
+        let hasher = Hasher::new(CHEAP, 1).unwrap();
         let places = hasher.take_all_places();
         assert_eq!(places.num_permits(), 1 + QUEUE);
         assert!(matches!(hasher.hash("x").await, Err(Trouble::Busy)));

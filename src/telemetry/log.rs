@@ -10,6 +10,9 @@ use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::fmt;
 use tracing_subscriber::prelude::*;
 
+/// Lines that may wait to be written. Room for all of them is taken at the start, 32 bytes for each.
+const WAITING_LINES: usize = 16 * 1024;
+
 /// How lines look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LogFormat {
@@ -33,7 +36,8 @@ pub fn log_panics() {
 ///
 /// The writer is lossy on purpose: when nobody reads the log, lines are lost and not requests.
 pub fn init_log(level: Level, format: LogFormat) -> WorkerGuard {
-    let (writer, guard) = NonBlockingBuilder::default().lossy(true).finish(stderr());
+    let (writer, guard) =
+        NonBlockingBuilder::default().lossy(true).buffered_lines_limit(WAITING_LINES).finish(stderr());
     let layer = match format {
         LogFormat::Json => {
             fmt::layer().json().flatten_event(true).with_target(false).with_writer(writer).boxed()
