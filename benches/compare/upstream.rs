@@ -133,6 +133,10 @@ async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, purpose: Purpose
 }
 
 async fn message(state: &State, request: &Request<'_>, answer: &mut Vec<u8>) {
+    if request.is_get {
+        // What a proxy asks about its number in the background: there is nothing to know.
+        return write_json(answer, 200, "OK", "{}");
+    }
     let id = add(&state.requests, 1);
     add(&state.in_flight, 1);
     while state.is_held.get() {

@@ -9,6 +9,7 @@ const MAX_HEADERS: usize = 64;
 
 /// A request with its body.
 pub struct Request<'a> {
+    pub is_get: bool,
     pub path: &'a str,
     pub authorization: &'a [u8],
     pub body: Cow<'a, [u8]>,
@@ -29,6 +30,7 @@ pub fn read(buffer: &[u8]) -> Result<Option<Request<'_>>, Malformed> {
     let mut request = httparse::Request::new(&mut headers);
     let Status::Complete(head) = request.parse(buffer).map_err(|_| Malformed)? else { return Ok(None) };
     let path = request.path.ok_or(Malformed)?;
+    let is_get = request.method == Some("GET");
     let (mut length, mut is_chunked, mut authorization) = (0, false, &b""[..]);
     for header in request.headers.iter() {
         if header.name.eq_ignore_ascii_case("content-length") {
@@ -43,7 +45,7 @@ pub fn read(buffer: &[u8]) -> Result<Option<Request<'_>>, Malformed> {
     let rest = buffer.get(head..).ok_or(Malformed)?;
     let body =
         if is_chunked { chunks(rest)? } else { rest.get(..length).map(|body| (Cow::Borrowed(body), length)) };
-    Ok(body.map(|(body, length)| Request { path, authorization, body, length: head + length }))
+    Ok(body.map(|(body, length)| Request { is_get, path, authorization, body, length: head + length }))
 }
 
 /// The body in chunks at the start of `buffer`, and how many bytes of it they take; trailers are not expected.
