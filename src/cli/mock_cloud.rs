@@ -32,6 +32,12 @@ pub struct Args {
     /// delivered and read
     #[arg(long = "status", value_name = "WORD", requires = "webhook_url")]
     statuses: Vec<StatusWord>,
+    /// Keeps no requests and no messages, for load: /_mock/requests only counts
+    #[arg(long)]
+    no_record: bool,
+    /// Ends when standard input does, too, so as not to outlive whoever started it
+    #[arg(long, hide = true)]
+    until_stdin_ends: bool,
 }
 
 impl Args {
@@ -49,13 +55,14 @@ impl Args {
 pub fn run(args: &Args) -> ExitCode {
     let webhook = args.subscription();
     let options = Options {
+        record: !args.no_record,
         faults: args.faults.clone(),
         access_tokens: (!args.tokens.is_empty()).then(|| args.tokens.clone()),
         webhook: webhook.clone(),
         ..Options::default()
     };
     match runtime() {
-        Ok(runtime) => runtime.block_on(serve(args.listen, options, webhook)),
+        Ok(runtime) => runtime.block_on(serve(args, options, webhook)),
         Err(error) => {
             complain(format_args!("no runtime: {error}"));
             ExitCode::from(FINDINGS)
@@ -63,9 +70,10 @@ pub fn run(args: &Args) -> ExitCode {
     }
 }
 
-async fn serve(listen: SocketAddr, options: Options, webhook: Option<Subscription>) -> ExitCode {
+async fn serve(args: &Args, options: Options, webhook: Option<Subscription>) -> ExitCode {
+    let listen = args.listen;
     let mut stop = match Stop::watch() {
-        Ok(stop) => stop,
+        Ok(stop) => stop.with_stdin(args.until_stdin_ends),
         Err(error) => {
             complain(format_args!("signals cannot be watched: {error}"));
             return ExitCode::from(FINDINGS);

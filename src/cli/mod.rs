@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 fine, 1 findings or a failed expectation, 2 usage, 78 bad configuration.
 
+mod bench;
 mod check;
 mod demo;
 mod explain;
@@ -14,9 +15,12 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot;
 
 /// Findings, or a failed expectation.
 const FINDINGS: u8 = 1;
+/// A command line that asks for something that is not done, as clap says it.
+const USAGE: u8 = 2;
 /// sysexits.h `EX_CONFIG`.
 const BAD_CONFIG: u8 = 78;
 
@@ -43,6 +47,8 @@ enum Command {
     Explain(explain::Args),
     /// Runs the built-in Cloud API to test against
     MockCloud(mock_cloud::Args),
+    /// Tells whether this machine carries a rate of messages, and what that takes
+    Bench(bench::Args),
 }
 
 /// Runs the command line.
@@ -54,6 +60,7 @@ pub fn main() -> ExitCode {
         Command::Translate(args) => translate::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::MockCloud(args) => mock_cloud::run(&args),
+        Command::Bench(args) => bench::run(&args),
     }
 }
 
@@ -66,18 +73,41 @@ fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
 struct Stop {
     terminate: Signal,
     interrupt: Signal,
+    starter: Option<oneshot::Receiver<()>>,
 }
 
 impl Stop {
     fn watch() -> std::io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        Ok(Self { terminate, interrupt, starter: None })
+    }
+
+    /// Also the end of standard input, if so: whoever holds its other end is gone or wants us gone.
+    fn with_stdin(mut self, is_watched: bool) -> Self {
+        if is_watched {
+            let (gone, starter) = oneshot::channel();
+            // A read cannot be called off, so no task of the runtime waits for it.
+            std::thread::spawn(move || {
+                let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
+                let _ = gone.send(());
+            });
+            self.starter = Some(starter);
+        }
+        self
     }
 
     /// Waits for the next of them.
     async fn wait(&mut self) {
+        let starter = async {
+            match &mut self.starter {
+                Some(starter) => drop(starter.await),
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
+            () = starter => self.starter = None,
         }
     }
 }

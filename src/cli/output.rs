@@ -18,6 +18,14 @@ pub fn complain(text: impl Display) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 
+/// Writes a line to the terminal at standard error that the next one takes the place of.
+pub fn status(text: impl Display) {
+    let mut stderr = std::io::stderr().lock();
+    // Back to the first column, and what was there is erased (ECMA-48, CR and EL).
+    let _ = write!(stderr, "\r\x1b[K{text}");
+    let _ = stderr.flush();
+}
+
 /// How wide [`pretty`] lets a line become.
 const WIDTH: usize = 90;
 

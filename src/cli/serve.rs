@@ -18,6 +18,9 @@ pub struct Args {
     /// The configuration file
     #[arg(short, long, value_name = "FILE")]
     config: PathBuf,
+    /// Ends when standard input does, too, so as not to outlive whoever started it
+    #[arg(long, hide = true)]
+    until_stdin_ends: bool,
 }
 
 /// Runs it.
@@ -34,15 +37,15 @@ pub fn run(args: &Args) -> ExitCode {
             return ExitCode::from(FINDINGS);
         }
     };
-    let code = runtime.block_on(serve(config));
+    let code = runtime.block_on(serve(config, args.until_stdin_ends));
     // Hashing threads and the like must not hold the exit up.
     runtime.shutdown_background();
     code
 }
 
-async fn serve(config: Config) -> ExitCode {
+async fn serve(config: Config, until_stdin_ends: bool) -> ExitCode {
     let mut stop = match Stop::watch() {
-        Ok(stop) => stop,
+        Ok(stop) => stop.with_stdin(until_stdin_ends),
         Err(error) => {
             complain(format_args!("signals cannot be watched: {error}"));
             return ExitCode::from(FINDINGS);

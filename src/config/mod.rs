@@ -32,7 +32,7 @@ pub use number::{ApiKey, Credentials, Number, Provider, Role, User};
 pub use report::{Problem, Problems, Warning};
 pub use secret::Secret;
 pub use sections::{Auth, CacheProfile, Cloud, Egress, Limits, Links, Log, Media, Shutdown, Store};
-pub use values::{Allowed, host_key};
+pub use values::{Allowed, duration, host_key};
 
 use check::Check;
 use raw::{Keys, Shape};

@@ -50,7 +50,7 @@ fn is_host_character(c: char) -> bool {
 }
 
 /// `250ms`, `5s`, `2m`, `1h`, `7d`.
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
+pub fn duration(text: &str) -> Result<Duration, String> {
     // Far beyond any sensible value, and low enough that adding it to a clock cannot overflow.
     const MAX: Duration = Duration::from_secs(3650 * 86_400);
     let (digits, unit) = split_unit(text);
