@@ -14,6 +14,10 @@ from .upstream import CLIENT_TOKEN
 
 TOKEN_VARIABLE = "PREMBRIDGE_BENCH_TOKEN"
 CONNECTIONS = 64
+# The part of the rate that has to be answered within a second for its latencies to count, as in the load generator.
+ENOUGH = 0.99
+# How many windows the best is taken from.
+WINDOWS = 5
 TEXT = "Hello Jane, your order 0815 has been shipped."
 
 
@@ -29,6 +33,7 @@ class Load:
     cpu_us: float
     p50_ms: float
     p99_ms: float
+    late_ms: float
 
 
 def run(binary, url, pids, seconds, rate=None, ca=None):
@@ -60,14 +65,26 @@ def read(told, pids):
         kinds = ", ".join(f"{count} x {kind}" for kind, count in told["failures"].items())
         raise Void(f"{told['answered']} of {told['sent']} answered ({kinds or 'no failure named'})")
     processes = [process for process in told["processes"] if process["pid"] in pids]
-    # The windows of a second each; the machine is not ours alone, so the best of them says most.
-    windows = [window for window in told["windows"] if window["answered"]][:5]
+    windows = whole_windows(told)
     return Load(
         rate=told["messages_per_second"],
         cpu_us=sum(process["cpu_us_per_message"] for process in processes),
-        p50_ms=min(window["p50_ms"] for window in windows),
-        p99_ms=min(window["p99_ms"] for window in windows),
+        p50_ms=min((window["p50_ms"] for window in windows), default=None),
+        p99_ms=min((window["p99_ms"] for window in windows), default=None),
+        late_ms=(told["pacer_late_ms"] or {}).get("p99"),
     )
+
+
+def whole_windows(told):
+    """The seconds in which the rate was carried; the machine is not ours alone, so the best of them says most.
+
+    Answers belong to the second in which they come. What comes after the end makes a window of its own, of a few
+    quick answers, and a second in which the proxy stood still has only those from before: neither is a best second.
+    """
+    if not told["rate"]:
+        return []
+    counted = [window for window in told["windows"] if window["second"] < told["duration_seconds"]]
+    return [window for window in counted[:WINDOWS] if window["answered"] >= ENOUGH * told["rate"]]
 
 
 class Client:

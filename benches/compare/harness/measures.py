@@ -135,7 +135,6 @@ class Comparison:
                 measures.put(one.peer.name, after_mib=one.process.resident_kib() / 1024)
 
     def _full(self, measures, running, upstream):
-        before = upstream.stats()
         call = lambda: self._load(running, upstream, self.options.seconds)
         result = attempt(upstream, running, call)
         name = running.peer.name
@@ -144,17 +143,17 @@ class Comparison:
             return
         busy = result.rate * result.cpu_us / 1e4
         measures.put(name, cpu_us_max=result.cpu_us, rate_max=result.rate, busy_percent=busy)
-        after = upstream.stats()
-        sessions = {key: after[key] - before[key] for key in ("handshakes", "resumed")}
-        measures.sessions.setdefault(name, []).append(sessions)
 
     def _calm(self, measures, running, upstream, rate):
         call = lambda: self._load(running, upstream, self.options.seconds, rate)
         result = attempt(upstream, running, call)
         is_void = isinstance(result, Void)
         name = running.peer.name if running else DIRECT
-        measures.put(name, **{f"p50_ms_{rate}": result if is_void else result.p50_ms})
-        measures.put(name, **{f"p99_ms_{rate}": result if is_void else result.p99_ms})
+        times = {"p50": None, "p99": None} if is_void else {"p50": result.p50_ms, "p99": result.p99_ms}
+        for figure, value in times.items():
+            why = result if is_void else Void(f"in no second were {rate} messages/s answered")
+            measures.put(name, **{f"{figure}_ms_{rate}": why if value is None else value})
+        measures.put(name, **{f"late_ms_{rate}": result if is_void else result.late_ms})
         if running:
             measures.put(name, **{f"cpu_us_{rate}": result if is_void else result.cpu_us})
 
@@ -170,8 +169,13 @@ class Comparison:
             with contextlib.ExitStack() as stack:
                 running = self._start(stack, peer, upstream, connections + OTHER_CONNECTIONS)
                 time.sleep(SETTLE_SECONDS)
+                before = upstream.stats()
                 call = lambda cell=cell, running=running: cell(running)
                 measures.put(peer.name, **{figure: attempt(upstream, running, call)})
+                if figure == "in_flight_kib":
+                    after = upstream.stats()
+                    sessions = {key: after[key] - before[key] for key in ("handshakes", "resumed")}
+                    measures.sessions.setdefault(peer.name, []).append(sessions)
 
 
 def attempt(upstream, running, measurement):
