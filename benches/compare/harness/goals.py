@@ -1,6 +1,7 @@
 """The goals that the comparison can tell about, each with what it must be and what it should be."""
 
 import dataclasses
+import math
 
 from .load import Void, median
 from .measures import DIRECT
@@ -52,8 +53,7 @@ class Figures:
 
     def ratio(self, name, figure, other=NGINX):
         """Against another peer of the same round."""
-        pairs = zip(self.values(name, figure), self.values(other, figure))
-        return median([one / another for one, another in pairs if another > 0])
+        return median([one / another for one, another in self._rounds(name, figure, other) if another > 0])
 
     def added(self, name, figure):
         """Beyond the direct call of the same round."""
@@ -61,12 +61,18 @@ class Figures:
 
     def added_ratio(self, name, figure):
         """What is added, against what nginx adds in the same round."""
-        pairs = zip(self._added(name, figure), self._added(NGINX, figure))
-        return median([one / another for one, another in pairs if another > 0])
+        direct = self.values(DIRECT, figure)
+        rounds = zip(self.values(name, figure), self.values(NGINX, figure), direct)
+        whole = [each for each in rounds if not any(map(math.isinf, each[1:]))]
+        return median([(one - least) / (another - least) for one, another, least in whole if another > least])
 
     def _added(self, name, figure):
-        pairs = zip(self.values(name, figure), self.values(DIRECT, figure))
-        return [one - direct for one, direct in pairs]
+        return [one - direct for one, direct in self._rounds(name, figure, DIRECT)]
+
+    def _rounds(self, name, figure, other):
+        """Rounds in which the other one has something to compare with."""
+        pairs = zip(self.values(name, figure), self.values(other, figure))
+        return [(one, another) for one, another in pairs if not math.isinf(another)]
 
 
 def largest(values):

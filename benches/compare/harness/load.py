@@ -3,6 +3,7 @@
 import dataclasses
 import http.client
 import json
+import math
 import os
 import select
 import statistics
@@ -69,8 +70,8 @@ def read(told, pids):
     return Load(
         rate=told["messages_per_second"],
         cpu_us=sum(process["cpu_us_per_message"] for process in processes),
-        p50_ms=min((window["p50_ms"] for window in windows), default=None),
-        p99_ms=min((window["p99_ms"] for window in windows), default=None),
+        p50_ms=min((window["p50_ms"] for window in windows), default=math.inf),
+        p99_ms=min((window["p99_ms"] for window in windows), default=math.inf),
         late_ms=(told["pacer_late_ms"] or {}).get("p99"),
     )
 

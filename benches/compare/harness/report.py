@@ -1,10 +1,16 @@
 """The tables, as benches/README.md takes them, and the same as JSON."""
 
+import math
+
 from . import measures as m
 from .goals import Figures, goals
 from .load import Void
 
 NO_FIGURE = "–"
+NOT_CARRIED = "not carried"
+VOID = "void"
+# Below this a proxy had time to wait for its load.
+BUSY_PERCENT = 90
 
 
 def markdown(about, tables, peers):
@@ -14,6 +20,7 @@ def markdown(about, tables, peers):
         figures = Figures(measures)
         kind = "TLS" if measures.is_tls else "plain"
         lines += cost(figures, kind, peers) + latency(figures, kind, peers) + memory(figures, kind, peers)
+        lines += bottlenecks(figures, peers)
         lines += sessions(measures)
         lines += voids(measures)
     for peer in peers:
@@ -54,7 +61,7 @@ class Cells:
     def plain(self, figure, digits):
         """The median."""
         if self.figures.is_void(self.name, figure):
-            return "void"
+            return VOID
         return number(self.figures.median(self.name, figure), digits)
 
     def ratio(self, figure):
@@ -68,7 +75,9 @@ class Cells:
 
 def number(value, digits):
     """With thousands marked."""
-    return NO_FIGURE if value is None else f"{value:,.{digits}f}"
+    if value is None:
+        return NO_FIGURE
+    return NOT_CARRIED if math.isinf(value) else f"{value:,.{digits}f}"
 
 
 def cost(figures, kind, peers):
@@ -124,7 +133,16 @@ def memory(figures, kind, peers):
 
 def with_unit(text, unit):
     """A figure and its unit; what is no figure has none."""
-    return text if text in (NO_FIGURE, "void") else f"{text} {unit}"
+    return text if text in (NO_FIGURE, NOT_CARRIED, VOID) else f"{text} {unit}"
+
+
+def bottlenecks(figures, peers):
+    """Says when full load was not the proxy's: time per message is higher where a proxy waits."""
+    busy = {peer.name: figures.median(peer.name, "busy_percent") for peer in peers}
+    waited = [f"{name} {value:.0f} %" for name, value in busy.items() if value is not None and value < BUSY_PERCENT]
+    if not waited:
+        return []
+    return [f"NOT AT FULL LOAD, since the load, the upstream or others on the machine held it up: {', '.join(waited)}.", ""]
 
 
 def sessions(measures):
@@ -188,4 +206,13 @@ def as_json(about, tables, peers):
         for peer in peers
         if peer.is_ours
     }
-    return {**about, "upstreams": upstreams, "goals": verdicts}
+    return finite({**about, "upstreams": upstreams, "goals": verdicts})
+
+
+def finite(value):
+    """JSON has no infinity: a rate that was not carried is null, as is a void round."""
+    if isinstance(value, dict):
+        return {key: finite(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [finite(inner) for inner in value]
+    return None if isinstance(value, float) and math.isinf(value) else value

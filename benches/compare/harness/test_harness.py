@@ -1,8 +1,10 @@
 """What the figures are made of: `python3 -B -m unittest discover -s benches/compare -t benches/compare`."""
 
+import json
+import math
 import unittest
 
-from . import load
+from . import load, report
 from .goals import Figures, Goal
 from .load import Void
 from .measures import DIRECT, Measures, memory_counts
@@ -52,11 +54,11 @@ class Reading(unittest.TestCase):
         self.assertEqual((result.p50_ms, result.p99_ms), (0.6, 800.0))
 
     def test_a_rate_that_is_never_carried_has_no_latency(self):
-        self.assertIsNone(load.read(told([(0, 900, 0.1, 0.1), (1, 950, 0.1, 0.1)]), []).p99_ms)
+        self.assertEqual(load.read(told([(0, 900, 0.1, 0.1), (1, 950, 0.1, 0.1)]), []).p99_ms, math.inf)
 
     def test_a_closed_loop_has_none_either(self):
         report = told([(0, 1000, 0.5, 3.0)], rate=None, pacer_late_ms=None)
-        self.assertIsNone(load.read(report, [7]).p50_ms)
+        self.assertEqual(load.read(report, [7]).p50_ms, math.inf)
 
     def test_one_failure_voids_everything(self):
         for changes in [{"failed": 1, "failures": {"wrong recipient": 1}}, {"answered": 999}, {"sent": 0}]:
@@ -85,6 +87,24 @@ class Making(unittest.TestCase):
         self.assertTrue(self.figures.is_void("ours", "void"))
         self.assertIsNone(self.figures.median("ours", "void"))
         self.assertIsNone(self.figures.ratio("ours", "void"))
+
+    def test_a_rate_that_is_not_carried_misses_its_goal(self):
+        cells = self.figures.measures.cells
+        cells["ours"]["p50"] = [math.inf, math.inf, 0.4]
+        self.assertEqual(self.figures.added("ours", "p50"), math.inf)
+        self.assertEqual(self.figures.added_ratio("ours", "p50"), math.inf)
+        self.assertEqual(Goal("G5", "", math.inf, 1.0, 0.3, "ms").verdict(), "MISSED")
+        self.assertEqual(report.number(math.inf, 1), "not carried")
+        self.assertEqual(json.dumps(report.finite({"p50": [math.inf, 1.0]}), allow_nan=False), '{"p50": [null, 1.0]}')
+
+    def test_nothing_is_compared_with_what_was_not_carried(self):
+        cells = self.figures.measures.cells
+        cells["nginx"]["p50"] = [math.inf, 0.4, 0.3]
+        cells[DIRECT]["p50"] = [0.1, 0.2, math.inf]
+        self.assertAlmostEqual(self.figures.added_ratio("ours", "p50"), 0.5)
+        self.assertAlmostEqual(self.figures.added("ours", "p50"), 0.1)
+        cells[DIRECT]["p50"] = [math.inf] * 3
+        self.assertIsNone(self.figures.added("ours", "p50"))
 
     def test_verdicts(self):
         most = [(None, "not measured"), (1.0, "goal met"), (1.2, "must met, goal missed"), (1.5, "MISSED")]
