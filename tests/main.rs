@@ -8,6 +8,8 @@ mod admin;
 #[cfg(test)]
 mod architecture;
 #[cfg(test)]
+mod bench;
+#[cfg(test)]
 mod cache_tests;
 #[cfg(test)]
 mod cli;

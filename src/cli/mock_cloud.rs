@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
+use tokio::runtime::Builder;
+
 use super::output::{complain, line};
 use super::{FINDINGS, Stop, runtime};
 use crate::mock::{FaultRule, MockCloud, Options, StatusWord, Subscription};
@@ -35,6 +37,9 @@ pub struct Args {
     /// Keeps no requests and no messages, for load: /_mock/requests only counts
     #[arg(long)]
     no_record: bool,
+    /// How many threads answer; as many as there are processors by default
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
     /// Ends when standard input does, too, so as not to outlive whoever started it
     #[arg(long, hide = true)]
     until_stdin_ends: bool,
@@ -61,7 +66,13 @@ pub fn run(args: &Args) -> ExitCode {
         webhook: webhook.clone(),
         ..Options::default()
     };
-    match runtime() {
+    let runtime = match args.threads {
+        None => runtime(),
+        // Without anybody to share with, nothing has to be woken or locked.
+        Some(1) => Builder::new_current_thread().enable_all().build(),
+        Some(count) => Builder::new_multi_thread().worker_threads(count.into()).enable_all().build(),
+    };
+    match runtime {
         Ok(runtime) => runtime.block_on(serve(args, options, webhook)),
         Err(error) => {
             complain(format_args!("no runtime: {error}"));

@@ -88,7 +88,9 @@ enum Granted {
 /// Rules ask for type and recipient even when the token is bad, so the body is read in any case.
 async fn read(state: &State, head: &Parts, call: &Call<'_>, body: Limited<Incoming>) -> Result<Found, Cut> {
     let mut found = if call.target == Ok(Target::Upload) {
-        let received = upload::receive(&head.headers, body, state.options.media_in_memory).await;
+        // Boxed, so that the future of a message, which is made for each, has no room for a file.
+        let received = upload::receive(&head.headers, body, state.options.media_in_memory);
+        let received = Box::pin(received).await;
         Found::uploaded(received.map_err(|_| Cut::Close)?, call.id.unwrap_or_default())
     } else {
         let body = body.collect().await.map_err(|_| Cut::Close)?.to_bytes();
@@ -349,15 +351,20 @@ fn refuse(error: &GraphError, trace: &str) -> Response<Content> {
     response
 }
 
+const VERSION: HeaderName = HeaderName::from_static("facebook-api-version");
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-fb-request-id");
+const TRACE_ID: HeaderName = HeaderName::from_static("x-fb-trace-id");
+
 /// Adds the headers of every Graph answer.
 fn stamp(response: &mut Response<Content>, call: &Call<'_>, trace: &str) {
     let headers = response.headers_mut();
+    let reversed: String = trace.chars().rev().take(11).collect();
     for (name, value) in [
-        ("facebook-api-version", format!("v{}.0", call.version)),
-        ("x-fb-request-id", trace.to_owned()),
-        ("x-fb-trace-id", trace.chars().rev().take(11).collect()),
+        (VERSION, HeaderValue::try_from(format!("v{}.0", call.version))),
+        (REQUEST_ID, HeaderValue::from_str(trace)),
+        (TRACE_ID, HeaderValue::try_from(reversed)),
     ] {
-        if let Ok(value) = HeaderValue::try_from(value) {
+        if let Ok(value) = value {
             headers.insert(name, value);
         }
     }

@@ -83,7 +83,7 @@ async fn connection(stream: TcpStream, state: Arc<State>) {
 
 async fn handle(state: &State, request: Request<Incoming>) -> Result<Response<AnswerBody>, Cut> {
     let response = if request.uri().path().starts_with(control::PREFIX) {
-        control::answer(state, request).await.map(Content::from)
+        Box::pin(control::answer(state, request)).await.map(Content::from)
     } else {
         graph::answer(state, request).await?
     };

@@ -115,11 +115,16 @@ fn push_text(record: &mut Vec<u8>, text: &str) {
 }
 
 fn upper_hex(bytes: &[u8], length: usize) -> String {
-    bytes.iter().take(length).flat_map(|byte| [hex_digit(byte >> 4), hex_digit(byte & 15)]).collect()
+    let mut hex = String::with_capacity(2 * length);
+    for byte in bytes.iter().take(length) {
+        hex.push(hex_digit(byte >> 4));
+        hex.push(hex_digit(byte & 15));
+    }
+    hex
 }
 
 fn hex_digit(nibble: u8) -> char {
-    char::from_digit(u32::from(nibble), 16).unwrap_or('0').to_ascii_uppercase()
+    char::from(if nibble < 10 { b'0' + nibble } else { b'A' - 10 + nibble })
 }
 
 #[cfg(test)]

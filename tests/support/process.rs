@@ -20,7 +20,14 @@ pub struct Run {
 
 /// Runs the binary to its end with this standard input.
 pub fn run(args: &[&str], stdin: &str) -> Run {
-    let mut child = command(args).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    run_with(args, stdin, &[])
+}
+
+/// The same with these variables.
+pub fn run_with(args: &[&str], stdin: &str, variables: &[(&str, &str)]) -> Run {
+    let mut command = command(args);
+    command.envs(variables.iter().copied());
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     // A run that reads nothing closes the pipe; that is its right.
     let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
     let output = child.wait_with_output().unwrap();
@@ -31,7 +38,8 @@ pub fn run(args: &[&str], stdin: &str) -> Run {
     }
 }
 
-fn command(args: &[&str]) -> Command {
+/// The binary, with its standard error kept.
+pub fn command(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_prembridge"));
     // Variables of whoever runs the tests must not override the tests' files.
     for (name, _) in std::env::vars_os() {

@@ -34,7 +34,11 @@ pub struct Children {
 impl Children {
     /// Starts them on free ports.
     pub fn start(is_paced: bool) -> Result<Self, String> {
-        let mut mock = Part::new("mock-cloud", &["mock-cloud", "--listen", "127.0.0.1:0", "--no-record"])?;
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        // It does half of what the proxy does, and should not take its processors.
+        let threads = (cores / 4).max(1).to_string();
+        let arguments = ["mock-cloud", "--listen", "127.0.0.1:0", "--no-record", "--threads", &threads];
+        let mut mock = Part::new("mock-cloud", &arguments)?;
         let cloud = mock.told(Output::Standard, "mock Cloud API on ")?;
         let key = Uuid::new_v4().simple().to_string();
         // Only its owner can read it, and it goes as soon as it was read.
@@ -53,7 +57,7 @@ impl Children {
     }
 }
 
-/// What the proxy is told.
+/// What the proxy is told. It has no pacing that could be switched off yet.
 fn configuration(cloud: &str, key: &str, _is_paced: bool) -> String {
     format!(
         "[listen]\napi = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\n\

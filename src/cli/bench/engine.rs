@@ -181,3 +181,7 @@ async fn work(
     }
     tasks.join_all().await;
 }
+
+#[cfg(test)]
+#[path = "engine_tests.rs"]
+mod tests;

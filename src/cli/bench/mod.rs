@@ -47,7 +47,7 @@ pub struct Args {
     #[arg(long, value_name = "N", conflicts_with = "profile")]
     rate: Option<Rate>,
     /// A rate that the documents quote, or max for as many as possible
-    #[arg(long, value_name = "NAME", default_value = "multi-shard", hide_possible_values = false)]
+    #[arg(long, value_name = "NAME", default_value = "multi-shard")]
     profile: Profile,
     /// How long messages are counted
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
@@ -224,9 +224,9 @@ impl Progress {
         let tally = run.tally();
         let p99 = tally.windows().last().map(|window| format!(", p99 {}", text::time(window.p99)));
         status(format_args!(
-            "{} s of {} s: {} answered, {} failed{}",
-            passed.as_secs(),
-            text::span(self.duration).trim_end_matches('s'),
+            "{}s of {}: {} answered, {} failed{}",
+            passed.as_secs_f64().round(),
+            text::span(self.duration),
             text::grouped(tally.answered()),
             text::grouped(tally.failed()),
             p99.unwrap_or_default()

@@ -277,3 +277,7 @@ struct JsonProcess<'a> {
     rss_kib: Option<u64>,
     peak_rss_kib: Option<u64>,
 }
+
+#[cfg(test)]
+#[path = "report_tests.rs"]
+mod tests;
