@@ -79,7 +79,7 @@ fn end_to_end(criterion: &mut Criterion) {
     let proxied = format!("http://{}/v1/messages", app.addresses().api);
     let bearer = format!("Bearer {KEY}");
     let mut group = criterion.benchmark_group("end_to_end");
-    for concurrent in [1_u64, 16, 64] {
+    for concurrent in [1_u64, 16, 64, 256] {
         group.throughput(Throughput::Elements(concurrent));
         for (name, url, body) in [("direct", &direct, CLOUD), ("proxied", &proxied, ONPREM)] {
             group.bench_with_input(BenchmarkId::new(name, concurrent), &concurrent, |bench, &concurrent| {

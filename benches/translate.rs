@@ -1,19 +1,30 @@
-//! Translation alone, request and reply: `cargo bench --bench translate`.
+//! Translation alone: `cargo bench --bench translate`, and a part of it with `-- '^errors/'` behind that.
 //!
-//! The request is a text of 258 bytes, the answer 166 bytes, as in the figures of `benches/README.md`.
+//! | group | |
+//! |---|---|
+//! | `translate` | a text of 258 bytes and an answer of 166 bytes, as in the figures of `benches/README.md`, and others |
+//! | `messages` | one message of each type, from the golden cases |
+//! | `replies` | Cloud's answers to them, from the golden cases |
+//! | `errors` | what Cloud refuses, from the golden cases |
+//! | `webhook` | what Cloud posts |
 
-#![expect(clippy::unwrap_used, reason = "a bench that cannot run should stop")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a bench that cannot run should stop")]
+
+#[path = "translate/errors.rs"]
+mod errors;
+#[path = "translate/golden.rs"]
+mod golden;
+#[path = "translate/messages.rs"]
+mod messages;
 
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use prembridge::cloud::webhook::Webhook;
 use prembridge::onprem::message::{Body, Request};
-use prembridge::translate::errors::{CloudFailure, Endpoint};
 use prembridge::translate::webhook::NothingKnown;
 use prembridge::translate::{
-    MessageIds, Notes, Options, Sent, WebhookOptions, error_to_onprem, message_to_cloud, reply_to_onprem,
-    webhook_to_onprem,
+    MessageIds, Notes, Options, Sent, WebhookOptions, message_to_cloud, reply_to_onprem, webhook_to_onprem,
 };
 
 const TEXT: &str = r#"{"recipient_type":"individual","to":"16505551234","type":"text","preview_url":true,"text":{"body":"Hello Jane, your order 0815 has been shipped and will arrive on Thursday. Follow it on https://example.com/track/0815 or answer this message if you have any questions."}}"#;
@@ -22,7 +33,6 @@ const LIST: &str = r#"{"to":"16505551234","type":"interactive","interactive":{"t
 const IMAGE: &str =
     r#"{"to":"16505551234","type":"image","image":{"id":"1037543291543636","caption":"Your order"}}"#;
 const REPLY: &str = r#"{"messaging_product":"whatsapp","contacts":[{"input":"+16505551234","wa_id":"16505551234"}],"messages":[{"id":"wamid.HBgLMTY1MDU1NTEyMzQVAgARGBI5QTNDQTVCM0Q0Q0Q2RTY3RTcA"}]}"#;
-const ERROR: &str = r#"{"error":{"message":"(#131047) Re-engagement message","type":"OAuthException","code":131047,"error_data":{"messaging_product":"whatsapp","details":"Message failed to send because more than 24 hours have passed since the customer last replied to this number."},"fbtrace_id":"Az8or2yhqkZfEZ-_4Qn_Bam"}}"#;
 
 const STATUS: &str = r#"{"object":"whatsapp_business_account","entry":[{"id":"102290129340398","changes":[{"value":{"messaging_product":"whatsapp","metadata":{"display_phone_number":"15550783881","phone_number_id":"106540352242922"},"statuses":[{"id":"wamid.HBgLMTY1MDU1NTEyMzQVAgARGBI5QTNDQTVCM0Q0Q0Q2RTY3RTcA","status":"delivered","timestamp":"1750030073","recipient_id":"16505551234","pricing":{"billable":true,"pricing_model":"PMP","type":"regular","category":"utility"}}]},"field":"messages"}]}]}"#;
 const INBOUND: &str = r#"{"object":"whatsapp_business_account","entry":[{"id":"102290129340398","changes":[{"value":{"messaging_product":"whatsapp","metadata":{"display_phone_number":"15550783881","phone_number_id":"106540352242922"},"contacts":[{"profile":{"name":"Kerry Fisher"},"wa_id":"16505551234"}],"messages":[{"from":"16505551234","id":"wamid.HBgLMTY1MDU1NTEyMzQVAgASGCA5RDhBNENEMEQ3RENEOEEzMEI0RUExRDczN0I1NThFQwA=","timestamp":"1749416383","type":"text","text":{"body":"Does it come in another color?"}}]},"field":"messages"}]}]}"#;
@@ -97,20 +107,8 @@ fn translate(criterion: &mut Criterion) {
         group.bench_function(name, |bench| bench.iter(|| request(black_box(text))));
     }
     group.bench_function("reply", |bench| bench.iter(|| reply(black_box(REPLY))));
-    group.bench_function("error", |bench| {
-        bench.iter(|| {
-            let failure = CloudFailure {
-                http: 400,
-                body: black_box(ERROR).as_bytes(),
-                retry_after: None,
-                endpoint: Endpoint::Messages,
-                phone_number_id: "106540352242922",
-            };
-            error_to_onprem(&failure, &Options::default())
-        });
-    });
     group.finish();
 }
 
-criterion_group!(benches, translate, webhook);
+criterion_group!(benches, translate, messages::requests, messages::replies, errors::errors, webhook);
 criterion_main!(benches);
