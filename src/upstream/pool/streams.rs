@@ -66,21 +66,31 @@ impl Streams {
         if let Some(channel) = self.with_room() {
             return Ok(Choice::Streams(channel, false));
         }
-        if self.is_declined.load(Ordering::Relaxed) {
-            return Ok(Choice::Line(Line::open(connector.open(place).await?).await?));
-        }
-        let _alone = self.opening.lock().await;
+        let turn = self.turn().await;
         if let Some(channel) = self.with_room() {
             return Ok(Choice::Streams(channel, false));
         }
         let stream = connector.open(place).await?;
-        if stream.is_tls() && !stream.is_http2() {
-            self.is_declined.store(true, Ordering::Relaxed);
+        // Of each connection alone: behind one address there may be servers that decline and others that do not.
+        let is_declined = stream.is_tls() && !stream.is_http2();
+        self.is_declined.store(is_declined, Ordering::Relaxed);
+        if is_declined {
             return Ok(Choice::Line(Line::open(stream).await?));
         }
         let channel = Channel::open(stream).await?;
         self.channels().push((channel.clone(), Instant::now()));
+        drop(turn);
         Ok(Choice::Streams(channel, true))
+    }
+
+    /// Waits while another call opens a connection that may have room for this one too. A connection of HTTP/1.1 has
+    /// none, so that nobody waits for those.
+    async fn turn(&self) -> Option<tokio::sync::MutexGuard<'_, ()>> {
+        if self.is_declined.load(Ordering::Relaxed) {
+            return None;
+        }
+        let turn = self.opening.lock().await;
+        (!self.is_declined.load(Ordering::Relaxed)).then_some(turn)
     }
 
     /// Lets go of connections that were not used for long, or have ended.
