@@ -148,7 +148,9 @@ impl Channel {
                 if is_untouched {
                     return Fate::Untouched(reason);
                 }
-                let sent = if is_refused(&error) { Sent::No } else { grip.take_back() };
+                // Taken back in any case, so that nothing of it can leave any more.
+                let taken = grip.take_back();
+                let sent = if is_refused(&error) { Sent::No } else { taken };
                 return Fate::Failed(CallError { sent, is_timeout: false, reason });
             }
             Err(_) => {
@@ -180,12 +182,14 @@ impl Drop for Counted {
     }
 }
 
-/// Whether the server says that it did not look at the call: `REFUSED_STREAM` (RFC 9113 section 8.7), or a call
-/// above the last one of a `GOAWAY` (section 6.8), to which h2 gives the reason of that frame.
+/// Whether the server says that it did not look at the call and never will: `REFUSED_STREAM`, or a `GOAWAY` whose
+/// last stream is below the call's, whatever its reason (RFC 9113 sections 6.8 and 8.7). h2 ends a call with the
+/// error of a received `GOAWAY` in that one case only; those below the last stream go on, and end in another way.
 fn is_refused(error: &hyper::Error) -> bool {
     let cause = error.source().and_then(|cause| cause.downcast_ref::<h2::Error>());
     cause.is_some_and(|cause| {
-        cause.is_remote() && cause.is_reset() && cause.reason() == Some(h2::Reason::REFUSED_STREAM)
+        let is_reset = cause.is_reset() && cause.reason() == Some(h2::Reason::REFUSED_STREAM);
+        cause.is_remote() && (is_reset || cause.is_go_away())
     })
 }
 
