@@ -47,7 +47,18 @@ pub(super) struct Streams {
 #[derive(Clone)]
 pub(super) struct Channel {
     sender: SendRequest<Outgoing>,
-    calls: Arc<AtomicUsize>,
+    traffic: Arc<Traffic>,
+}
+
+/// What goes on on a connection.
+#[derive(Default)]
+struct Traffic {
+    /// Calls under way.
+    calls: AtomicUsize,
+    /// Calls that heard from the server, whatever it was.
+    heard: AtomicUsize,
+    /// Whether a call waited until its deadline and nobody heard anything meanwhile.
+    is_silent: AtomicBool,
 }
 
 impl Streams {
@@ -96,18 +107,17 @@ impl Streams {
     /// Lets go of connections that were not used for long, or have ended.
     pub(super) fn tend(&self) {
         self.channels().retain_mut(|(channel, since)| {
-            if channel.calls.load(Ordering::Relaxed) > 0 {
+            if channel.calls() > 0 {
                 *since = Instant::now();
             }
-            !channel.sender.is_closed() && since.elapsed() < self.keep
+            channel.is_good() && since.elapsed() < self.keep
         });
     }
 
     fn with_room(&self) -> Option<Channel> {
         let mut channels = self.channels();
-        channels.retain(|(channel, _)| !channel.sender.is_closed());
-        let (channel, since) =
-            channels.iter_mut().find(|(channel, _)| channel.calls.load(Ordering::Relaxed) < AT_ONCE)?;
+        channels.retain(|(channel, _)| channel.is_good());
+        let (channel, since) = channels.iter_mut().find(|(channel, _)| channel.calls() < AT_ONCE)?;
         *since = Instant::now();
         Some(channel.clone())
     }
@@ -131,15 +141,27 @@ impl Channel {
                 tracing::debug!(%error, "a connection to Cloud ended");
             }
         });
-        Ok(Self { sender, calls: Arc::default() })
+        Ok(Self { sender, traffic: Arc::default() })
+    }
+
+    fn calls(&self) -> usize {
+        self.traffic.calls.load(Ordering::Relaxed)
+    }
+
+    /// Whether a further call may get an answer. A dead connection ends only when a ping stays without one, and
+    /// until then every message on it would be in doubt.
+    fn is_good(&self) -> bool {
+        !self.sender.is_closed() && !self.traffic.is_silent.load(Ordering::Relaxed)
     }
 
     /// Makes a call.
     pub(super) async fn call(mut self, attempt: &Attempt<'_>) -> Fate {
         let Attempt { body: grip, limits, .. } = attempt;
-        let _counted = Counted::new(Arc::clone(&self.calls));
+        let counted = Counted::new(Arc::clone(&self.traffic));
         let sent = self.sender.try_send_request(super::super::request(attempt));
-        let response = match timeout_at(limits.head, sent).await {
+        let sent = timeout_at(limits.head, sent).await;
+        counted.note(sent.is_ok());
+        let response = match sent {
             Ok(Ok(response)) => response,
             Ok(Err(mut error)) => {
                 let is_untouched = error.take_message().is_some();
@@ -167,18 +189,32 @@ impl Channel {
 }
 
 /// One among the calls of a connection, for as long as it lives.
-struct Counted(Arc<AtomicUsize>);
+struct Counted {
+    traffic: Arc<Traffic>,
+    /// How many had heard from the server when this one began.
+    heard: usize,
+}
 
 impl Counted {
-    fn new(calls: Arc<AtomicUsize>) -> Self {
-        calls.fetch_add(1, Ordering::Relaxed);
-        Self(calls)
+    fn new(traffic: Arc<Traffic>) -> Self {
+        traffic.calls.fetch_add(1, Ordering::Relaxed);
+        let heard = traffic.heard.load(Ordering::Relaxed);
+        Self { traffic, heard }
+    }
+
+    /// Whether the call heard from the server before its deadline.
+    fn note(&self, has_heard: bool) {
+        if has_heard {
+            self.traffic.heard.fetch_add(1, Ordering::Relaxed);
+        } else if self.traffic.heard.load(Ordering::Relaxed) == self.heard {
+            self.traffic.is_silent.store(true, Ordering::Relaxed);
+        }
     }
 }
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.traffic.calls.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
