@@ -74,11 +74,11 @@ impl Streams {
 
     /// A place on a connection with room, or a new connection.
     pub(super) async fn open(&self, connector: &Connector, place: &Uri) -> Result<Choice, OpenError> {
-        if let Some(channel) = self.with_room() {
+        if let Some(channel) = self.with_room(Instant::now()) {
             return Ok(Choice::Streams(channel, false));
         }
         let turn = self.turn().await;
-        if let Some(channel) = self.with_room() {
+        if let Some(channel) = self.with_room(Instant::now()) {
             return Ok(Choice::Streams(channel, false));
         }
         let stream = connector.open(place).await?;
@@ -105,20 +105,23 @@ impl Streams {
     }
 
     /// Lets go of connections that were not used for long, or have ended.
-    pub(super) fn tend(&self) {
+    pub(super) fn tend(&self, now: Instant) {
         self.channels().retain_mut(|(channel, since)| {
             if channel.calls() > 0 {
-                *since = Instant::now();
+                *since = now;
             }
-            channel.is_good() && since.elapsed() < self.keep
+            channel.is_good() && now.duration_since(*since) < self.keep
         });
     }
 
-    fn with_room(&self) -> Option<Channel> {
+    fn with_room(&self, now: Instant) -> Option<Channel> {
         let mut channels = self.channels();
         channels.retain(|(channel, _)| channel.is_good());
-        let (channel, since) = channels.iter_mut().find(|(channel, _)| channel.calls() < AT_ONCE)?;
-        *since = Instant::now();
+        let (channel, since) = channels.iter_mut().find(|(channel, since)| match channel.calls() {
+            0 => now.duration_since(*since) < self.keep,
+            calls => calls < AT_ONCE,
+        })?;
+        *since = now;
         Some(channel.clone())
     }
 
