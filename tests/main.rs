@@ -62,6 +62,8 @@ mod never_twice;
 #[cfg(test)]
 mod pacing;
 #[cfg(test)]
+mod pool;
+#[cfg(test)]
 mod profile;
 #[cfg(test)]
 mod properties;

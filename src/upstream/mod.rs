@@ -137,7 +137,8 @@ impl Upstream {
         let mut clock = tokio::time::interval(TEND_EVERY.min(self.deadlines.pool_idle));
         loop {
             clock.tick().await;
-            self.pools.iter().for_each(Pool::tend);
+            let now = Instant::now();
+            self.pools.iter().for_each(|pool| pool.tend(now));
         }
     }
 

@@ -3,6 +3,7 @@
 
 mod answer;
 mod client;
+pub mod http2;
 mod provider;
 mod proxy;
 mod server;

@@ -28,8 +28,15 @@ pub enum Act {
     CloseAfterRead,
     /// Reads the request whole and never answers.
     Silence,
-    /// Reads the request, answers with these bytes and goes on.
+    /// Reads the request, answers with these bytes and goes on. None at all stand for Graph's answer, with an id of
+    /// the message's own; so they do in all acts that answer.
     Answer(Vec<u8>),
+    /// The same when so many requests have arrived whole.
+    Gather(usize),
+    /// Reads the head only, answers with these bytes, and forgets the body.
+    AnswerEarly(Vec<u8>),
+    /// Answers, and once more behind that.
+    AnswerAndMore(Vec<u8>),
     /// The same, then closes.
     AnswerAndClose(Vec<u8>),
     /// The same, then resets.
@@ -47,6 +54,8 @@ pub struct Stub {
 
 struct State {
     script: Mutex<VecDeque<Act>>,
+    /// What is written to connections that wait for a request: an answer to none, or their end.
+    strays: watch::Sender<Option<Vec<u8>>>,
     seen: watch::Sender<Seen>,
 }
 
@@ -59,6 +68,19 @@ pub struct Seen {
     pub ended: usize,
     /// The texts of messages that arrived whole: what Cloud may have accepted.
     pub whole: Vec<String>,
+    /// The number of the connection that each of them came on.
+    pub lanes: Vec<usize>,
+    /// How often something was written to a connection that waited for a request.
+    pub strays: usize,
+}
+
+impl Seen {
+    /// The id in Graph's own answer to a message, if that was taken once.
+    pub fn id(&self, text: &str) -> Option<String> {
+        let mut taken = (1..).zip(&self.whole).filter(|(_, whole)| *whole == text);
+        let (number, _) = taken.next()?;
+        taken.next().is_none().then(|| own_id(number, text))
+    }
 }
 
 impl Stub {
@@ -81,6 +103,7 @@ impl Stub {
         let addr = listener.local_addr().unwrap();
         let state = Arc::new(State {
             script: Mutex::new(script.into_iter().collect()),
+            strays: watch::Sender::default(),
             seen: watch::Sender::default(),
         });
         let mut tasks = JoinSet::new();
@@ -94,6 +117,11 @@ impl Stub {
 
     pub fn script(&self, acts: impl IntoIterator<Item = Act>) {
         self.state.script.lock().unwrap().extend(acts);
+    }
+
+    /// Writes these bytes to all connections that wait for a request; none at all end them.
+    pub fn stray(&self, bytes: &[u8]) {
+        self.state.strays.send_replace(Some(bytes.to_vec()));
     }
 
     /// How much of the script is still to come.
@@ -122,18 +150,18 @@ impl State {
 
 async fn run(listener: TcpListener, tls: Option<TlsAcceptor>, state: Arc<State>) {
     let mut connections = JoinSet::new();
-    loop {
+    for lane in 1.. {
         let (stream, _) = listener.accept().await.unwrap();
         state.seen.send_modify(|seen| seen.connections += 1);
         let (state, tls) = (Arc::clone(&state), tls.clone());
         connections.spawn(async move {
-            connection(stream, tls, &state).await;
+            connection(lane, stream, tls, &state).await;
             state.seen.send_modify(|seen| seen.ended += 1);
         });
     }
 }
 
-async fn connection(stream: TcpStream, tls: Option<TlsAcceptor>, state: &State) {
+async fn connection(lane: usize, stream: TcpStream, tls: Option<TlsAcceptor>, state: &State) {
     match state.next(|act| matches!(act, Act::CloseConnection | Act::Ignore)) {
         Some(Act::CloseConnection) => return,
         Some(_) => std::future::pending().await,
@@ -143,22 +171,36 @@ async fn connection(stream: TcpStream, tls: Option<TlsAcceptor>, state: &State) 
     match tls {
         None => {
             let mut stream = stream;
-            if requests(&mut stream, state).await {
+            if requests(lane, &mut stream, state).await {
                 let _ = stream.set_zero_linger();
             }
         }
         Some(tls) => {
             if let Ok(mut stream) = tls.accept(stream).await {
-                requests(&mut stream, state).await;
+                requests(lane, &mut stream, state).await;
             }
         }
     }
 }
 
 /// Serves until the end, and says whether that shall be a reset.
-async fn requests(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), state: &State) -> bool {
+async fn requests(lane: usize, stream: &mut (impl AsyncRead + AsyncWrite + Unpin), state: &State) -> bool {
+    let mut strays = state.strays.subscribe();
     loop {
-        let Some(head) = head(stream).await else { return false };
+        let first = tokio::select! {
+            biased;
+            first = stream.read_u8() => first,
+            Ok(()) = strays.changed() => {
+                let bytes = strays.borrow_and_update().clone().unwrap_or_default();
+                if bytes.is_empty() || write(stream, &bytes, None).await.is_err() {
+                    return false;
+                }
+                state.seen.send_modify(|seen| seen.strays += 1);
+                continue;
+            }
+        };
+        let Ok(first) = first else { return false };
+        let Some(head) = head(first, stream).await else { return false };
         let act = state.next(|_| true).unwrap_or_else(|| Act::Answer(Vec::new()));
         if matches!(act, Act::ResetAfterHead) {
             return true;
@@ -168,29 +210,31 @@ async fn requests(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), state: &St
             .find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.trim().parse().ok())
             .unwrap_or(0);
         let mut body = vec![0; length];
+        if let Act::AnswerEarly(bytes) = act {
+            if write(stream, &bytes, None).await.is_err() || stream.read_exact(&mut body).await.is_err() {
+                return false;
+            }
+            continue;
+        }
         if stream.read_exact(&mut body).await.is_err() {
             return false;
         }
-        let message: Value = serde_json::from_slice(&body).unwrap();
-        let text = message["text"]["body"].as_str().unwrap_or("not a text").to_owned();
-        let number = {
-            let mut number = 0;
-            state.seen.send_modify(|seen| {
-                seen.whole.push(text.clone());
-                number = seen.whole.len();
-            });
-            number
-        };
+        let own = taken(lane, &body, state);
+        let or_own = |bytes: Vec<u8>| if bytes.is_empty() { own.clone() } else { bytes };
         let (bytes, pace, end) = match act {
-            Act::Answer(bytes) if bytes.is_empty() => {
-                (accepted(&format!("wamid.{number}.{text}")), None, None)
+            Act::Answer(bytes) => (or_own(bytes), None, None),
+            Act::Gather(count) => {
+                let _ = state.seen.subscribe().wait_for(|seen| seen.whole.len() >= count).await;
+                (own, None, None)
             }
-            Act::Answer(bytes) => (bytes, None, None),
-            Act::AnswerAndClose(bytes) => (bytes, None, Some(false)),
-            Act::AnswerAndReset(bytes) => (bytes, None, Some(true)),
-            Act::Drip(bytes, pace) => (bytes, Some(pace), None),
+            Act::AnswerAndMore(more) => ([own, more].concat(), None, None),
+            Act::AnswerAndClose(bytes) => (or_own(bytes), None, Some(false)),
+            Act::AnswerAndReset(bytes) => (or_own(bytes), None, Some(true)),
+            Act::Drip(bytes, pace) => (or_own(bytes), Some(pace), None),
             Act::ResetAfterRead => return true,
-            Act::CloseConnection | Act::CloseAfterRead | Act::ResetAfterHead => return false,
+            Act::CloseConnection | Act::CloseAfterRead | Act::ResetAfterHead | Act::AnswerEarly(_) => {
+                return false;
+            }
             Act::Silence | Act::Ignore => {
                 // Until the proxy goes.
                 let _ = stream.read(&mut [0]).await;
@@ -206,8 +250,25 @@ async fn requests(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), state: &St
     }
 }
 
-async fn head(stream: &mut (impl AsyncRead + Unpin)) -> Option<String> {
-    let mut head = Vec::new();
+/// Remembers a message, and gives Graph's answer to it.
+fn taken(lane: usize, body: &[u8], state: &State) -> Vec<u8> {
+    let message: Value = serde_json::from_slice(body).unwrap();
+    let text = message["text"]["body"].as_str().unwrap_or("not a text");
+    let mut number = 0;
+    state.seen.send_modify(|seen| {
+        seen.whole.push(text.to_owned());
+        seen.lanes.push(lane);
+        number = seen.whole.len();
+    });
+    accepted(&own_id(number, text))
+}
+
+fn own_id(number: usize, text: &str) -> String {
+    format!("wamid.{number}.{text}")
+}
+
+async fn head(first: u8, stream: &mut (impl AsyncRead + Unpin)) -> Option<String> {
+    let mut head = vec![first];
     while !head.ends_with(b"\r\n\r\n") {
         head.push(stream.read_u8().await.ok()?);
     }

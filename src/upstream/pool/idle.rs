@@ -9,6 +9,10 @@ use tokio::time::Instant;
 
 use super::line::Line;
 
+/// A connection that was used so lately is left for the next call, which finds out itself whether it is still open:
+/// one that finds them all taken away to be looked at would have to open another.
+const WARM: Duration = Duration::from_secs(1);
+
 /// The one that was used last is taken first, so that those which are too many grow old and go.
 pub(super) struct Idle {
     lines: Mutex<VecDeque<(Line, Instant)>>,
@@ -22,22 +26,27 @@ impl Idle {
     }
 
     /// The one that was used last, unless that is too long ago. It may have been closed meanwhile.
-    pub(super) fn take(&self) -> Option<Line> {
+    pub(super) fn take(&self, now: Instant) -> Option<Line> {
         let (line, since) = self.lines().pop_back()?;
-        (since.elapsed() < self.keep).then_some(line)
+        (now.duration_since(since) < self.keep).then_some(line)
     }
 
-    /// Puts one back that was used just now.
-    pub(super) fn put(&self, line: Line) {
-        self.lines().push_back((line, Instant::now()));
+    /// Puts one back that was used until now.
+    pub(super) fn put(&self, line: Line, now: Instant) {
+        self.lines().push_back((line, now));
     }
 
     /// Closes those that are too old, or that the other side has closed.
-    pub(super) fn tend(&self) {
+    pub(super) fn tend(&self, now: Instant) {
+        let age = |since: &Instant| now.duration_since(*since);
         // Looked at outside of the lock: closing takes a call into the system for each.
-        let lines = std::mem::take(&mut *self.lines());
+        let lines: VecDeque<_> = {
+            let mut lines = self.lines();
+            let cold = lines.partition_point(|(_, since)| age(since) >= WARM.min(self.keep));
+            lines.drain(..cold).collect()
+        };
         let alive = |(mut line, since): (Line, Instant)| {
-            (since.elapsed() < self.keep && line.is_alive()).then_some((line, since))
+            (age(&since) < self.keep && line.is_alive()).then_some((line, since))
         };
         let mut kept: VecDeque<_> = lines.into_iter().filter_map(alive).collect();
         let mut lines = self.lines();

@@ -67,7 +67,7 @@ impl Pool {
     /// Makes one call.
     pub(super) async fn call(&self, attempt: &Attempt<'_>) -> Result<Whole, CallError> {
         loop {
-            let (mut line, is_used) = match self.idle.take() {
+            let (mut line, is_used) = match self.idle.take(Instant::now()) {
                 Some(line) => (line, true),
                 // In a box, since a call that finds a connection needs no room for opening one.
                 None => match Box::pin(self.open(attempt)).await? {
@@ -83,7 +83,7 @@ impl Pool {
             match line.call(attempt).await {
                 Fate::Answered(whole) => {
                     if line.is_reusable() {
-                        self.idle.put(line);
+                        self.idle.put(line, Instant::now());
                     }
                     return Ok(whole);
                 }
@@ -94,11 +94,11 @@ impl Pool {
         }
     }
 
-    /// Closes what was idle for too long, or was closed by the other side.
-    pub(super) fn tend(&self) {
-        self.idle.tend();
+    /// Closes what is idle for too long at `now`, or was closed by the other side.
+    pub(super) fn tend(&self, now: Instant) {
+        self.idle.tend(now);
         if let Some(streams) = &self.streams {
-            streams.tend();
+            streams.tend(now);
         }
     }
 
@@ -152,3 +152,7 @@ enum OpenError {
     #[error(transparent)]
     Handshake(#[from] hyper::Error),
 }
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

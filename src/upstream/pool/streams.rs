@@ -47,7 +47,18 @@ pub(super) struct Streams {
 #[derive(Clone)]
 pub(super) struct Channel {
     sender: SendRequest<Outgoing>,
-    calls: Arc<AtomicUsize>,
+    traffic: Arc<Traffic>,
+}
+
+/// What goes on on a connection.
+#[derive(Default)]
+struct Traffic {
+    /// Calls under way.
+    calls: AtomicUsize,
+    /// Calls that heard from the server, whatever it was.
+    heard: AtomicUsize,
+    /// Whether a call waited until its deadline and nobody heard anything meanwhile.
+    is_silent: AtomicBool,
 }
 
 impl Streams {
@@ -63,42 +74,54 @@ impl Streams {
 
     /// A place on a connection with room, or a new connection.
     pub(super) async fn open(&self, connector: &Connector, place: &Uri) -> Result<Choice, OpenError> {
-        if let Some(channel) = self.with_room() {
+        if let Some(channel) = self.with_room(Instant::now()) {
             return Ok(Choice::Streams(channel, false));
         }
-        if self.is_declined.load(Ordering::Relaxed) {
-            return Ok(Choice::Line(Line::open(connector.open(place).await?).await?));
-        }
-        let _alone = self.opening.lock().await;
-        if let Some(channel) = self.with_room() {
+        let turn = self.turn().await;
+        if let Some(channel) = self.with_room(Instant::now()) {
             return Ok(Choice::Streams(channel, false));
         }
         let stream = connector.open(place).await?;
-        if stream.is_tls() && !stream.is_http2() {
-            self.is_declined.store(true, Ordering::Relaxed);
+        // Of each connection alone: behind one address there may be servers that decline and others that do not.
+        let is_declined = stream.is_tls() && !stream.is_http2();
+        self.is_declined.store(is_declined, Ordering::Relaxed);
+        if is_declined {
             return Ok(Choice::Line(Line::open(stream).await?));
         }
         let channel = Channel::open(stream).await?;
         self.channels().push((channel.clone(), Instant::now()));
+        drop(turn);
         Ok(Choice::Streams(channel, true))
     }
 
+    /// Waits while another call opens a connection that may have room for this one too. A connection of HTTP/1.1 has
+    /// none, so that nobody waits for those.
+    async fn turn(&self) -> Option<tokio::sync::MutexGuard<'_, ()>> {
+        if self.is_declined.load(Ordering::Relaxed) {
+            return None;
+        }
+        let turn = self.opening.lock().await;
+        (!self.is_declined.load(Ordering::Relaxed)).then_some(turn)
+    }
+
     /// Lets go of connections that were not used for long, or have ended.
-    pub(super) fn tend(&self) {
+    pub(super) fn tend(&self, now: Instant) {
         self.channels().retain_mut(|(channel, since)| {
-            if channel.calls.load(Ordering::Relaxed) > 0 {
-                *since = Instant::now();
+            if channel.calls() > 0 {
+                *since = now;
             }
-            !channel.sender.is_closed() && since.elapsed() < self.keep
+            channel.is_good() && now.duration_since(*since) < self.keep
         });
     }
 
-    fn with_room(&self) -> Option<Channel> {
+    fn with_room(&self, now: Instant) -> Option<Channel> {
         let mut channels = self.channels();
-        channels.retain(|(channel, _)| !channel.sender.is_closed());
-        let (channel, since) =
-            channels.iter_mut().find(|(channel, _)| channel.calls.load(Ordering::Relaxed) < AT_ONCE)?;
-        *since = Instant::now();
+        channels.retain(|(channel, _)| channel.is_good());
+        let (channel, since) = channels.iter_mut().find(|(channel, since)| match channel.calls() {
+            0 => now.duration_since(*since) < self.keep,
+            calls => calls < AT_ONCE,
+        })?;
+        *since = now;
         Some(channel.clone())
     }
 
@@ -121,15 +144,27 @@ impl Channel {
                 tracing::debug!(%error, "a connection to Cloud ended");
             }
         });
-        Ok(Self { sender, calls: Arc::default() })
+        Ok(Self { sender, traffic: Arc::default() })
+    }
+
+    fn calls(&self) -> usize {
+        self.traffic.calls.load(Ordering::Relaxed)
+    }
+
+    /// Whether a further call may get an answer. A dead connection ends only when a ping stays without one, and
+    /// until then every message on it would be in doubt.
+    fn is_good(&self) -> bool {
+        !self.sender.is_closed() && !self.traffic.is_silent.load(Ordering::Relaxed)
     }
 
     /// Makes a call.
     pub(super) async fn call(mut self, attempt: &Attempt<'_>) -> Fate {
         let Attempt { body: grip, limits, .. } = attempt;
-        let _counted = Counted::new(Arc::clone(&self.calls));
+        let counted = Counted::new(Arc::clone(&self.traffic));
         let sent = self.sender.try_send_request(super::super::request(attempt));
-        let response = match timeout_at(limits.head, sent).await {
+        let sent = timeout_at(limits.head, sent).await;
+        counted.note(sent.is_ok());
+        let response = match sent {
             Ok(Ok(response)) => response,
             Ok(Err(mut error)) => {
                 let is_untouched = error.take_message().is_some();
@@ -138,7 +173,9 @@ impl Channel {
                 if is_untouched {
                     return Fate::Untouched(reason);
                 }
-                let sent = if is_refused(&error) { Sent::No } else { grip.take_back() };
+                // Taken back in any case, so that nothing of it can leave any more.
+                let taken = grip.take_back();
+                let sent = if is_refused(&error) { Sent::No } else { taken };
                 return Fate::Failed(CallError { sent, is_timeout: false, reason });
             }
             Err(_) => {
@@ -155,27 +192,43 @@ impl Channel {
 }
 
 /// One among the calls of a connection, for as long as it lives.
-struct Counted(Arc<AtomicUsize>);
+struct Counted {
+    traffic: Arc<Traffic>,
+    /// How many had heard from the server when this one began.
+    heard: usize,
+}
 
 impl Counted {
-    fn new(calls: Arc<AtomicUsize>) -> Self {
-        calls.fetch_add(1, Ordering::Relaxed);
-        Self(calls)
+    fn new(traffic: Arc<Traffic>) -> Self {
+        traffic.calls.fetch_add(1, Ordering::Relaxed);
+        let heard = traffic.heard.load(Ordering::Relaxed);
+        Self { traffic, heard }
+    }
+
+    /// Whether the call heard from the server before its deadline.
+    fn note(&self, has_heard: bool) {
+        if has_heard {
+            self.traffic.heard.fetch_add(1, Ordering::Relaxed);
+        } else if self.traffic.heard.load(Ordering::Relaxed) == self.heard {
+            self.traffic.is_silent.store(true, Ordering::Relaxed);
+        }
     }
 }
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.traffic.calls.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-/// Whether the server says that it did not look at the call: `REFUSED_STREAM` (RFC 9113 section 8.7), or a call
-/// above the last one of a `GOAWAY` (section 6.8), to which h2 gives the reason of that frame.
+/// Whether the server says that it did not look at the call and never will: `REFUSED_STREAM`, or a `GOAWAY` whose
+/// last stream is below the call's, whatever its reason (RFC 9113 sections 6.8 and 8.7). h2 ends a call with the
+/// error of a received `GOAWAY` in that one case only; those below the last stream go on, and end in another way.
 fn is_refused(error: &hyper::Error) -> bool {
     let cause = error.source().and_then(|cause| cause.downcast_ref::<h2::Error>());
     cause.is_some_and(|cause| {
-        cause.is_remote() && cause.is_reset() && cause.reason() == Some(h2::Reason::REFUSED_STREAM)
+        let is_reset = cause.is_reset() && cause.reason() == Some(h2::Reason::REFUSED_STREAM);
+        cause.is_remote() && (is_reset || cause.is_go_away())
     })
 }
 
