@@ -33,7 +33,9 @@ pub use number::{ApiKey, Credentials, Number, Provider, Role, User};
 pub use pacing::{MessageRate, Pacing};
 pub use report::{Problem, Problems, Warning};
 pub use secret::Secret;
-pub use sections::{Auth, CacheProfile, Cloud, Egress, Limits, Links, Log, Media, Server, Shutdown, Store};
+pub use sections::{
+    Auth, CacheProfile, Cloud, Egress, HttpVersion, Limits, Links, Log, Media, Server, Shutdown, Store,
+};
 pub use values::{Allowed, duration, host_key};
 
 use check::Check;

@@ -10,7 +10,6 @@ use super::pem;
 use super::raw;
 use super::secret::Secret;
 use super::values::{self, Allowed};
-use crate::net::HttpVersion;
 use crate::telemetry::LogFormat;
 
 /// `[server]`
@@ -41,6 +40,17 @@ pub struct Limits {
     pub body_timeout: Duration,
     /// How long a TLS handshake may take.
     pub tls_handshake_timeout: Duration,
+}
+
+/// `cloud.http`: which HTTP messages travel with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HttpVersion {
+    /// HTTP/1.1: as many connections as there are calls under way.
+    #[default]
+    Http1,
+    /// HTTP/2 where the server agrees to it in the TLS handshake, and HTTP/1.1 where not. Without TLS the server has
+    /// to speak it (RFC 9113 section 3.3, prior knowledge).
+    Http2,
 }
 
 /// `[cloud]`: where the Cloud API is, and how long it may take.
@@ -168,7 +178,6 @@ pub struct Log {
     pub requests: bool,
 }
 
-/// `cloud.http`
 const HTTP_VERSIONS: [(&str, HttpVersion); 2] = [("1.1", HttpVersion::Http1), ("2", HttpVersion::Http2)];
 
 pub(super) fn server(raw: &raw::Server, check: &mut Check<'_>) -> Server {

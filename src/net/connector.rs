@@ -32,17 +32,6 @@ pub struct Deadlines {
     pub tls: Duration,
 }
 
-/// Which HTTP is spoken over a connection.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum HttpVersion {
-    /// HTTP/1.1: as many connections as there are calls under way.
-    #[default]
-    Http1,
-    /// HTTP/2 where the server agrees to it in the TLS handshake, and HTTP/1.1 where not. Without TLS the server has
-    /// to speak it (RFC 9113 section 3.3, prior knowledge).
-    Http2,
-}
-
 /// Opens plain and TLS connections.
 #[derive(Clone)]
 pub struct Connector {

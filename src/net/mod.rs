@@ -11,7 +11,7 @@ mod worker;
 
 pub use ca_bundle::{BadBundle, ca_bundle};
 pub use collect::Collected;
-pub use connector::{Connector, Deadlines, HttpVersion, Stream};
+pub use connector::{Connector, Deadlines, Stream};
 pub use error::ConnectError;
 pub use tls::{
     TlsError, certificate_pem, client_config, client_config_with, offering_http2, self_signed, server_config,

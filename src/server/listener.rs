@@ -25,6 +25,7 @@ use tokio_util::task::TaskTracker;
 
 use super::connection::ClientStream;
 use super::respond::{Reply, Unread};
+use super::room::Answering;
 use super::state::State;
 use super::workers::Workers;
 
@@ -233,15 +234,14 @@ async fn connection<H, F>(
     limits: ServeLimits,
 ) where
     H: Fn(Arc<State>, SocketAddr, Request<Incoming>) -> F + Copy + Sync,
-    F: Future<Output = Reply>,
+    F: Future<Output = Reply> + Send + 'static,
 {
     let asked = AtomicBool::new(false);
     let linger = stream.linger();
     let service = service_fn(|request| {
         asked.store(true, Ordering::Relaxed);
         let linger = linger.clone();
-        // In a box of its own: hyper keeps room for it as long as the connection lives, idle or not.
-        Box::pin(handler(Arc::clone(&state), peer, request)).map(move |reply| {
+        Answering::new(handler(Arc::clone(&state), peer, request)).map(move |reply| {
             if reply.extensions().get::<Unread>().is_some() {
                 linger.ask();
             }

@@ -9,6 +9,7 @@ mod dispatch;
 mod handlers;
 mod listener;
 mod respond;
+mod room;
 mod state;
 pub mod webhook;
 mod workers;

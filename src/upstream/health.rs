@@ -197,7 +197,7 @@ impl Health {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::HttpVersion;
+    use crate::config::HttpVersion;
     use crate::upstream::Sent;
 
     const ID: &str = "106540352242922";

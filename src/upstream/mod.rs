@@ -27,7 +27,8 @@ use tokio::time::{Instant, timeout_at};
 
 use self::body::{Grip, Outgoing};
 use self::pool::{Attempt, Limits, Pool};
-use crate::net::{Collected, Connector, HttpVersion, this_worker};
+use crate::config::HttpVersion;
+use crate::net::{Collected, Connector, this_worker};
 
 /// Graph's answers to messages are a few hundred bytes; more than this is not Graph.
 const MOST_ANSWER: usize = 1024 * 1024;

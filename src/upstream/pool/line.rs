@@ -1,7 +1,8 @@
 //! One connection of HTTP/1.1, moved by whoever makes a call on it.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use http::header::HOST;
@@ -11,6 +12,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::super::body::Outgoing;
 use super::super::{CallError, Sent, innermost, read};
+use super::relay::Relay;
 use super::{Attempt, Fate, OpenError, Whole};
 use crate::net::Stream;
 
@@ -26,7 +28,10 @@ impl Line {
     pub(super) async fn open(stream: Stream) -> Result<Self, OpenError> {
         let (sender, connection) = handshake(stream).await?;
         let alarm = Box::pin(sleep_until(Instant::now()));
-        Ok(Self { sender, motor: Motor { connection: Some(Box::pin(connection)), alarm } })
+        Ok(Self {
+            sender,
+            motor: Motor { connection: Some(Box::pin(connection)), relay: Relay::new(), alarm },
+        })
     }
 
     /// Makes a call. Afterwards the connection is good for another one if [`is_reusable`](Self::is_reusable) says so;
@@ -34,31 +39,35 @@ impl Line {
     pub(super) async fn call(&mut self, attempt: &Attempt<'_>) -> Fate {
         let Attempt { body: grip, limits, .. } = attempt;
         let sent = self.sender.try_send_request(request(attempt));
-        let response = match self.motor.run(limits.head, sent).await {
-            Some(Ok(response)) => response,
-            Some(Err(mut error)) => {
-                let is_untouched = error.take_message().is_some();
-                let reason = innermost(&error.into_error());
-                return if is_untouched {
-                    Fate::Untouched(reason)
-                } else {
-                    Fate::Failed(CallError { sent: grip.take_back(), is_timeout: false, reason })
-                };
-            }
-            None => {
-                let reason = "no answer in time".to_owned();
-                return Fate::Failed(CallError { sent: grip.take_back(), is_timeout: true, reason });
+        let has_head = AtomicBool::new(false);
+        let exchange = async {
+            let response = match sent.await {
+                Ok(response) => response,
+                Err(mut error) => {
+                    let is_untouched = error.take_message().is_some();
+                    let reason = innermost(&error.into_error());
+                    if is_untouched {
+                        return Fate::Untouched(reason);
+                    }
+                    return Fate::Failed(CallError { sent: grip.take_back(), is_timeout: false, reason });
+                }
+            };
+            has_head.store(true, Ordering::Relaxed);
+            let (parts, body) = response.into_parts();
+            match read(body, limits.end, limits.most).await {
+                Ok(body) => Fate::Answered(Whole { status: parts.status, headers: parts.headers, body }),
+                Err(error) => Fate::Failed(error),
             }
         };
-        let (parts, body) = response.into_parts();
-        match self.motor.run(limits.end, read(body, limits.end, limits.most)).await {
-            Some(Ok(body)) => Fate::Answered(Whole { status: parts.status, headers: parts.headers, body }),
-            Some(Err(error)) => Fate::Failed(error),
-            None => {
-                let reason = "the answer did not end in time".to_owned();
-                Fate::Failed(CallError { sent: Sent::Maybe, is_timeout: true, reason })
-            }
-        }
+        let until = || if has_head.load(Ordering::Relaxed) { limits.end } else { limits.head };
+        let fate = self.motor.run(exchange, until).await;
+        fate.unwrap_or_else(|| {
+            let (sent, reason) = match has_head.load(Ordering::Relaxed) {
+                true => (Sent::Maybe, "the answer did not end in time"),
+                false => (grip.take_back(), "no answer in time"),
+            };
+            Fate::Failed(CallError { sent, is_timeout: true, reason: reason.to_owned() })
+        })
     }
 
     /// Whether another call can be made.
@@ -69,7 +78,7 @@ impl Line {
     /// Whether an idle connection is still open, as far as is known on this side.
     pub(super) fn is_alive(&mut self) -> bool {
         let mut context = Context::from_waker(Waker::noop());
-        self.motor.turn(&mut context);
+        turn(&mut self.motor.connection, &mut context);
         self.is_reusable()
     }
 }
@@ -78,36 +87,42 @@ impl Line {
 struct Motor {
     /// Gone once it has ended.
     connection: Option<Pin<Box<Connection<Stream, Outgoing>>>>,
+    relay: Relay,
     /// Kept from call to call: a timer that is only ever put off costs next to nothing.
     alarm: Pin<Box<Sleep>>,
 }
 
 impl Motor {
-    /// Waits for `work` while the connection moves, until `end`.
-    async fn run<T>(&mut self, end: Instant, work: impl Future<Output = T>) -> Option<T> {
+    /// Waits for `work` while the connection moves, for as long as `until` says.
+    async fn run<T>(&mut self, work: impl Future<Output = T>, until: impl Fn() -> Instant) -> Option<T> {
         let mut work = pin!(work);
-        let mut is_set = false;
-        std::future::poll_fn(|context| {
-            self.turn(context);
-            if let Poll::Ready(done) = work.as_mut().poll(context) {
+        let mut set = None;
+        poll_fn(|task| {
+            let Self { connection, relay, alarm } = self;
+            let done = relay.poll(task, |context| {
+                turn(connection, context);
+                work.as_mut().poll(context)
+            });
+            if let Poll::Ready(done) = done {
                 return Poll::Ready(Some(done));
             }
-            if !is_set {
-                self.alarm.as_mut().reset(end);
-                is_set = true;
+            let end = until();
+            if set != Some(end) {
+                alarm.as_mut().reset(end);
+                set = Some(end);
             }
-            self.alarm.as_mut().poll(context).map(|()| None)
+            alarm.as_mut().poll(task).map(|()| None)
         })
         .await
     }
+}
 
-    /// Moves what can be moved. What went wrong is told to the caller by hyper, through the call's own future.
-    fn turn(&mut self, context: &mut Context<'_>) {
-        if let Some(connection) = &mut self.connection
-            && connection.as_mut().poll(context).is_ready()
-        {
-            self.connection = None;
-        }
+/// Moves what can be moved. What went wrong is told to the caller by hyper, through the call's own future.
+fn turn(connection: &mut Option<Pin<Box<Connection<Stream, Outgoing>>>>, context: &mut Context<'_>) {
+    if let Some(moving) = connection
+        && moving.as_mut().poll(context).is_ready()
+    {
+        *connection = None;
     }
 }
 

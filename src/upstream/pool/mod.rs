@@ -6,6 +6,7 @@
 
 mod idle;
 mod line;
+mod relay;
 mod streams;
 
 use std::time::Duration;
@@ -19,7 +20,8 @@ use self::line::Line;
 use self::streams::{Choice, Streams};
 use super::body::Grip;
 use super::{CallError, Sent, Target, innermost};
-use crate::net::{ConnectError, Connector, HttpVersion};
+use crate::config::HttpVersion;
+use crate::net::{ConnectError, Connector};
 
 /// One attempt at a call. Everything on the way looks at this one; nothing has to carry a request along.
 #[derive(Debug)]

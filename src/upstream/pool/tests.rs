@@ -14,7 +14,8 @@ use tokio::time::{Instant, timeout};
 use super::super::body::Grip;
 use super::super::{CallError, Target};
 use super::{Attempt, Limits, Pool, Whole};
-use crate::net::{Connector, Deadlines, HttpVersion, client_config};
+use crate::config::HttpVersion;
+use crate::net::{Connector, Deadlines, client_config};
 
 const KEEP: Duration = Duration::from_secs(30);
 const MOMENT: Duration = Duration::from_millis(1);
