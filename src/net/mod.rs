@@ -7,6 +7,7 @@ mod connector;
 pub mod egress;
 mod error;
 mod tls;
+mod within;
 mod worker;
 
 pub use ca_bundle::{BadBundle, ca_bundle};
@@ -17,4 +18,5 @@ pub use tls::{
     TlsError, certificate_pem, client_config, client_config_with, offering_http2, self_signed, server_config,
     server_config_from_files,
 };
+pub use within::within;
 pub use worker::{become_worker, this_worker};

@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::respond::Failure;
 use super::state::Limits;
-use crate::net::Collected;
+use crate::net::{Collected, within};
 use crate::onprem::ErrorCode;
 
 /// How much of a body that nobody wants is read before the answer, so that the connection stays usable.
@@ -25,10 +25,11 @@ pub async fn read(headers: &HeaderMap, mut body: Incoming, limits: &Limits) -> R
     if declared.is_some_and(|size| size > limits.body) {
         return Err(refuse(headers, body, too_large(limits.body)).await);
     }
-    let end = Instant::now() + limits.body_timeout;
+    let mut end = None;
+    let mut end = || *end.get_or_insert_with(|| Instant::now() + limits.body_timeout);
     let mut whole = Collected::default();
     loop {
-        let frame = timeout_at(end, body.frame()).await.map_err(|_| too_slow(limits.body_timeout))?;
+        let frame = within(&mut end, body.frame()).await.map_err(|_| too_slow(limits.body_timeout))?;
         let Some(frame) = frame else {
             break;
         };

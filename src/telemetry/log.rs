@@ -11,7 +11,7 @@ use tracing_subscriber::fmt;
 use tracing_subscriber::prelude::*;
 
 /// Lines that may wait to be written. Room for all of them is taken at the start, 32 bytes for each.
-const WAITING_LINES: usize = 16 * 1024;
+const WAITING_LINES: usize = 8 * 1024;
 
 /// How lines look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -23,12 +23,12 @@ use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use thiserror::Error;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use self::body::{Grip, Outgoing};
 use self::pool::{Attempt, Limits, Pool};
 use crate::config::HttpVersion;
-use crate::net::{Collected, Connector, this_worker};
+use crate::net::{Collected, Connector, this_worker, within};
 
 /// Graph's answers to messages are a few hundred bytes; more than this is not Graph.
 const MOST_ANSWER: usize = 1024 * 1024;
@@ -185,10 +185,11 @@ impl Upstream {
     }
 
     async fn persist(&self, method: Method, target: &Target, body: Bytes) -> Result<Answer, CallError> {
-        let end = Instant::now() + self.deadlines.total;
+        let mut begun = Instant::now();
+        let end = begun + self.deadlines.total;
         let mut pauses = PAUSES.iter();
         loop {
-            let error = match self.attempt(&method, target, body.clone(), end).await {
+            let error = match self.attempt(&method, target, body.clone(), begun, end).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
@@ -197,6 +198,7 @@ impl Upstream {
                 (Sent::No | Sent::Maybe, _) => return Err(error),
             };
             tokio::time::sleep(pause).await;
+            begun = Instant::now();
         }
     }
 
@@ -205,10 +207,12 @@ impl Upstream {
         method: &Method,
         target: &Target,
         body: Bytes,
+        begun: Instant,
         end: Instant,
     ) -> Result<Answer, CallError> {
         let limits = Limits {
-            head: end.min(Instant::now() + self.deadlines.first_byte),
+            begun,
+            head: end.min(begun + self.deadlines.first_byte),
             end,
             most: if method == Method::GET { MOST_READ } else { MOST_ANSWER },
         };
@@ -256,7 +260,7 @@ fn timed_out(reason: &str) -> CallError {
 async fn read(mut body: Incoming, end: Instant, most: usize) -> Result<Bytes, CallError> {
     let mut whole = Collected::default();
     loop {
-        let frame = timeout_at(end.min(Instant::now() + BODY_IDLE), body.frame())
+        let frame = within(|| end.min(Instant::now() + BODY_IDLE), body.frame())
             .await
             .map_err(|_| timed_out("the answer did not end in time"))?;
         let Some(frame) = frame else {

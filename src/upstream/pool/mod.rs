@@ -35,6 +35,8 @@ pub(super) struct Attempt<'a> {
 /// By when a call has to have come how far.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
+    /// When it began.
+    pub(super) begun: Instant,
     /// The answer's head is there.
     pub(super) head: Instant,
     /// Its body is there.
@@ -69,7 +71,7 @@ impl Pool {
     /// Makes one call.
     pub(super) async fn call(&self, attempt: &Attempt<'_>) -> Result<Whole, CallError> {
         loop {
-            let (mut line, is_used) = match self.idle.take(Instant::now()) {
+            let (mut line, is_used) = match self.idle.take(attempt.limits.begun) {
                 Some(line) => (line, true),
                 // In a box, since a call that finds a connection needs no room for opening one.
                 None => match Box::pin(self.open(attempt)).await? {

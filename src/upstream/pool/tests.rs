@@ -107,7 +107,7 @@ async fn call(pool: &Pool, server: &Server) -> Result<Whole, CallError> {
         method: &Method::POST,
         target: &target,
         body: Grip::new(Bytes::from_static(b"{}")),
-        limits: Limits { head: end, end, most: 1024 },
+        limits: Limits { begun: Instant::now(), head: end, end, most: 1024 },
     };
     pool.call(&attempt).await
 }
