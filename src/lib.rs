@@ -45,7 +45,8 @@
 //!   for a file that it lost or for the rate.
 //! - Every answer that is not a success has the on-prem error body; one function writes it. The exception is
 //!   on-prem's own: an empty 404 for a CA that is not there. A 401 is only ever about the client's own login.
-//! - The hot path, a text message, touches no store and holds no lock across an await.
+//! - The hot path, a text message, touches no store and waits for no lock that others hold across an await, unless it has
+//!   to wait for its turn ([`upstream::pacing`]).
 //! - What cannot be translated is refused or noted ([`translate::rules`]), never silently dropped.
 //! - A file is only ever used by the number, and the credentials, that it was fetched with; what is `private` or
 //!   `no-store` is used once and not remembered.

@@ -8,7 +8,7 @@ use tokio_util::sync::ReusableBoxFuture;
 
 use super::respond::Reply;
 
-/// Rooms that a thread keeps for later requests: some 300 KiB.
+/// Rooms that a thread keeps for later requests: less than half a MiB.
 const KEPT: usize = 64;
 
 thread_local! {

@@ -6,6 +6,7 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
 use std::thread;
 
 use tokio::runtime::{Builder, Handle};
@@ -33,16 +34,23 @@ impl Workers {
         // Whatever was started ends with this, if one cannot be.
         let mut workers = Self { all: Vec::new(), ending: ending.clone() };
         for number in 1..=count {
-            let runtime = Builder::new_current_thread().enable_all().build()?;
-            let handle = runtime.handle().clone();
+            let (told, started) = mpsc::channel();
             let ending = ending.clone();
+            // Made on its thread: a runtime must not go in a place that others wait in, as it would if the thread
+            // could not be had.
             thread::Builder::new().name(format!("worker-{number}")).spawn(move || {
+                let runtime = match Builder::new_current_thread().enable_all().build() {
+                    Ok(runtime) => runtime,
+                    Err(error) => return drop(told.send(Err(error))),
+                };
                 become_worker(number);
+                drop(told.send(Ok(runtime.handle().clone())));
                 runtime.block_on(ending.cancelled());
                 // Reads of files and the like must not hold the thread up.
                 runtime.shutdown_background();
             })?;
-            workers.all.push(Worker { runtime: handle, connections: Arc::default() });
+            let runtime = started.recv().map_err(io::Error::other)??;
+            workers.all.push(Worker { runtime, connections: Arc::default() });
         }
         Ok(workers)
     }

@@ -57,7 +57,8 @@ impl Times {
             bound *= 2.0;
         }
         let within: u64 = self.counts.iter().sum();
-        buckets.push((f64::MAX, self.count - within));
+        // Printed as "+Inf", which every histogram has to end with.
+        buckets.push((f64::INFINITY, self.count - within));
         buckets
     }
 }
@@ -130,7 +131,7 @@ impl Collector for RequestMetrics {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let requests = self.0.requests.merged();
         let mut counters =
-            encoder.encode_descriptor("http_requests", "Requests answered", None, MetricType::Counter)?;
+            encoder.encode_descriptor("http_requests", "Requests answered.", None, MetricType::Counter)?;
         let mut by_endpoint: Vec<(&'static str, Times)> = Vec::new();
         for (CallKey { endpoint, method, code }, times) in &requests {
             let labels = RequestLabels { endpoint, method, code: *code };
@@ -141,7 +142,7 @@ impl Collector for RequestMetrics {
                 Some(_) | None => by_endpoint.push((endpoint, *times)),
             }
         }
-        let help = "Time from the end of a request's head to its answer";
+        let help = "Time from the end of a request's head to its answer.";
         let unit = Some(&Unit::Seconds);
         let mut histograms =
             encoder.encode_descriptor("http_request_duration", help, unit, MetricType::Histogram)?;
@@ -157,7 +158,7 @@ impl Collector for RequestMetrics {
         }
         let mut counters = encoder.encode_descriptor(
             "upstream_requests",
-            "Calls to the Cloud API",
+            "Calls to the Cloud API.",
             None,
             MetricType::Counter,
         )?;
@@ -165,7 +166,7 @@ impl Collector for RequestMetrics {
             counters.encode_family(labels)?.encode_counter::<NoLabelSet, _, f64>(&count.0, None)?;
         }
         let times = self.0.call_times.merged().remove(&()).unwrap_or_default();
-        let help = "Time of calls to the Cloud API";
+        let help = "Time of calls to the Cloud API.";
         let mut histogram =
             encoder.encode_descriptor("upstream_duration", help, unit, MetricType::Histogram)?;
         histogram.encode_histogram::<NoLabelSet>(times.sum.as_secs_f64(), times.count, &times.buckets(), None)
@@ -174,6 +175,10 @@ impl Collector for RequestMetrics {
 
 #[cfg(test)]
 mod tests {
+    use prometheus_client::encoding::text::encode;
+    use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+    use prometheus_client::registry::Registry;
+
     use super::*;
 
     #[test]
@@ -200,6 +205,33 @@ mod tests {
         let buckets = times.buckets();
         assert_eq!(buckets.len(), BUCKETS + 1);
         assert_eq!(buckets.iter().map(|(_, count)| count).sum::<u64>(), 4);
-        assert_eq!(buckets.last(), Some(&(f64::MAX, 1)));
+        assert_eq!(buckets.last(), Some(&(f64::INFINITY, 1)));
+    }
+
+    /// The page is what it was with the crate's own histogram, bucket by bucket.
+    #[test]
+    fn the_page_is_as_the_crate_writes_it() {
+        let (mut own, mut theirs) = (Registry::default(), Registry::default());
+        let metrics = RequestMetrics::default();
+        own.register_collector(Box::new(metrics.clone()));
+        let histogram = Histogram::new(exponential_buckets(FIRST.as_secs_f64(), 2.0, 17));
+        let help = "Time of calls to the Cloud API";
+        theirs.register_with_unit("upstream_duration", help, Unit::Seconds, histogram.clone());
+        for micros in [1, 250, 251, 900_000, 16_384_000, 16_384_001, 99_000_000] {
+            let time = Duration::from_micros(micros);
+            metrics.call_took(time);
+            histogram.observe(time.as_secs_f64());
+        }
+        let page = |registry: &Registry| {
+            let mut text = String::new();
+            encode(&mut text, registry).unwrap();
+            text.lines()
+                .filter(|line| line.contains("upstream_duration"))
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        };
+        let lines = page(&own);
+        assert_eq!(lines, page(&theirs));
+        assert!(lines.iter().any(|line| line.ends_with("{le=\"+Inf\"} 7")), "{lines:?}");
     }
 }
