@@ -256,6 +256,8 @@ async fn connection<H, F>(
             // While an answer is pending the connection is not read: a client that hangs up cannot
             // interrupt a message half-way.
             .half_close(true)
+            // Answers are small, and leave in one piece.
+            .writev(false)
             .serve_connection(stream, service)
     );
     let ended = match unless_closing(connection.as_mut(), &state, &closing).await {
