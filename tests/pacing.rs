@@ -114,6 +114,16 @@ async fn graph_tells_the_rate() {
     }
 }
 
+#[tokio::test]
+async fn a_question_that_failed_is_soon_asked_again() {
+    let faults = vec!["http 500@any:once".parse::<FaultRule>().unwrap()];
+    let options = mock::Options { throughput: "HIGH".to_owned(), faults, ..mock::Options::default() };
+    let proxy = Proxy::behind(options, "[pacing]\n", &number("support", PHONE_NUMBER_ID, "")).await;
+    let pacer = proxy.app.state().numbers.all()[0].pacer.clone().unwrap();
+    until(|| pacer.per_second() == 1000).await;
+    assert_eq!(proxy.mock.seen(), 2);
+}
+
 /// It is no call for `/v1/health`, whatever comes of it, and the end does not wait for it.
 #[tokio::test]
 async fn asking_for_the_rate_is_nobodys_business() {
@@ -153,7 +163,10 @@ async fn switched_off_there_is_nothing_of_it() {
 #[tokio::test]
 async fn a_pause_that_cloud_asks_for_is_kept_by_its_number_alone() {
     let proxy = pair("[pacing]\nmax_wait = \"1s\"\nmessages_per_second = 1000\n").await;
-    fault(&proxy, "http 429 empty retry-after 1000:once");
+    let act = serde_json::json!({"http": {"status": 400, "content_type": "application/json",
+        "body": r#"{"error":{"message":"m","code":130429}}"#, "headers": {"retry-after": "1000"}}});
+    let rule: Value = serde_json::json!({"act": act, "times": {"next": 1}});
+    proxy.mock.fault(serde_json::from_value(rule).unwrap());
     let reply = send(&proxy, "support", TO).await;
     // Longer than any message waits: the client is told what Cloud said.
     assert_eq!((reply.status, reply.code(), retry_after(&reply)), (429, 1015, 1000));
@@ -166,6 +179,17 @@ async fn a_pause_that_cloud_asks_for_is_kept_by_its_number_alone() {
     let read = br#"{"status":"read"}"#;
     let receipt = proxy.connect().await.call("PUT", "/v1/messages/wamid.x", &headers, read).await;
     assert_eq!(receipt.status, 200, "receipts are not paced");
+}
+
+#[tokio::test]
+async fn what_is_not_graphs_closes_a_number_for_a_minute_at_most() {
+    let proxy = paced("[pacing]\nmax_wait = \"1s\"\nmessages_per_second = 1000\n").await;
+    fault(&proxy, "http 429 html retry-after 1000:once");
+    assert_eq!(proxy.send(&text(TO)).await.status, 429);
+    let reply = proxy.send(&text(TO)).await;
+    assert!(refused_here(&reply).contains("the Cloud API throttles this number"), "{reply:?}");
+    assert!((2..=60).contains(&retry_after(&reply)), "{reply:?}");
+    assert_eq!(proxy.mock.seen(), 1);
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use crate::cloud::number::Throughput;
 use crate::config::{self, Config, MessageRate};
 use crate::server::State;
 use crate::telemetry::PacingMetrics;
-use crate::upstream::pacing::{Ceiling, Pacer, Settings, follow};
+use crate::upstream::pacing::{Ceiling, Pacer, Questions, Settings, follow};
 
 /// What paces a number, if anything does.
 pub(super) fn pacer(
@@ -46,7 +46,12 @@ pub(super) fn announce(pacing: &config::Pacing) {
 
 /// Asks Graph for the throughput of the numbers whose configuration does not say it, until `ending`.
 pub(super) fn follow_throughput(state: &State, tasks: &TaskTracker, ending: &CancellationToken) {
-    for pacer in state.numbers.all().iter().filter_map(|number| number.pacer.as_ref()) {
-        tasks.spawn(follow(Arc::clone(pacer), state.upstream.clone(), ending.clone()));
+    let pacers = || state.numbers.all().iter().filter_map(|number| number.pacer.as_ref());
+    let asked = || pacers().filter(|pacer| pacer.is_asked());
+    let questions = Arc::new(Questions::of(asked().count()));
+    for pacer in asked() {
+        let following =
+            follow(Arc::clone(pacer), state.upstream.clone(), Arc::clone(&questions), ending.clone());
+        tasks.spawn(following);
     }
 }

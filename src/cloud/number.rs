@@ -53,7 +53,7 @@ impl NumberState {
 /// What a number's throughput was raised to ("Throughput").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Throughput {
-    /// `STANDARD`, and whatever else there is: 80 messages per second.
+    /// `STANDARD`, and whatever other level there is: 80 messages per second.
     Standard,
     /// `HIGH`: 1,000 messages per second.
     High,
@@ -63,12 +63,11 @@ impl Throughput {
     /// The field that tells it.
     pub const FIELD: &'static str = "throughput";
 
-    /// Reads what Graph knows of a number; nothing when that is no answer about a number.
+    /// Reads what Graph knows of a number; nothing when that does not tell a level.
     pub fn parse(body: &[u8]) -> Option<Self> {
         let body: Value = serde_json::from_slice(body).ok()?;
-        body.get("id")?;
-        let level = body.pointer("/throughput/level").and_then(Value::as_str);
-        Some(if level == Some("HIGH") { Self::High } else { Self::Standard })
+        let level = body.pointer("/throughput/level")?.as_str()?;
+        Some(if level == "HIGH" { Self::High } else { Self::Standard })
     }
 
     /// Messages per second.
@@ -117,6 +116,12 @@ pub struct PinChange<'a> {
     pub pin: &'a str,
 }
 
+/// Whether this is an answer about a number, or any other node: each has its id.
+pub fn is_node(body: &[u8]) -> bool {
+    let body: Option<Value> = serde_json::from_slice(body).ok();
+    body.is_some_and(|body| body.get("id").is_some())
+}
+
 /// Whether Graph did what it was asked to: `{"success":true}`, maybe with more.
 pub fn is_success(body: &[u8]) -> bool {
     let body: Option<Value> = serde_json::from_slice(body).ok();
@@ -154,21 +159,26 @@ mod tests {
     }
 
     #[test]
-    fn anything_but_high_is_standard() {
+    fn any_level_but_high_is_standard_and_none_says_nothing() {
         for (throughput, per_second) in [
-            (json!({"level": "HIGH"}), 1000),
-            (json!({"level": "STANDARD"}), 80),
-            (json!({"level": "NOT_APPLICABLE"}), 80),
-            (json!({"level": 5}), 80),
-            (json!("HIGH"), 80),
-            (Value::Null, 80),
+            (json!({"level": "HIGH"}), Some(1000)),
+            (json!({"level": "STANDARD"}), Some(80)),
+            (json!({"level": "NOT_APPLICABLE"}), Some(80)),
+            (json!({"level": 5}), None),
+            (json!({}), None),
+            (json!("HIGH"), None),
+            (Value::Null, None),
         ] {
             let body = json!({"throughput": throughput, "id": "106540352242922"}).to_string();
             let found = Throughput::parse(body.as_bytes()).map(Throughput::per_second);
-            assert_eq!(found, Some(per_second), "{body}");
+            assert_eq!((found, is_node(body.as_bytes())), (per_second, true), "{body}");
         }
-        for body in ["", "<html>", "[]", r#"{"error":{"message":"m","code":190}}"#] {
-            assert_eq!(Throughput::parse(body.as_bytes()), None, "{body}");
+        for body in ["", "<html>", "[]", "{}", r#"{"error":{"message":"m","code":190}}"#] {
+            assert_eq!(
+                (Throughput::parse(body.as_bytes()), is_node(body.as_bytes())),
+                (None, false),
+                "{body}"
+            );
         }
     }
 

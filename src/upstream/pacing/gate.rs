@@ -59,6 +59,14 @@ impl Gate {
     }
 }
 
+#[cfg(test)]
+impl Gate {
+    /// Another message, first in the queue for as long as the test keeps this.
+    pub(super) fn first(&self) -> impl Sized {
+        (Place::in_queue(&self.waiting), self.turn.try_lock().unwrap())
+    }
+}
+
 /// A place in the queue, until it goes: also when a message is given up.
 struct Place<'a>(&'a AtomicUsize);
 

@@ -15,7 +15,7 @@ mod throughput;
 mod time;
 
 pub use refusal::{Limit, Refusal};
-pub use throughput::follow;
+pub use throughput::{Questions, follow};
 
 use std::time::Duration;
 
@@ -99,6 +99,11 @@ impl Pacer {
     /// How many messages it sends in a second when nothing is wrong.
     pub fn per_second(&self) -> u64 {
         self.gate.rate.ceiling()
+    }
+
+    /// Whether Graph is asked for that.
+    pub fn is_asked(&self) -> bool {
+        matches!(self.settings.ceiling, Ceiling::Asked(_))
     }
 
     /// Makes the call of a message to `to` when it is its turn, and again after a throttling answer. `waited` is how
@@ -232,14 +237,23 @@ impl Pacer {
                 self.pairs.failed(turn.key, sent, now, asked);
                 return None;
             }
-            Kind::Maintenance => self.gate.rate.close(now.saturating_add(asked)),
+            Kind::Maintenance => self.close(now, asked),
             Kind::Number => {
-                self.gate.rate.close(now.saturating_add(asked));
+                self.close(now, asked);
                 self.slow_down(sent, now);
             }
         }
         // Without random numbers everybody waits for the whole time.
         Some(throttle::pause(throttle.pause, repeats, getrandom::u32().unwrap_or(u32::MAX)))
+    }
+
+    fn close(&self, now: Nanos, asked: Nanos) {
+        let standing = self.gate.rate.close(now.saturating_add(asked)).saturating_sub(now);
+        let pause = Duration::from_nanos(asked);
+        if throttle::is_news(pause, Duration::from_nanos(standing)) {
+            let seconds = pause.as_secs();
+            tracing::warn!(number = self.settings.name, seconds, "cloud closes this number for a while");
+        }
     }
 
     fn slow_down(&self, sent: Nanos, now: Nanos) {

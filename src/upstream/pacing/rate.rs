@@ -96,9 +96,9 @@ impl Rate {
         was_whole && halved
     }
 
-    /// Lets nothing out before `until`.
-    pub(super) fn close(&self, until: Nanos) {
-        self.closed.fetch_max(until, Ordering::Relaxed);
+    /// Lets nothing out before `until`. Says until when nothing was let out anyway.
+    pub(super) fn close(&self, until: Nanos) -> Nanos {
+        self.closed.fetch_max(until, Ordering::Relaxed)
     }
 
     /// Until when nothing is let out, if that is not over.

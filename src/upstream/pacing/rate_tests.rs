@@ -49,8 +49,8 @@ fn those_before_are_waited_for() {
 #[test]
 fn nothing_goes_while_it_is_closed() {
     let rate = Rate::new(80);
-    rate.close(NOW + 2 * SECOND);
-    rate.close(NOW + SECOND);
+    assert_eq!(rate.close(NOW + 2 * SECOND), 0);
+    assert_eq!(rate.close(NOW + SECOND), NOW + 2 * SECOND);
     assert_eq!(rate.closed(NOW), Some(NOW + 2 * SECOND));
     assert_eq!(rate.take(NOW), Err(NOW + 2 * SECOND));
     assert_eq!(rate.take(NOW + 2 * SECOND - 1), Err(NOW + 2 * SECOND));
@@ -202,7 +202,7 @@ proptest! {
             now += milliseconds * MILLISECOND;
             match event {
                 0 => { rate.throttled(now.saturating_sub(SECOND), now); }
-                1 => rate.close(now + SECOND),
+                1 => { rate.close(now + SECOND); }
                 _ => { let _ = rate.take(now); }
             }
         }

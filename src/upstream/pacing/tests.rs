@@ -1,3 +1,4 @@
+use std::pin::pin;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -186,6 +187,42 @@ async fn who_leaves_the_queue_costs_no_turn() {
         assert!(send(&pacer, JANE, &[]).now_or_never().is_none());
     }
     assert_eq!(pacer.gate.rate.due(pacer.beginning.now(), 0), due);
+}
+
+#[tokio::test]
+async fn nobody_overtakes_one_that_waits() {
+    let gate = Gate::new(1, Beginning::now_on());
+    let hour = 3600 * rate::SECOND;
+    gate.rate.close(hour);
+    let mut first = pin!(gate.pass(0, 3 * hour));
+    assert_eq!(first.as_mut().now_or_never(), None);
+    // The bucket is full again, and the first has not noticed yet.
+    assert_eq!(gate.pass(2 * hour, 3 * hour).now_or_never(), None);
+    assert_eq!(gate.rate.take(2 * hour), Ok(()), "its turn is still there");
+}
+
+#[tokio::test]
+async fn a_pair_that_is_closed_while_its_message_waits_for_the_number_is_kept() {
+    let pacer = pacer(1, seconds(5));
+    let first = pacer.gate.first();
+    let mut waiting = pin!(send(&pacer, JANE, &[]));
+    assert!(waiting.as_mut().now_or_never().is_none());
+    let (key, now) = (pacer.pairs.key(JANE), pacer.beginning.now());
+    pacer.pairs.failed(key, now, now, 1000 * rate::SECOND);
+    drop(first);
+    let (paced, calls) = waiting.await;
+    assert_eq!((paced.unwrap_err().limit, calls), (Limit::ThrottledPair, 0));
+    let (due, now) = (pacer.gate.rate.due(0, 0), pacer.beginning.now());
+    assert!(due <= now, "the number's turn is given back: {due} {now}");
+}
+
+#[tokio::test]
+async fn a_message_that_is_not_sent_again_counts_for_no_pair() {
+    let pacer = pacer(1000, seconds(5));
+    assert_eq!(send(&pacer, JANE, &[|| error(130_429, Some(1000))]).await.1, 1);
+    let (key, now) = (pacer.pairs.key(JANE), pacer.beginning.now());
+    let fitting = (0..50).filter(|_| pacer.pairs.reserve(key, now, now).is_ok()).count();
+    assert_eq!(fitting, 45);
 }
 
 #[tokio::test]

@@ -2,12 +2,17 @@
 
 use std::time::Duration;
 
+use super::time::part;
 use crate::cloud::GraphError;
 use crate::translate::errors::table;
 use crate::upstream::Answer;
 
 /// Cloud's word is taken for an hour at most; after that one message finds out whether it still holds.
 const LONGEST: Duration = Duration::from_secs(3600);
+/// The same of what is not Graph's: a proxy or a CDN speaks of its own load, or of another client's calls.
+const LONGEST_OF_OTHERS: Duration = Duration::from_secs(60);
+/// A pause that operators hear of.
+const LONG: Duration = Duration::from_secs(10);
 /// How long a number in maintenance is left alone when Cloud does not say. An upgrade takes up to a minute.
 const MAINTENANCE: Duration = Duration::from_secs(3);
 /// The most that the first repeat waits when Cloud does not say; the second twice that.
@@ -39,13 +44,13 @@ impl Throttle {
         if !(400..600).contains(&http) {
             return None;
         }
-        let kind = match GraphError::parse(&answer.body) {
-            Some(GraphError { code: Some(code), .. }) => of_code(code, http)?,
+        let (kind, longest) = match GraphError::parse(&answer.body) {
+            Some(GraphError { code: Some(code), .. }) => (of_code(code, http)?, LONGEST),
             // HTML from the edge: RFC 6585 section 4 is all that is known.
-            Some(_) | None if http == 429 => Kind::Number,
+            Some(_) | None if http == 429 => (Kind::Number, LONGEST_OF_OTHERS),
             Some(_) | None => return None,
         };
-        let asked = answer.retry_after.map(|seconds| Duration::from_secs(seconds.into()).min(LONGEST));
+        let asked = answer.retry_after.map(|seconds| Duration::from_secs(seconds.into()).min(longest));
         let pause = match kind {
             Kind::Maintenance => Some(asked.unwrap_or(MAINTENANCE)),
             Kind::Number | Kind::Pair => asked,
@@ -70,7 +75,13 @@ fn of_code(code: i64, http: u16) -> Option<Kind> {
 /// time if that is longer.
 pub(super) fn pause(asked: Option<Duration>, repeat: u32, random: u32) -> Duration {
     let most = FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(repeat));
-    most.mul_f64(f64::from(random) / f64::from(u32::MAX)).max(asked.unwrap_or_default())
+    part(most, random).max(asked.unwrap_or_default())
+}
+
+/// Whether a closure for `pause` is worth a warning where the number is closed for `standing` already. Of a hundred
+/// messages that are refused together, one is.
+pub(super) fn is_news(pause: Duration, standing: Duration) -> bool {
+    pause > LONG && (standing <= LONG || pause > standing + LONG)
 }
 
 #[cfg(test)]
@@ -131,7 +142,37 @@ mod tests {
 
     #[test]
     fn nobody_is_closed_for_good() {
-        assert_eq!(read(429, Some(u32::MAX), "").unwrap().pause, Some(Duration::from_secs(3600)));
+        let pause = |http, asked, body: &str| read(http, Some(asked), body).unwrap().pause.unwrap().as_secs();
+        for code in [130_429, 131_056, 131_057, 777] {
+            assert_eq!(pause(429, u32::MAX, &error(code)), 3600, "{code}");
+            assert_eq!(pause(429, 61, &error(code)), 61, "{code}");
+        }
+        for body in ["", "<html>", "{}", r#"{"error":{"message":"m"}}"#] {
+            assert_eq!(
+                [59, 60, 61, u32::MAX].map(|asked| pause(429, asked, body)),
+                [59, 60, 60, 60],
+                "{body}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_long_closure_is_told_once() {
+        for (pause, standing, told) in [
+            (0, 0, false),
+            (10, 0, false),
+            (11, 0, true),
+            (11, 10, true),
+            (12, 11, false),
+            (1000, 1000, false),
+            (1000, 999, false),
+            (1000, 990, false),
+            (1000, 989, true),
+            (10, 1000, false),
+        ] {
+            let [pause, standing] = [pause, standing].map(Duration::from_secs);
+            assert_eq!(is_news(pause, standing), told, "{pause:?} {standing:?}");
+        }
     }
 
     #[test]

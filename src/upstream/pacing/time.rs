@@ -31,3 +31,8 @@ impl Beginning {
 pub(super) fn nanos(duration: Duration) -> Nanos {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
+
+/// A part of a duration, as large as `random` says: all of it at the highest.
+pub(super) fn part(of: Duration, random: u32) -> Duration {
+    of.mul_f64(f64::from(random) / f64::from(u32::MAX))
+}
