@@ -29,6 +29,8 @@ struct Server {
     seen: watch::Sender<(usize, usize)>,
     /// Whether it answers.
     answers: watch::Sender<bool>,
+    /// Whether it closes all connections.
+    closing: watch::Sender<bool>,
     _tasks: JoinSet<()>,
 }
 
@@ -37,7 +39,8 @@ impl Server {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let addr = listener.local_addr().unwrap();
         let (seen, answers) = (watch::Sender::new((0, 0)), watch::Sender::new(true));
-        let (noted, answering) = (seen.clone(), answers.clone());
+        let closing = watch::Sender::new(false);
+        let (noted, answering, ending) = (seen.clone(), answers.clone(), closing.clone());
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
             let mut connections = JoinSet::new();
@@ -45,16 +48,23 @@ impl Server {
                 let (stream, _) = listener.accept().await.unwrap();
                 noted.send_modify(|seen| seen.0 += 1);
                 let (noted, answers) = (noted.clone(), answering.subscribe());
+                let mut end = ending.subscribe();
                 connections.spawn(async move {
-                    match version {
-                        HttpVersion::Http1 => http1(stream, answers).await,
-                        HttpVersion::Http2 => http2(stream, answers).await,
+                    let serve = async {
+                        match version {
+                            HttpVersion::Http1 => http1(stream, answers).await,
+                            HttpVersion::Http2 => http2(stream, answers).await,
+                        }
+                    };
+                    tokio::select! {
+                        () = serve => {}
+                        _ = end.wait_for(|end| *end) => {}
                     }
                     noted.send_modify(|seen| seen.1 += 1);
                 });
             }
         });
-        Self { addr, seen, answers, _tasks: tasks }
+        Self { addr, seen, answers, closing, _tasks: tasks }
     }
 
     fn connections(&self) -> usize {
@@ -175,6 +185,33 @@ async fn a_body_may_come_when_the_time_for_the_head_is_over() {
     };
     let (answered, _stream) = tokio::join!(call_within(&pool, &uri, HEAD), server);
     assert_eq!(answered.unwrap().body, "late");
+}
+
+/// However many: a task may read from 128 connections before tokio has it wait.
+#[tokio::test]
+async fn one_look_finds_all_dead_connections() {
+    const MANY: usize = 300;
+    let (pool, server) = (pool(HttpVersion::Http1), Server::start(HttpVersion::Http1).await);
+    server.answers.send_replace(false);
+    let all = async {
+        server.seen.subscribe().wait_for(|seen| seen.0 == MANY).await.unwrap();
+        server.answers.send_replace(true);
+    };
+    let calls = std::iter::repeat_with(|| call(&pool, &server)).take(MANY);
+    let (answered, ()) = tokio::join!(futures_util::future::join_all(calls), all);
+    assert!(answered.iter().all(Result::is_ok));
+    server.closing.send_replace(true);
+    server.until_ended(MANY).await;
+    // The ends are here, and the runtime hears of them when it asks the system the next time.
+    for _ in 0..1000 {
+        tokio::task::yield_now().await;
+    }
+    pool.tend(Instant::now() + KEEP / 2);
+    let mut left = 0;
+    while pool.idle.take(Instant::now()).is_some() {
+        left += 1;
+    }
+    assert_eq!(left, 0);
 }
 
 #[tokio::test]
