@@ -135,12 +135,12 @@ fn an_interrupt_ends_everything() {
 #[tokio::test]
 async fn an_answer_that_belongs_to_another_message_is_found() {
     let stub = Stub::start([]).await;
-    let run = against(&stub.base_url(), "token", &["--json"]).await;
+    let run = against(&stub.base_url(), "token", &["--made-up", "--json"]).await;
     let json = result(&run);
     assert_eq!((run.code, &json["failures"]), (Some(1), &json!({"wrong recipient": 10})), "{run:?}");
     assert_eq!((&json["answered"], &json["carried"]), (&json!(0), &json!(false)));
     assert_eq!((&json["latency_ms"]["p99"], &json["windows"]), (&Value::Null, &json!([])));
-    let text = against(&stub.base_url(), "token", &[]).await;
+    let text = against(&stub.base_url(), "token", &["--made-up"]).await;
     assert!(text.stdout.starts_with("does not carry 100 messages/s: 0 of 10 answered\n"), "{text:?}");
     assert!(text.stdout.contains("\n  failed: 10 x wrong recipient\n"), "{text:?}");
 }
@@ -187,14 +187,21 @@ async fn tls_trusts_what_it_is_told_to() {
     assert!(distrusted.stderr.contains("UnknownIssuer"), "{distrusted:?}");
 }
 
-#[test]
-fn nobody_is_messaged_by_accident() {
-    let refused = run(&["bench", "--url", ELSEWHERE], "");
-    assert_eq!((refused.code, refused.stdout.as_str()), (Some(2), ""), "{refused:?}");
-    assert!(
-        refused.stderr.contains("is not on this machine") && refused.stderr.contains("--to DIGITS"),
-        "{refused:?}"
-    );
+#[tokio::test]
+async fn nobody_is_messaged_by_accident() {
+    let stub = Stub::start([]).await;
+    let here = stub.base_url();
+    for (url, more, words) in [
+        (ELSEWHERE, &[][..], ["is not on this machine", "--to DIGITS"]),
+        (ELSEWHERE, &["--made-up"], ["is not on this machine", "--to DIGITS"]),
+        (&here, &[], ["--to DIGITS", "--made-up"]),
+        (&here, &["--made-up", "--to", TO], ["--to", "cannot be used with"]),
+    ] {
+        let refused = against(url, "token", more).await;
+        assert_eq!((refused.code, refused.stdout.as_str()), (Some(2), ""), "{refused:?}");
+        assert!(words.iter().all(|words| refused.stderr.contains(words)), "{refused:?}");
+    }
+    assert_eq!(stub.seen().whole.len(), 0);
 }
 
 #[test]
@@ -209,11 +216,12 @@ fn what_is_not_done_is_a_usage_error() {
         ("--url 127.0.0.1:9090", "--url"),
         ("--url http://127.0.0.1:1 --to +1", "--to +1"),
         ("--url http://127.0.0.1:1 --to 1234", "--to 1234"),
-        ("--url http://127.0.0.1:1 --token-env UNSET_BY_ALL", "UNSET_BY_ALL is not set"),
-        ("--url http://127.0.0.1:1 --token-env BAD_TOKEN", "BAD_TOKEN does not hold a token"),
+        ("--url http://127.0.0.1:1 --made-up --token-env UNSET_BY_ALL", "UNSET_BY_ALL is not set"),
+        ("--url http://127.0.0.1:1 --made-up --token-env BAD_TOKEN", "BAD_TOKEN does not hold a token"),
         ("--url https://127.0.0.1:1 --ca-file /nowhere.pem", "/nowhere.pem"),
         ("--url http://127.0.0.1:1 --pacing", "--pacing"),
         ("--token-env UNSET_BY_ALL", "--url"),
+        ("--made-up", "--url"),
         ("--pid 4294967295", "--pid 4294967295"),
     ] {
         let args: Vec<_> = ["bench"].into_iter().chain(args.split(' ')).collect();
@@ -230,8 +238,8 @@ fn nobody_there_is_a_failure_with_a_reason() {
         let _entered = runtime.enter();
         closed_port()
     };
-    let run =
-        run_with(&["bench", "--url", &format!("http://{address}")], "", &[("PREMBRIDGE_BENCH_TOKEN", "t")]);
+    let args = ["bench", "--url", &format!("http://{address}"), "--made-up"];
+    let run = run_with(&args, "", &[("PREMBRIDGE_BENCH_TOKEN", "t")]);
     assert_eq!((run.code, run.stdout.as_str()), (Some(1), ""), "{run:?}");
     assert_eq!(run.stderr, format!("bench: http://{address}: connection refused\n"));
 }

@@ -39,7 +39,7 @@ class Load:
 
 def run(binary, url, pids, seconds, rate=None, ca=None):
     """Sends messages at a rate, or as fast as answers come, and checks every answer."""
-    command = [binary, "bench", "--url", url, "--duration", f"{seconds}s", "--warmup", "1s", "--json"]
+    command = [binary, "bench", "--url", url, "--made-up", "--duration", f"{seconds}s", "--warmup", "1s", "--json"]
     command += ["--connections", str(CONNECTIONS), "--token-env", TOKEN_VARIABLE]
     command += ["--rate", str(rate)] if rate else ["--profile", "max"]
     command += ["--ca-file", ca] if ca else []

@@ -2,12 +2,13 @@
 
 import json
 import math
+import types
 import unittest
 
 from . import load, report
 from .goals import Figures, Goal
 from .load import Void
-from .measures import DIRECT, Measures, memory_counts
+from .measures import DIRECT, Measures, attempt, memory_counts
 
 
 def told(windows, **changes):
@@ -64,6 +65,37 @@ class Reading(unittest.TestCase):
         for changes in [{"failed": 1, "failures": {"wrong recipient": 1}}, {"answered": 999}, {"sent": 0}]:
             with self.assertRaises(Void):
                 load.read(told([(0, 1000, 0.5, 3.0)], **changes), [])
+
+
+class Trying(unittest.TestCase):
+    """Measurements beside what the upstream has counted meanwhile."""
+
+    def attempt(self, rewrites, measurement=lambda: 1.0, **counted):
+        """What becomes of one during which so much was counted."""
+        before = {"wrong": 3, "first_wrong": "the wrong token", "requests": 50, "rewritten": 20}
+        after = {key: value + counted.get(key, 0) if key != "first_wrong" else value for key, value in before.items()}
+        upstream = types.SimpleNamespace(stats=iter([before, after]).__next__)
+        peer = types.SimpleNamespace(rewrites=rewrites)
+        running = types.SimpleNamespace(peer=peer, process=types.SimpleNamespace(check=lambda: None))
+        return attempt(upstream, None if rewrites is None else running, measurement)
+
+    def test_what_rewrites_has_to_rewrite_everything(self):
+        self.assertEqual(self.attempt(True, requests=10, rewritten=10), 1.0)
+        void = self.attempt(True, requests=10, rewritten=7)
+        self.assertEqual(str(void), "3 of 10 messages were passed on as they came")
+        for rewrites in (False, None):
+            self.assertEqual(self.attempt(rewrites, requests=10), 1.0)
+
+    def test_wrong_messages_void_everything(self):
+        for rewrites in (True, False, None):
+            void = self.attempt(rewrites, wrong=2, requests=10)
+            self.assertEqual(str(void), "the upstream got 2 wrong messages, at first the wrong token")
+
+    def test_the_first_reason_is_kept(self):
+        def failing():
+            raise Void("closed")
+
+        self.assertEqual(str(self.attempt(True, failing, requests=10, rewritten=7)), "closed")
 
 
 class Making(unittest.TestCase):

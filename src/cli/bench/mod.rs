@@ -61,15 +61,19 @@ pub struct Args {
     /// How many threads these share
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
     threads: u16,
-    /// The base URL of a proxy, or of anything that speaks on-prem; without one, a proxy and a mock Cloud API are started
+    /// The base URL of a proxy, or of anything that speaks on-prem, with --to or --made-up; without one, a proxy and a
+    /// mock Cloud API are started
     #[arg(long, value_name = "URL")]
     url: Option<String>,
     /// The environment variable with the token for it [default: PREMBRIDGE_BENCH_TOKEN]
     #[arg(long, value_name = "NAME", requires = "url")]
     token_env: Option<String>,
-    /// A recipient; may be repeated. Required unless the URL is on this machine: these people get the messages
+    /// A recipient; may be repeated. These people get the messages
     #[arg(long = "to", value_name = "DIGITS")]
     recipients: Vec<String>,
+    /// Sends to numbers of fiction instead, which belong to nobody; only to a URL on this machine
+    #[arg(long, requires = "url", conflicts_with = "recipients")]
+    made_up: bool,
     /// A root certificate to trust beside the public ones
     #[arg(long, value_name = "PEM", requires = "url")]
     ca_file: Option<PathBuf>,

@@ -89,7 +89,7 @@ impl Plan {
         let (target, token, children) = match &args.url {
             Some(url) => {
                 let target = Target::find(url, args.ca_file.as_deref()).map_err(Error::Usage)?;
-                check_reach(&target, &args.recipients).map_err(Error::Usage)?;
+                check_reach(&target, &args.recipients, args.made_up).map_err(Error::Usage)?;
                 (target, token(args.token_env.as_deref()).map_err(Error::Usage)?, None)
             }
             None => {
@@ -117,16 +117,21 @@ fn check_recipients(recipients: &[String]) -> Result<(), String> {
     }
 }
 
-/// Nobody is messaged by accident.
-fn check_reach(target: &Target, recipients: &[String]) -> Result<(), String> {
-    if target.is_here() || !recipients.is_empty() {
-        return Ok(());
+/// Nobody is messaged by accident: a proxy on this machine may lead to the real Cloud, too.
+fn check_reach(target: &Target, recipients: &[String], made_up: bool) -> Result<(), String> {
+    let url = &target.url;
+    match (recipients.is_empty(), target.is_here()) {
+        (false, _) => Ok(()),
+        (true, true) if made_up => Ok(()),
+        (true, true) => Err(format!(
+            "{url} may lead to the real Cloud, where its messages reach people: name who shall get them with --to \
+             DIGITS, once for each, or have them sent to numbers of fiction with --made-up"
+        )),
+        (true, false) => Err(format!(
+            "{url} is not on this machine, so its messages may reach people: name who shall get them with --to DIGITS, \
+             once for each; --made-up is only for a URL on this machine"
+        )),
     }
-    Err(format!(
-        "{} is not on this machine, so its messages may reach people: name who shall get them with --to DIGITS, once \
-         for each",
-        target.url
-    ))
 }
 
 /// The token in the variable that was named, or else in the usual one, which may be unset.

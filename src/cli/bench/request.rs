@@ -9,17 +9,20 @@ const BODY: [&str; 2] = [
 const DIGITS: usize = 11;
 /// Where the made-up part of a number is among them, and what is there.
 const EXCHANGE: &[u8; DIGITS] = b"10005550100";
-/// Area codes have no 0 or 1 in front (NANP).
-const FIRST_AREA: u64 = 200;
-const AREAS: u64 = 800;
+/// Area codes have no 0 or 1 in front (NANPA, "Area codes").
+const AREAS: std::ops::Range<u16> = 200..1000;
+/// Those of toll-free and premium numbers, whose 555-01xx are not kept free (NANPA, "555 line numbers").
+const NOT_PLACES: [u16; 8] = [800, 833, 844, 855, 866, 877, 888, 900];
+/// From 555-0100 to 555-0199.
 const LINES: u64 = 100;
 
 /// What is sent, and to whom.
 #[derive(Debug)]
 pub struct Template {
     requests: Vec<Request>,
-    /// Whether the digits of the only request are replaced by made-up ones.
-    made_up: bool,
+    /// The area codes of the made-up numbers that take the place of the only request's digits; none when recipients
+    /// were named.
+    areas: Vec<[u8; 3]>,
 }
 
 #[derive(Debug)]
@@ -41,13 +44,14 @@ pub struct Message {
 
 impl Template {
     /// Posts to `path` at `host`, to each of these recipients in turn. Without any, to numbers that belong to nobody: of
-    /// each area code those from 555-0100 to 555-0199, which are kept free for films (NANPA, "555 line numbers").
+    /// each area code of a place those from 555-0100 to 555-0199, which are kept free for films (NANPA, "555 line
+    /// numbers").
     pub fn new(host: &str, path: &str, token: Option<&str>, recipients: &[String]) -> Self {
-        let made_up = recipients.is_empty();
+        let areas = if recipients.is_empty() { areas() } else { Vec::new() };
         let placeholder = [String::from_utf8_lossy(EXCHANGE).into_owned()];
-        let recipients = if made_up { &placeholder } else { recipients };
+        let recipients = if recipients.is_empty() { &placeholder } else { recipients };
         let requests = recipients.iter().map(|to| Request::new(host, path, token, to)).collect();
-        Self { requests, made_up }
+        Self { requests, areas }
     }
 
     /// Writes the message with this number.
@@ -57,11 +61,12 @@ impl Template {
         let count = self.requests.len().max(1) as u64;
         let Some(request) = self.requests.get((index % count) as usize) else { return };
         message.bytes.extend_from_slice(&request.bytes);
-        if !self.made_up {
+        let areas = self.areas.len().max(1) as u64;
+        let Some(area) = self.areas.get((index % areas) as usize) else {
             message.to.extend_from_slice(&request.digits);
             return;
-        }
-        let digits = made_up(index);
+        };
+        let digits = made_up(*area, index / areas % LINES);
         message.to.extend_from_slice(&digits);
         if let Some(place) = message.bytes.get_mut(request.at..request.at + DIGITS) {
             place.copy_from_slice(&digits);
@@ -86,14 +91,20 @@ impl Request {
     }
 }
 
-/// A number that nobody has; they repeat after eighty thousand.
-fn made_up(index: u64) -> [u8; DIGITS] {
-    let digit = |number: u64, unit: u64| b'0' + (number / unit % 10) as u8;
-    let (area, line) = (FIRST_AREA + index % AREAS, index / AREAS % LINES);
+/// The area codes of places: neither those of services, such as 411 and 911, nor those of [`NOT_PLACES`].
+fn areas() -> Vec<[u8; 3]> {
+    let is_place = |area: &u16| area % 100 != 11 && !NOT_PLACES.contains(area);
+    AREAS.filter(is_place).map(|area| [100, 10, 1].map(|unit| digit(area.into(), unit))).collect()
+}
+
+/// A number that nobody has.
+fn made_up([x, y, z]: [u8; 3], line: u64) -> [u8; DIGITS] {
     let [country, _, _, _, a, b, c, d, e, _, _] = *EXCHANGE;
-    let area = [digit(area, 100), digit(area, 10), digit(area, 1)];
-    let [x, y, z] = area;
     [country, x, y, z, a, b, c, d, e, digit(line, 10), digit(line, 1)]
+}
+
+fn digit(number: u64, unit: u64) -> u8 {
+    b'0' + (number / unit % 10) as u8
 }
 
 #[cfg(test)]
@@ -129,19 +140,22 @@ mod tests {
         let template = Template::new("h", "/v1/messages", None, &[]);
         let mut message = Message::default();
         let mut seen = HashSet::new();
-        for index in 0..AREAS * LINES {
+        // 800 codes without eight of services and the eight of no place.
+        const COUNT: u64 = 784 * 100;
+        let taken = ["800", "833", "844", "855", "866", "877", "888", "900"];
+        for index in 0..COUNT {
             template.fill(index, &mut message);
             let to = String::from_utf8(message.to.clone()).unwrap();
-            assert!(
-                to.starts_with('1') && to[1..4].parse::<u32>().unwrap() >= 200 && &to[4..9] == "55501",
-                "{to}"
-            );
+            let (area, rest) = (&to[1..4], &to[4..]);
+            assert!(to.starts_with('1') && area >= "200" && !area.ends_with("11"), "{to}");
+            assert!(!taken.contains(&area), "{to}");
+            assert!(rest.len() == 7 && ("5550100"..="5550199").contains(&rest), "{to}");
             assert!(seen.insert(to), "{index}");
         }
         let (head, body) = split(&message);
         assert_eq!(body["to"].as_str().unwrap().as_bytes(), message.to);
         assert!(!head.contains("Authorization"));
-        template.fill(AREAS * LINES, &mut message);
+        template.fill(COUNT, &mut message);
         assert_eq!(message.to, b"12005550100");
     }
 }

@@ -155,6 +155,9 @@ enum OpenError {
     Connect(#[from] ConnectError),
     #[error(transparent)]
     Handshake(#[from] hyper::Error),
+    /// That of the opening that this call waited for.
+    #[error("{0}")]
+    Shared(String),
 }
 
 #[cfg(test)]

@@ -3,7 +3,8 @@
 //! A connection and the call that travels on it are polled by one task and wake each other through that task all the
 //! time: the call is written, so look at the channel; the head is there, so look for the answer. Each such wake-up would
 //! have the whole task polled again. And a connection that lies idle remembers the task of its last call, which the next
-//! call would wake for nothing. A relay between them forgets the former and leaves nothing of the latter.
+//! call would wake for nothing. A relay between them forgets the former and, of what the connection wakes, leaves
+//! nothing of the latter. The line's timer is not behind it: see `Motor::alarm` there.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -36,7 +37,8 @@ impl Wake for Signal {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        // In this order, and the poll looks in the other one: whichever is first, the wake-up is seen by one of the two.
+        // The poll ends in the other order: it takes `is_polled` back, then looks at `is_woken`. Whoever finds a poll
+        // under way here has therefore set the flag before that look. If it is cleared by then, a round has begun since.
         self.is_woken.store(true, Ordering::SeqCst);
         if !self.is_polled.load(Ordering::SeqCst) {
             self.task.wake();
@@ -61,7 +63,9 @@ impl Relay {
         signal.task.register(context.waker());
         for _ in 0..ROUNDS {
             signal.is_polled.store(true, Ordering::SeqCst);
-            signal.is_woken.store(false, Ordering::SeqCst);
+            // Read and not only overwritten: a wake-up that comes before this is answered by the poll that follows,
+            // which then sees all that was done before the wake-up.
+            signal.is_woken.swap(false, Ordering::SeqCst);
             if let Poll::Ready(done) = work(&mut Context::from_waker(&self.waker)) {
                 self.rest();
                 return Poll::Ready(done);

@@ -2,7 +2,7 @@
 
 use std::error::Error as _;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use http::Uri;
 use hyper::client::conn::http2::{Builder, SendRequest};
 use hyper::rt::Executor as _;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::sync::MutexGuard as Turn;
 use tokio::time::{Instant, timeout_at};
 
 use super::super::body::Outgoing;
@@ -36,8 +37,11 @@ pub(super) enum Choice {
 /// The open connections.
 pub(super) struct Streams {
     channels: Mutex<Vec<(Channel, Instant)>>,
-    /// Held while one is opened, so that a rush of calls opens one and not one each.
-    opening: tokio::sync::Mutex<()>,
+    /// Held while one is opened, so that a rush of calls opens one and not one each. What it holds is why the last
+    /// opening that failed did so.
+    opening: tokio::sync::Mutex<String>,
+    /// How many of those failed. It changes only while `opening` is held.
+    failures: AtomicU64,
     /// Whether the server was found to speak HTTP/1.1 only.
     is_declined: AtomicBool,
     keep: Duration,
@@ -67,20 +71,42 @@ impl Streams {
         Self {
             channels: Mutex::default(),
             opening: tokio::sync::Mutex::default(),
+            failures: AtomicU64::new(0),
             is_declined: false.into(),
             keep,
         }
     }
 
     /// A place on a connection with room, or a new connection.
+    ///
+    /// Calls that waited for an opening share its failure. If each tried for itself, one after the other, the last of
+    /// a rush to a server that is stuck would learn of it only after so many times the deadline.
     pub(super) async fn open(&self, connector: &Connector, place: &Uri) -> Result<Choice, OpenError> {
         if let Some(channel) = self.with_room(Instant::now()) {
             return Ok(Choice::Streams(channel, false));
         }
+        let failures = self.failures.load(Ordering::Relaxed);
         let turn = self.turn().await;
         if let Some(channel) = self.with_room(Instant::now()) {
             return Ok(Choice::Streams(channel, false));
         }
+        let Some(mut turn) = turn else { return self.connect(connector, place).await };
+        // Those who wait are served in the order they came, so the last failure is the one of the opening that this
+        // call waited for.
+        if self.failures.load(Ordering::Relaxed) != failures {
+            return Err(OpenError::Shared(turn.clone()));
+        }
+        let opened = self.connect(connector, place).await;
+        if let Err(error) = &opened {
+            *turn = innermost(error);
+            self.failures.fetch_add(1, Ordering::Relaxed);
+        }
+        drop(turn);
+        opened
+    }
+
+    /// A new connection.
+    async fn connect(&self, connector: &Connector, place: &Uri) -> Result<Choice, OpenError> {
         let stream = connector.open(place).await?;
         // Of each connection alone: behind one address there may be servers that decline and others that do not.
         let is_declined = stream.is_tls() && !stream.is_http2();
@@ -90,13 +116,12 @@ impl Streams {
         }
         let channel = Channel::open(stream).await?;
         self.channels().push((channel.clone(), Instant::now()));
-        drop(turn);
         Ok(Choice::Streams(channel, true))
     }
 
     /// Waits while another call opens a connection that may have room for this one too. A connection of HTTP/1.1 has
     /// none, so that nobody waits for those.
-    async fn turn(&self) -> Option<tokio::sync::MutexGuard<'_, ()>> {
+    async fn turn(&self) -> Option<Turn<'_, String>> {
         if self.is_declined.load(Ordering::Relaxed) {
             return None;
         }

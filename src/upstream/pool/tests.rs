@@ -9,10 +9,10 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::super::body::Grip;
-use super::super::{CallError, Target};
+use super::super::{CallError, Sent, Target};
 use super::{Attempt, Limits, Pool, Whole};
 use crate::config::HttpVersion;
 use crate::net::{Connector, Deadlines, client_config};
@@ -29,6 +29,8 @@ struct Server {
     seen: watch::Sender<(usize, usize)>,
     /// Whether it answers.
     answers: watch::Sender<bool>,
+    /// Whether it closes all connections.
+    closing: watch::Sender<bool>,
     _tasks: JoinSet<()>,
 }
 
@@ -37,7 +39,8 @@ impl Server {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let addr = listener.local_addr().unwrap();
         let (seen, answers) = (watch::Sender::new((0, 0)), watch::Sender::new(true));
-        let (noted, answering) = (seen.clone(), answers.clone());
+        let closing = watch::Sender::new(false);
+        let (noted, answering, ending) = (seen.clone(), answers.clone(), closing.clone());
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
             let mut connections = JoinSet::new();
@@ -45,16 +48,23 @@ impl Server {
                 let (stream, _) = listener.accept().await.unwrap();
                 noted.send_modify(|seen| seen.0 += 1);
                 let (noted, answers) = (noted.clone(), answering.subscribe());
+                let mut end = ending.subscribe();
                 connections.spawn(async move {
-                    match version {
-                        HttpVersion::Http1 => http1(stream, answers).await,
-                        HttpVersion::Http2 => http2(stream, answers).await,
+                    let serve = async {
+                        match version {
+                            HttpVersion::Http1 => http1(stream, answers).await,
+                            HttpVersion::Http2 => http2(stream, answers).await,
+                        }
+                    };
+                    tokio::select! {
+                        () = serve => {}
+                        _ = end.wait_for(|end| *end) => {}
                     }
                     noted.send_modify(|seen| seen.1 += 1);
                 });
             }
         });
-        Self { addr, seen, answers, _tasks: tasks }
+        Self { addr, seen, answers, closing, _tasks: tasks }
     }
 
     fn connections(&self) -> usize {
@@ -100,16 +110,108 @@ fn pool(version: HttpVersion) -> Pool {
 }
 
 async fn call(pool: &Pool, server: &Server) -> Result<Whole, CallError> {
-    let uri = format!("http://{}/messages", server.addr).parse().unwrap();
-    let target = Target { uri, authorization: None, health: None };
-    let end = Instant::now() + PATIENCE;
+    call_within(pool, &format!("http://{}/messages", server.addr), PATIENCE).await
+}
+
+/// The answer's head has to come in this time.
+async fn call_within(pool: &Pool, uri: &str, head: Duration) -> Result<Whole, CallError> {
+    let target = Target { uri: uri.parse().unwrap(), authorization: None, health: None };
+    let begun = Instant::now();
     let attempt = Attempt {
         method: &Method::POST,
         target: &target,
         body: Grip::new(Bytes::from_static(b"{}")),
-        limits: Limits { begun: Instant::now(), head: end, end, most: 1024 },
+        limits: Limits { begun, head: begun + head, end: begun + PATIENCE, most: 1024 },
     };
     pool.call(&attempt).await
+}
+
+/// A server that takes connections and never says a word.
+async fn mute() -> (SocketAddr, watch::Sender<usize>, JoinSet<()>) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let seen = watch::Sender::new(0);
+    let (noted, mut tasks) = (seen.clone(), JoinSet::new());
+    tasks.spawn(async move {
+        let mut connections = Vec::new();
+        loop {
+            connections.push(listener.accept().await.unwrap());
+            noted.send_modify(|seen| *seen += 1);
+        }
+    });
+    (addr, seen, tasks)
+}
+
+/// Those who wait for an opening fail with it, and open nothing themselves; those who come later try again.
+#[tokio::test]
+async fn calls_share_the_failure_of_the_opening_they_waited_for() {
+    let (addr, seen, _tasks) = mute().await;
+    let deadlines = Deadlines { connect: PATIENCE, tls: Duration::from_millis(100) };
+    let pool = Pool::new(Connector::new(client_config(None).unwrap(), deadlines), HttpVersion::Http2, KEEP);
+    let uri = format!("https://{addr}/messages");
+    for round in 1..=2 {
+        let calls = std::iter::repeat_with(|| call_within(&pool, &uri, PATIENCE)).take(20);
+        for failed in futures_util::future::join_all(calls).await {
+            let error = failed.unwrap_err();
+            let found = (error.sent, error.is_timeout, error.reason.as_str());
+            assert_eq!(found, (Sent::No, false, "no answer within 100ms"));
+        }
+        seen.subscribe().wait_for(|seen| *seen >= round).await.unwrap();
+        assert_eq!(*seen.borrow(), round, "connections");
+    }
+}
+
+/// The deadline of an answer's head is none for its body.
+#[tokio::test]
+async fn a_body_may_come_when_the_time_for_the_head_is_over() {
+    const HEAD: Duration = Duration::from_secs(1);
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let uri = format!("http://{}/messages", listener.local_addr().unwrap());
+    let pool = pool(HttpVersion::Http1);
+    // Reckoned from when the connection came, which is after the call has begun.
+    let server = async {
+        let mut stream = BufReader::new(listener.accept().await.unwrap().0);
+        let over = Instant::now() + HEAD + 10 * MOMENT;
+        let mut line = String::new();
+        while line != "\r\n" {
+            line.clear();
+            stream.read_line(&mut line).await.unwrap();
+        }
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n").await.unwrap();
+        // Nothing happens that could be waited for: this is about the time itself.
+        sleep_until(over).await;
+        stream.write_all(b"late").await.unwrap();
+        stream
+    };
+    let (answered, _stream) = tokio::join!(call_within(&pool, &uri, HEAD), server);
+    assert_eq!(answered.unwrap().body, "late");
+}
+
+/// However many: a task may read from 128 connections before tokio has it wait.
+#[tokio::test]
+async fn one_look_finds_all_dead_connections() {
+    const MANY: usize = 300;
+    let (pool, server) = (pool(HttpVersion::Http1), Server::start(HttpVersion::Http1).await);
+    server.answers.send_replace(false);
+    let all = async {
+        server.seen.subscribe().wait_for(|seen| seen.0 == MANY).await.unwrap();
+        server.answers.send_replace(true);
+    };
+    let calls = std::iter::repeat_with(|| call(&pool, &server)).take(MANY);
+    let (answered, ()) = tokio::join!(futures_util::future::join_all(calls), all);
+    assert!(answered.iter().all(Result::is_ok));
+    server.closing.send_replace(true);
+    server.until_ended(MANY).await;
+    // The ends are here, and the runtime hears of them when it asks the system the next time.
+    for _ in 0..1000 {
+        tokio::task::yield_now().await;
+    }
+    pool.tend(Instant::now() + KEEP / 2);
+    let mut left = 0;
+    while pool.idle.take(Instant::now()).is_some() {
+        left += 1;
+    }
+    assert_eq!(left, 0);
 }
 
 #[tokio::test]
