@@ -2,9 +2,9 @@
 //!
 //! What comes faster waits, for so long at most; what would wait longer is refused here, before Cloud refuses it. When
 //! Cloud refuses all the same, the number is slowed down and nobody else, and the message is sent again: a throttling
-//! answer says that nothing was sent. Nothing else is ever sent again here ([`throttle`]).
+//! answer says that nothing was sent. Nothing else is ever sent again here (`throttle`).
 //!
-//! [`rate`] and [`pairs`] are pure, with the time passed in; [`gate`] waits.
+//! `rate` and `pairs` are pure, with the time passed in; `gate` waits.
 
 mod gate;
 mod pairs;
