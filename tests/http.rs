@@ -3,6 +3,7 @@
 mod framing;
 mod json;
 mod limits;
+mod plain;
 
 use serde_json::json;
 

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
-use hyper::body::Incoming;
 
+use super::body::Asking;
 use super::respond::{self, Body, Reply};
 use super::state::State;
 use crate::onprem::openapi;
 
 /// Answers the operator.
-pub async fn dispatch(state: Arc<State>, _peer: SocketAddr, request: Request<Incoming>) -> Reply {
+pub async fn dispatch(state: Arc<State>, _peer: SocketAddr, request: Request<Asking>) -> Reply {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return text(StatusCode::METHOD_NOT_ALLOWED, "only GET is answered here\n");
     }

@@ -1,12 +1,14 @@
 //! Request bodies, under limits.
 
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderMap;
 use http::header::EXPECT;
 use http_body_util::BodyExt;
-use hyper::body::{Body, Incoming};
+use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::{Instant, timeout_at};
 
 use super::respond::Failure;
@@ -19,11 +21,59 @@ const DRAIN: usize = 256 * 1024;
 /// And for how long.
 const DRAIN_TIME: Duration = Duration::from_millis(100);
 
+/// The body of a request.
+#[derive(Debug)]
+pub enum Asking {
+    /// It came with the head.
+    Whole(Bytes),
+    /// It may still be on its way.
+    Arriving(Incoming),
+}
+
+impl Body for Asking {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        match self.get_mut() {
+            Self::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Self::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Self::Arriving(body) => Pin::new(body).poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Whole(bytes) => bytes.is_empty(),
+            Self::Arriving(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Self::Arriving(body) => body.size_hint(),
+        }
+    }
+}
+
 /// Reads the whole body.
-pub async fn read(headers: &HeaderMap, mut body: Incoming, limits: &Limits) -> Result<Bytes, Failure> {
+pub async fn read(headers: &HeaderMap, body: Asking, limits: &Limits) -> Result<Bytes, Failure> {
+    match body {
+        Asking::Whole(bytes) if bytes.len() <= limits.body => Ok(bytes),
+        Asking::Whole(_) => Err(too_large(limits.body)),
+        // In a box, since most bodies need no room for waiting.
+        Asking::Arriving(body) => Box::pin(collect(headers, body, limits)).await,
+    }
+}
+
+async fn collect(headers: &HeaderMap, mut body: Incoming, limits: &Limits) -> Result<Bytes, Failure> {
     let declared = body.size_hint().exact().and_then(|size| usize::try_from(size).ok());
     if declared.is_some_and(|size| size > limits.body) {
-        return Err(refuse(headers, body, too_large(limits.body)).await);
+        return Err(refuse(headers, Asking::Arriving(body), too_large(limits.body)).await);
     }
     let mut end = None;
     let mut end = || *end.get_or_insert_with(|| Instant::now() + limits.body_timeout);
@@ -46,12 +96,13 @@ pub async fn read(headers: &HeaderMap, mut body: Incoming, limits: &Limits) -> R
 
 /// The answer to a request whose body nobody wants. A short one is read and forgotten, and the connection
 /// goes on; a long one ends it.
-pub async fn refuse(headers: &HeaderMap, body: Incoming, failure: Failure) -> Failure {
+pub async fn refuse(headers: &HeaderMap, body: Asking, failure: Failure) -> Failure {
     if discard(headers, body).await { failure } else { failure.closing() }
 }
 
 /// Reads and forgets a short body, and says whether that was all of it.
-pub async fn discard(headers: &HeaderMap, mut body: Incoming) -> bool {
+pub async fn discard(headers: &HeaderMap, body: Asking) -> bool {
+    let Asking::Arriving(mut body) = body else { return true };
     // A client that waits for permission to send is told no instead.
     body.is_end_stream() || (!headers.contains_key(EXPECT) && is_drained(&mut body).await)
 }

@@ -1,5 +1,8 @@
 //! The byte stream of a client's connection.
 //!
+//! Plain requests are read from it and answered on it directly ([`plain`](super::plain)); whatever else comes is hyper's,
+//! which gets the bytes that were read already as if they were still to come.
+//!
 //! hyper answers a head that it cannot parse by itself, with an empty body; clients of the on-prem
 //! API parse the body of every error. [`ClientStream`] puts the dialect's body into those answers.
 //!
@@ -14,8 +17,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use hyper::rt::{Read, ReadBuf, ReadBufCursor, Write};
+use bytes::{Buf, Bytes};
+use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 use tokio_rustls::server::TlsStream;
@@ -35,7 +40,9 @@ const STALLED: Duration = Duration::from_secs(60);
 /// A client's connection, plain or with TLS.
 #[derive(Debug)]
 pub struct ClientStream {
-    stream: Stream,
+    stream: TokioIo<Stream>,
+    /// What was read already.
+    before: Bytes,
     version: Arc<str>,
     substitute: Option<Substitute>,
     linger: Linger,
@@ -56,8 +63,42 @@ impl Linger {
 
 #[derive(Debug)]
 enum Stream {
-    Plain(TokioIo<TcpStream>),
-    Tls(Box<TokioIo<TlsStream<TcpStream>>>),
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+/// Delegates to whichever stream it is.
+macro_rules! delegate {
+    ($self:ident, $method:ident, $cx:expr $(, $argument:expr)*) => {
+        match $self.get_mut() {
+            Stream::Plain(stream) => Pin::new(stream).$method($cx $(, $argument)*),
+            Stream::Tls(stream) => Pin::new(&mut **stream).$method($cx $(, $argument)*),
+        }
+    };
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        delegate!(self, poll_read, cx, buffer)
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        delegate!(self, poll_write, cx, bytes)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        delegate!(self, poll_flush, cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        delegate!(self, poll_shutdown, cx)
+    }
 }
 
 /// Our bytes in place of hyper's.
@@ -70,16 +111,60 @@ struct Substitute {
 impl ClientStream {
     /// A plain connection; `version` is what `meta.version` says.
     pub fn plain(stream: TcpStream, version: Arc<str>) -> Self {
-        Self::new(Stream::Plain(TokioIo::new(stream)), version)
+        Self::new(Stream::Plain(stream), version)
     }
 
     /// A connection with TLS.
     pub fn tls(stream: TlsStream<TcpStream>, version: Arc<str>) -> Self {
-        Self::new(Stream::Tls(Box::new(TokioIo::new(stream))), version)
+        Self::new(Stream::Tls(Box::new(stream)), version)
     }
 
     fn new(stream: Stream, version: Arc<str>) -> Self {
-        Self { stream, version, substitute: None, linger: Linger::default(), lingering: None, stalled: None }
+        Self {
+            stream: TokioIo::new(stream),
+            before: Bytes::new(),
+            version,
+            substitute: None,
+            linger: Linger::default(),
+            lingering: None,
+            stalled: None,
+        }
+    }
+
+    /// The same, with `bytes` to be read once more.
+    pub fn unread(self, bytes: Bytes) -> Self {
+        Self { before: bytes, ..self }
+    }
+
+    /// Reads what has arrived; nothing at the end.
+    pub fn poll_take(&mut self, cx: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
+        let mut buffer = ReadBuf::new(into);
+        ready!(Pin::new(self.stream.inner_mut()).poll_read(cx, &mut buffer))?;
+        Poll::Ready(Ok(buffer.filled().len()))
+    }
+
+    /// Writes some of `bytes`.
+    pub fn poll_give(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(self.stream.inner_mut()).poll_write(cx, bytes);
+        self.within(cx, written)
+    }
+
+    /// Lets go what TLS holds back.
+    pub fn poll_let_go(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let flushed = Pin::new(self.stream.inner_mut()).poll_flush(cx);
+        self.within(cx, flushed)
+    }
+
+    /// Ends what is sent, and lingers if that was asked for.
+    pub fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.lingering.is_none() {
+            let closed = Pin::new(self.stream.inner_mut()).poll_shutdown(cx);
+            ready!(self.within(cx, closed))?;
+        }
+        if self.linger.0.load(Ordering::Relaxed) {
+            ready!(self.poll_linger(cx));
+        }
+        Poll::Ready(Ok(()))
     }
 
     /// By which this connection can be asked to linger.
@@ -105,12 +190,7 @@ impl ClientStream {
         }
         let mut bytes = [0; LINGER_READ];
         loop {
-            let mut buffer = ReadBuf::new(&mut bytes);
-            let read = match &mut self.stream {
-                Stream::Plain(stream) => ready!(Pin::new(stream).poll_read(cx, buffer.unfilled())),
-                Stream::Tls(stream) => ready!(Pin::new(&mut **stream).poll_read(cx, buffer.unfilled())),
-            };
-            if read.is_err() || buffer.filled().is_empty() {
+            if !matches!(ready!(self.poll_take(cx, &mut bytes)), Ok(1..)) {
                 return Poll::Ready(());
             }
         }
@@ -124,10 +204,7 @@ impl ClientStream {
                 self.substitute = None;
                 break;
             }
-            let count = match &mut self.stream {
-                Stream::Plain(stream) => ready!(Pin::new(stream).poll_write(cx, rest))?,
-                Stream::Tls(stream) => ready!(Pin::new(&mut **stream).poll_write(cx, rest))?,
-            };
+            let count = ready!(Pin::new(self.stream.inner_mut()).poll_write(cx, rest))?;
             if count == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
@@ -170,12 +247,16 @@ impl Read for ClientStream {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        buffer: ReadBufCursor<'_>,
+        mut buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        match &mut self.get_mut().stream {
-            Stream::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
-            Stream::Tls(stream) => Pin::new(&mut **stream).poll_read(cx, buffer),
+        let this = self.get_mut();
+        if this.before.is_empty() {
+            return Pin::new(&mut this.stream).poll_read(cx, buffer);
         }
+        let length = buffer.remaining().min(this.before.len());
+        buffer.put_slice(this.before.get(..length).unwrap_or_default());
+        this.before.advance(length);
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -188,35 +269,15 @@ impl Write for ClientStream {
         if this.substitute.is_some() {
             return this.poll_substitute(cx, bytes.len());
         }
-        let written = match &mut this.stream {
-            Stream::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
-            Stream::Tls(stream) => Pin::new(&mut **stream).poll_write(cx, bytes),
-        };
-        this.within(cx, written)
+        this.poll_give(cx, bytes)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        let flushed = match &mut this.stream {
-            Stream::Plain(stream) => Pin::new(stream).poll_flush(cx),
-            Stream::Tls(stream) => Pin::new(&mut **stream).poll_flush(cx),
-        };
-        this.within(cx, flushed)
+        self.get_mut().poll_let_go(cx)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        if this.lingering.is_none() {
-            let closed = match &mut this.stream {
-                Stream::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
-                Stream::Tls(stream) => Pin::new(&mut **stream).poll_shutdown(cx),
-            };
-            ready!(this.within(cx, closed))?;
-        }
-        if this.linger.0.load(Ordering::Relaxed) {
-            ready!(this.poll_linger(cx));
-        }
-        Poll::Ready(Ok(()))
+        self.get_mut().poll_end(cx)
     }
 }
 

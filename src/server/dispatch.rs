@@ -10,8 +10,8 @@ use futures_util::FutureExt;
 use http::header::{CONNECTION, CONTENT_ENCODING, HOST, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Version};
-use hyper::body::Incoming;
 
+use super::body::Asking;
 use super::respond::{Failure, Reply, Source};
 use super::state::{Limits, Number, State};
 use super::{body, handlers, webhook};
@@ -56,7 +56,7 @@ pub struct Trail {
 }
 
 /// Answers `request`.
-pub async fn dispatch(state: Arc<State>, peer: SocketAddr, request: Request<Incoming>) -> Reply {
+pub async fn dispatch(state: Arc<State>, peer: SocketAddr, request: Request<Asking>) -> Reply {
     if state.webhook.is_on_api && webhook::is_ours(request.uri().path()) {
         return Box::pin(webhook::answer(state, request)).await;
     }
@@ -155,7 +155,7 @@ async fn handle(
     context: &Context,
     route: Result<Route<'_>, NoRoute>,
     parts: &Parts,
-    incoming: Incoming,
+    incoming: Asking,
     trail: &mut Trail,
 ) -> Result<Reply, Failure> {
     let admitted = match admit(state, parts, route, trail) {

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::FutureExt;
 use http::Request;
 use hyper::body::Incoming;
@@ -23,7 +24,9 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::body::Asking;
 use super::connection::ClientStream;
+use super::plain::{self, Ended, Patience};
 use super::respond::{Reply, Unread};
 use super::room::Answering;
 use super::state::State;
@@ -90,7 +93,7 @@ impl Listener {
         tracker: TaskTracker,
         workers: Option<Arc<Workers>>,
     ) where
-        H: Fn(Arc<State>, SocketAddr, Request<Incoming>) -> F + Copy + Send + Sync + 'static,
+        H: Fn(Arc<State>, SocketAddr, Request<Asking>) -> F + Copy + Send + Sync + 'static,
         F: Future<Output = Reply> + Send + 'static,
     {
         let slots = Arc::new(Semaphore::new(self.limits.connections));
@@ -226,6 +229,37 @@ async fn unless_closing<T>(
 }
 
 async fn connection<H, F>(
+    mut stream: ClientStream,
+    peer: SocketAddr,
+    state: Arc<State>,
+    handler: H,
+    closing: CancellationToken,
+    limits: ServeLimits,
+) where
+    H: Fn(Arc<State>, SocketAddr, Request<Asking>) -> F + Copy + Sync,
+    F: Future<Output = Reply> + Send + 'static,
+{
+    let patience = Patience {
+        idle: limits.header_timeout,
+        head_bytes: limits.header_bytes.max(8192),
+        closing: &closing,
+        silent: SILENT,
+    };
+    let answer = |request: Request<Bytes>| {
+        Answering::new(handler(Arc::clone(&state), peer, request.map(Asking::Whole)))
+    };
+    match plain::serve(&mut stream, patience, || state.is_draining(), answer).await {
+        Ok(Ended::Closed) => {}
+        Ok(Ended::Odd(bytes)) => {
+            // In a box, which a connection without such a request does without.
+            Box::pin(unusual(stream.unread(bytes), peer, state, handler, closing, limits)).await;
+        }
+        Err(error) => tracing::debug!(%error, "connection ended"),
+    }
+}
+
+/// What hyper reads the first request of.
+async fn unusual<H, F>(
     stream: ClientStream,
     peer: SocketAddr,
     state: Arc<State>,
@@ -233,14 +267,15 @@ async fn connection<H, F>(
     closing: CancellationToken,
     limits: ServeLimits,
 ) where
-    H: Fn(Arc<State>, SocketAddr, Request<Incoming>) -> F + Copy + Sync,
+    H: Fn(Arc<State>, SocketAddr, Request<Asking>) -> F + Copy + Sync,
     F: Future<Output = Reply> + Send + 'static,
 {
     let asked = AtomicBool::new(false);
     let linger = stream.linger();
-    let service = service_fn(|request| {
+    let service = service_fn(|request: Request<Incoming>| {
         asked.store(true, Ordering::Relaxed);
         let linger = linger.clone();
+        let request = request.map(Asking::Arriving);
         Answering::new(handler(Arc::clone(&state), peer, request)).map(move |reply| {
             if reply.extensions().get::<Unread>().is_some() {
                 linger.ask();

@@ -8,6 +8,7 @@ mod connection;
 mod dispatch;
 mod handlers;
 mod listener;
+mod plain;
 mod respond;
 mod room;
 mod state;

@@ -8,7 +8,6 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Response, StatusCode};
-use http_body_util::Full;
 use hyper::body::{Frame, SizeHint};
 use serde::Serialize;
 
@@ -24,23 +23,38 @@ pub type Reply = Response<Body>;
 /// The body of an answer.
 pub enum Body {
     /// Written in one go.
-    Whole(Full<Bytes>),
+    Whole(Bytes),
     /// A file on its way to the client, passed on as it arrives.
-    Stream(Stream),
+    Stream {
+        /// It.
+        bytes: Stream,
+        /// How many there will be.
+        length: u64,
+    },
+}
+
+impl Body {
+    /// How long it is.
+    pub fn length(&self) -> u64 {
+        match self {
+            Self::Whole(whole) => whole.len() as u64,
+            Self::Stream { length, .. } => *length,
+        }
+    }
 }
 
 impl std::fmt::Debug for Body {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Whole(_) => "Whole",
-            Self::Stream(_) => "Stream",
+            Self::Stream { .. } => "Stream",
         })
     }
 }
 
 impl From<Bytes> for Body {
     fn from(bytes: Bytes) -> Self {
-        Self::Whole(Full::new(bytes))
+        Self::Whole(bytes)
     }
 }
 
@@ -53,23 +67,21 @@ impl hyper::body::Body for Body {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
         match self.get_mut() {
-            Self::Whole(whole) => Pin::new(whole).poll_frame(cx).map_err(|never| match never {}),
-            Self::Stream(stream) => stream.as_mut().poll_frame(cx),
+            Self::Whole(whole) if whole.is_empty() => Poll::Ready(None),
+            Self::Whole(whole) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(whole))))),
+            Self::Stream { bytes, .. } => bytes.as_mut().poll_frame(cx),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
-            Self::Whole(whole) => whole.is_end_stream(),
-            Self::Stream(stream) => stream.is_end_stream(),
+            Self::Whole(whole) => whole.is_empty(),
+            Self::Stream { bytes, .. } => bytes.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
-        match self {
-            Self::Whole(whole) => whole.size_hint(),
-            Self::Stream(stream) => stream.size_hint(),
-        }
+        SizeHint::with_exact(self.length())
     }
 }
 

@@ -22,13 +22,14 @@ use std::time::{Duration, Instant};
 use futures_util::FutureExt;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Method, Request, StatusCode};
-use hyper::body::{Body as _, Incoming};
+use hyper::body::Body as _;
 use serde_json::json;
 use subtle::ConstantTimeEq;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 use url::form_urlencoded;
 
+use super::body::Asking;
 use super::dispatch::{check_framing, count, verb_label};
 use super::respond::{self, Failure, Reply, Source};
 use super::state::{Limits, State};
@@ -76,7 +77,7 @@ impl Default for Turns {
 }
 
 /// Answers whatever comes to a listener that is Cloud's alone.
-pub async fn dispatch(state: Arc<State>, _peer: SocketAddr, request: Request<Incoming>) -> Reply {
+pub async fn dispatch(state: Arc<State>, _peer: SocketAddr, request: Request<Asking>) -> Reply {
     let path = request.uri().path();
     if is_ours(path) {
         return answer(state, request).await;
@@ -97,7 +98,7 @@ pub fn is_ours(path: &str) -> bool {
 }
 
 /// Answers Cloud.
-pub async fn answer(state: Arc<State>, request: Request<Incoming>) -> Reply {
+pub async fn answer(state: Arc<State>, request: Request<Asking>) -> Reply {
     let started = Instant::now();
     let verb = verb_label(request.method());
     let work = AssertUnwindSafe(handle(&state, request)).catch_unwind();
@@ -120,7 +121,7 @@ pub async fn answer(state: Arc<State>, request: Request<Incoming>) -> Reply {
     reply
 }
 
-async fn handle(state: &Arc<State>, request: Request<Incoming>) -> Result<Reply, Failure> {
+async fn handle(state: &Arc<State>, request: Request<Asking>) -> Result<Reply, Failure> {
     let (parts, incoming) = request.into_parts();
     let framed = check_framing(parts.version, &parts.headers, state.limits.headers);
     let verb = framed.and_then(|()| match parts.method {
@@ -160,7 +161,7 @@ async fn handle(state: &Arc<State>, request: Request<Incoming>) -> Result<Reply,
 }
 
 /// A place in memory for a body: of its length, or of the largest where that is not said.
-async fn turn<'s>(state: &'s State, body: &Incoming) -> Option<SemaphorePermit<'s>> {
+async fn turn<'s>(state: &'s State, body: &Asking) -> Option<SemaphorePermit<'s>> {
     let length = body.size_hint().exact().and_then(|size| usize::try_from(size).ok()).unwrap_or(LARGEST);
     let permits = u32::try_from(length.min(LARGEST).div_ceil(1024)).ok()?;
     timeout(TURN, state.webhook.turns.0.acquire_many(permits)).await.ok()?.ok()

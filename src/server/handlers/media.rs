@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body_util::BodyExt;
-use hyper::body::{Body as _, Incoming};
+use hyper::body::Body as _;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{Call, internal_failure, store_failure};
@@ -14,7 +14,7 @@ use crate::onprem::ErrorCode;
 use crate::onprem::callback::CallbackError;
 use crate::onprem::error::Meta;
 use crate::onprem::media::MediaReply;
-use crate::server::body;
+use crate::server::body::{self, Asking};
 use crate::server::dispatch::Trail;
 use crate::server::respond::{self, Body, Failure, Reply, Source};
 use crate::server::state::State;
@@ -26,7 +26,7 @@ use crate::upstream::Answer;
 const LONGEST_UPLOAD: Duration = Duration::from_secs(30 * 60);
 
 /// `POST /v1/media`: the file itself is the body, whatever its type.
-pub async fn upload(call: &Call<'_>, incoming: Incoming) -> Result<Reply, Failure> {
+pub async fn upload(call: &Call<'_>, incoming: Asking) -> Result<Reply, Failure> {
     let (state, limits) = (call.state, &call.state.limits);
     let declared = incoming.size_hint().exact();
     if declared.is_some_and(|length| length > limits.media) {
@@ -47,7 +47,7 @@ pub async fn upload(call: &Call<'_>, incoming: Incoming) -> Result<Reply, Failur
 }
 
 async fn receive(
-    mut incoming: Incoming,
+    mut incoming: Asking,
     spool: &mut crate::media::Spool,
     media: &Media,
     idle: Duration,
@@ -88,11 +88,9 @@ pub(super) async fn download(call: &Call<'_>, id: &str, trail: &mut Trail) -> Re
 
 /// The answer with a file in it.
 pub(super) fn give(Download { media_type, length, body }: Download) -> Reply {
-    let mut reply = Response::new(Body::Stream(body));
-    let headers = reply.headers_mut();
+    let mut reply = Response::new(Body::Stream { bytes: body, length });
     let unknown = HeaderValue::from_static("application/octet-stream");
-    headers.insert(CONTENT_TYPE, HeaderValue::try_from(media_type).unwrap_or(unknown));
-    headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::try_from(media_type).unwrap_or(unknown));
     reply
 }
 

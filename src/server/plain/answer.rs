@@ -1,0 +1,131 @@
+//! Answers to plain requests, as bytes.
+
+use std::cell::RefCell;
+use std::time::{Duration, SystemTime};
+
+use http::HeaderMap;
+use http::StatusCode;
+use http::header::{CONNECTION, CONTENT_LENGTH};
+use tokio::time::Instant;
+
+/// Writes the head of an answer to `out`; its body has `length` bytes.
+pub(super) fn head(
+    out: &mut Vec<u8>,
+    status: StatusCode,
+    fields: &HeaderMap,
+    length: u64,
+    is_last: bool,
+    now: Instant,
+) {
+    out.extend_from_slice(b"HTTP/1.1 ");
+    out.extend_from_slice(status.as_str().as_bytes());
+    out.push(b' ');
+    out.extend_from_slice(status.canonical_reason().unwrap_or_default().as_bytes());
+    for (name, value) in fields {
+        // Framing is told once, by this.
+        if !(name == CONTENT_LENGTH || name == CONNECTION) {
+            field(out, name.as_str(), value.as_bytes());
+        }
+    }
+    if is_last {
+        field(out, "connection", b"close");
+    }
+    field(out, "content-length", decimal(length, &mut [0; 20]));
+    DATE.with_borrow_mut(|date| field(out, "date", date.text(now).as_bytes()));
+    out.extend_from_slice(b"\r\n\r\n");
+}
+
+/// Writes a field, after the line before it.
+fn field(out: &mut Vec<u8>, name: &str, value: &[u8]) {
+    out.extend_from_slice(b"\r\n");
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b": ");
+    out.extend_from_slice(value);
+}
+
+/// Formatting costs as much as all the rest of a head.
+fn decimal(mut number: u64, digits: &mut [u8; 20]) -> &[u8] {
+    let mut first = digits.len();
+    for (place, digit) in digits.iter_mut().enumerate().rev() {
+        *digit = b'0' + (number % 10) as u8;
+        number /= 10;
+        first = place;
+        if number == 0 {
+            break;
+        }
+    }
+    digits.get(first..).unwrap_or_default()
+}
+
+thread_local! {
+    static DATE: RefCell<Date> = const { RefCell::new(Date { text: String::new(), until: None }) };
+}
+
+/// The time of day as HTTP writes it, which is the same for a second (RFC 9110 section 6.6.1).
+struct Date {
+    text: String,
+    until: Option<Instant>,
+}
+
+impl Date {
+    fn text(&mut self, now: Instant) -> &str {
+        if self.until.is_none_or(|until| until <= now) {
+            let time = SystemTime::now();
+            self.text = httpdate::fmt_http_date(time);
+            let past = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().subsec_nanos();
+            self.until = Some(now + Duration::from_secs(1) - Duration::from_nanos(past.into()));
+        }
+        &self.text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use http::{HeaderMap, HeaderValue, StatusCode};
+    use tokio::time::Instant;
+
+    use super::{Date, decimal, head};
+
+    #[test]
+    fn a_head_is_written_with_its_framing() {
+        let mut fields = HeaderMap::new();
+        fields.insert("x-a", HeaderValue::from_static("b"));
+        fields.append("x-a", HeaderValue::from_static("c"));
+        fields.insert("content-length", HeaderValue::from_static("7"));
+        fields.insert("connection", HeaderValue::from_static("close"));
+        for (status, is_last, expected) in [
+            (201, false, "HTTP/1.1 201 Created\r\nx-a: b\r\nx-a: c\r\ncontent-length: 5\r\ndate: "),
+            (
+                299,
+                true,
+                "HTTP/1.1 299 \r\nx-a: b\r\nx-a: c\r\nconnection: close\r\ncontent-length: 5\r\ndate: ",
+            ),
+        ] {
+            let mut out = Vec::new();
+            head(&mut out, StatusCode::from_u16(status).unwrap(), &fields, 5, is_last, Instant::now());
+            let out = String::from_utf8(out).unwrap();
+            let date = out.strip_prefix(expected).unwrap().strip_suffix("\r\n\r\n").unwrap();
+            httpdate::parse_http_date(date).unwrap();
+        }
+    }
+
+    #[test]
+    fn numbers_are_written_in_digits() {
+        for number in [0, 1, 9, 10, 4_096, 1_000_000, u64::MAX] {
+            assert_eq!(decimal(number, &mut [0; 20]), number.to_string().as_bytes());
+        }
+    }
+
+    #[test]
+    fn the_date_is_of_this_second() {
+        let (now, mut date) = (Instant::now(), Date { text: String::new(), until: None });
+        date.text(now);
+        let until = date.until.unwrap();
+        assert!(until > now && until <= now + Duration::from_secs(1));
+        date.text = "kept".to_owned();
+        assert_eq!(date.text(until - Duration::from_nanos(1)), "kept");
+        assert_ne!(date.text(until), "kept");
+    }
+}

@@ -1,0 +1,127 @@
+//! Plain requests are answered without hyper's server, everything else by it: nobody can tell which.
+
+use super::{body, good, key, send_head};
+use crate::support::{Client, Proxy, Reply, request};
+
+/// A connection in hyper's hands.
+async fn unusual(proxy: &Proxy) -> Client {
+    let mut client = proxy.connect().await;
+    // Its answer tells the length of a body that it does not have.
+    client.write(request("HEAD", "/", &[], b"")).await;
+    assert_eq!(client.head().await.status, 200);
+    client
+}
+
+/// What a client sees, but for what is different each time.
+fn seen(reply: &Reply) -> (u16, Vec<(String, String)>, Vec<u8>) {
+    let mut headers: Vec<_> = reply.headers.clone();
+    for (name, value) in &mut headers {
+        if name == "date" || name == "x-request-id" {
+            value.clear();
+        }
+    }
+    headers.sort();
+    (reply.status, headers, reply.body.clone())
+}
+
+#[tokio::test]
+async fn both_ways_give_the_same_answers() {
+    let proxy = Proxy::start().await;
+    let key = key();
+    let user = [("Authorization", key.as_str())];
+    let large = vec![b' '; 40_000];
+    let file = proxy.connect().await.call("POST", "/v1/media", &user, &large).await;
+    let file = format!("/v1/media/{}", file.json()["media"][0]["id"].as_str().unwrap());
+    for (method, path, headers, body) in [
+        ("GET", "/", &[][..], &b""[..]),
+        ("GET", "/", &user, b"a body that nobody wants"),
+        ("GET", "/?a=b#c", &[], b""),
+        ("GET", "/nothing", &[], b""),
+        ("BREW", "/v1/messages", &[], b""),
+        ("PUT", "/v1/messages", &user, b"{}"),
+        ("POST", "/v1/messages", &[], b"{}"),
+        ("POST", "/v1/messages", &user, b""),
+        ("POST", "/v1/messages", &user, b"{\"to\":"),
+        ("POST", "/v1/messages", &[("Content-Encoding", "gzip")], b"{}"),
+        ("POST", "/v1/users/login", &[("Authorization", "Basic eA==")], &large[..5000]),
+        ("GET", "/v1/health", &user, b""),
+        ("GET", "/v1/media/nothing", &user, b""),
+        ("GET", &file, &user, b""),
+    ] {
+        let asked = request(method, path, headers, body);
+        let (mut plain, mut other) = (proxy.connect().await, unusual(&proxy).await);
+        plain.write(&asked).await;
+        other.write(&asked).await;
+        let (plain_reply, other_reply) = (plain.reply().await, other.reply().await);
+        assert_eq!(seen(&plain_reply), seen(&other_reply), "{method} {path}");
+        let is_last = plain_reply.header("connection") == Some("close");
+        for mut client in [plain, other] {
+            if is_last {
+                assert!(client.is_closed().await, "{method} {path}");
+            } else {
+                client.write(good()).await;
+                assert_eq!(client.reply().await.status, 201, "{method} {path}");
+            }
+        }
+    }
+}
+
+/// However they are cut, and whatever follows.
+#[tokio::test]
+async fn plain_requests_may_come_in_pieces() {
+    let proxy = Proxy::start().await;
+    let (whole, mut sent) = (good(), 0);
+    let head = whole.len() - body().len();
+    let mut client = proxy.connect().await;
+    for cut in [1, 3, 17, head - 2, head - 1, head, head + 1, whole.len() - 1] {
+        client.write(&whole[..cut]).await;
+        // Nothing can be waited for here but that the proxy may have read it.
+        tokio::task::yield_now().await;
+        client.write(&whole[cut..]).await;
+        assert_eq!(client.reply().await.status, 201, "{cut}");
+        sent += 1;
+    }
+    client.write_slowly(&whole).await;
+    assert_eq!(client.reply().await.status, 201);
+    let several = [&whole[..], &whole, &whole[..head + 2]].concat();
+    client.write(&several).await;
+    client.write(&whole[head + 2..]).await;
+    for _ in 0..3 {
+        assert_eq!(client.reply().await.status, 201);
+    }
+    assert_eq!(proxy.mock.accepted(), sent + 4);
+}
+
+#[tokio::test]
+async fn a_client_that_wants_nothing_more_is_let_go() {
+    let proxy = Proxy::start().await;
+    let text = body();
+    let last = format!("{}Connection: Close\r\nContent-Length: {}\r\n\r\n{text}", send_head(), text.len());
+    let mut client = proxy.connect().await;
+    // What it sends all the same is not read.
+    client.write([last.as_bytes(), &good()].concat()).await;
+    let reply = client.reply().await;
+    assert_eq!((reply.status, reply.header("connection")), (201, Some("close")));
+    assert!(client.is_closed().await);
+    assert_eq!(proxy.mock.accepted(), 1);
+}
+
+/// A request that follows a plain one and is none itself is answered after it, and once.
+#[tokio::test]
+async fn a_connection_changes_hands_between_requests() {
+    let proxy = Proxy::start().await;
+    let text = body();
+    let chunked =
+        format!("{}Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{text}\r\n0\r\n\r\n", send_head(), text.len());
+    let large = format!("{text}{}", " ".repeat(60_000));
+    let large = request("POST", "/v1/messages", &[("Authorization", &key())], large.as_bytes());
+    for odd in [chunked.as_bytes(), &large] {
+        let before = proxy.mock.accepted();
+        let mut client = proxy.connect().await;
+        client.write([&good(), odd, &good()].concat()).await;
+        for _ in 0..3 {
+            assert_eq!(client.reply().await.status, 201);
+        }
+        assert_eq!(proxy.mock.accepted(), before + 3);
+    }
+}
