@@ -4,27 +4,26 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderValue, Method, StatusCode};
 
-use super::body::Asking;
-use super::respond::{self, Body, Reply};
+use super::asked::Asked;
+use super::respond::{self, CONTENT_TYPE, Reply};
 use super::state::State;
 use crate::onprem::openapi;
 
 /// Answers the operator.
-pub async fn dispatch(state: Arc<State>, _peer: SocketAddr, request: Request<Asking>) -> Reply {
-    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+pub async fn dispatch(state: Arc<State>, _peer: SocketAddr, asked: Asked) -> Reply {
+    if !matches!(asked.head.method, Method::GET | Method::HEAD) {
         return text(StatusCode::METHOD_NOT_ALLOWED, "only GET is answered here\n");
     }
-    match request.uri().path() {
+    match asked.head.target.path() {
         "/livez" => text(StatusCode::OK, "ok\n"),
         "/readyz" => ready(&state).await,
         "/metrics" => {
             state.callbacks.measure();
             let mut reply = text(StatusCode::OK, state.metrics.render());
             let format = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-            reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(format));
+            reply.set(CONTENT_TYPE, HeaderValue::from_static(format));
             reply
         }
         "/openapi.json" => respond::json(StatusCode::OK, &openapi::document()),
@@ -52,8 +51,7 @@ async fn ready(state: &State) -> Reply {
 }
 
 fn text(status: StatusCode, body: impl Into<Bytes>) -> Reply {
-    let mut reply = Response::new(Body::from(body.into()));
-    *reply.status_mut() = status;
-    reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    let mut reply = Reply::new(status, body.into());
+    reply.set(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     reply
 }

@@ -5,8 +5,6 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::HeaderMap;
-use http::header::EXPECT;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::{Instant, timeout_at};
@@ -27,7 +25,12 @@ pub enum Asking {
     /// It came with the head.
     Whole(Bytes),
     /// It may still be on its way.
-    Arriving(Incoming),
+    Arriving {
+        /// It.
+        body: Incoming,
+        /// Whether the client waits for permission to send it (RFC 9110 section 10.1.1).
+        is_expecting: bool,
+    },
 }
 
 impl Body for Asking {
@@ -41,39 +44,39 @@ impl Body for Asking {
         match self.get_mut() {
             Self::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
             Self::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
-            Self::Arriving(body) => Pin::new(body).poll_frame(cx),
+            Self::Arriving { body, .. } => Pin::new(body).poll_frame(cx),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Whole(bytes) => bytes.is_empty(),
-            Self::Arriving(body) => body.is_end_stream(),
+            Self::Arriving { body, .. } => body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Self::Arriving(body) => body.size_hint(),
+            Self::Arriving { body, .. } => body.size_hint(),
         }
     }
 }
 
 /// Reads the whole body.
-pub async fn read(headers: &HeaderMap, body: Asking, limits: &Limits) -> Result<Bytes, Failure> {
+pub async fn read(body: Asking, limits: &Limits) -> Result<Bytes, Failure> {
     match body {
         Asking::Whole(bytes) if bytes.len() <= limits.body => Ok(bytes),
         Asking::Whole(_) => Err(too_large(limits.body)),
         // In a box, since most bodies need no room for waiting.
-        Asking::Arriving(body) => Box::pin(collect(headers, body, limits)).await,
+        arriving @ Asking::Arriving { .. } => Box::pin(collect(arriving, limits)).await,
     }
 }
 
-async fn collect(headers: &HeaderMap, mut body: Incoming, limits: &Limits) -> Result<Bytes, Failure> {
+async fn collect(mut body: Asking, limits: &Limits) -> Result<Bytes, Failure> {
     let declared = body.size_hint().exact().and_then(|size| usize::try_from(size).ok());
     if declared.is_some_and(|size| size > limits.body) {
-        return Err(refuse(headers, Asking::Arriving(body), too_large(limits.body)).await);
+        return Err(refuse(body, too_large(limits.body)).await);
     }
     let mut end = None;
     let mut end = || *end.get_or_insert_with(|| Instant::now() + limits.body_timeout);
@@ -96,15 +99,15 @@ async fn collect(headers: &HeaderMap, mut body: Incoming, limits: &Limits) -> Re
 
 /// The answer to a request whose body nobody wants. A short one is read and forgotten, and the connection
 /// goes on; a long one ends it.
-pub async fn refuse(headers: &HeaderMap, body: Asking, failure: Failure) -> Failure {
-    if discard(headers, body).await { failure } else { failure.closing() }
+pub async fn refuse(body: Asking, failure: Failure) -> Failure {
+    if discard(body).await { failure } else { failure.closing() }
 }
 
 /// Reads and forgets a short body, and says whether that was all of it.
-pub async fn discard(headers: &HeaderMap, body: Asking) -> bool {
-    let Asking::Arriving(mut body) = body else { return true };
+pub async fn discard(body: Asking) -> bool {
+    let Asking::Arriving { mut body, is_expecting } = body else { return true };
     // A client that waits for permission to send is told no instead.
-    body.is_end_stream() || (!headers.contains_key(EXPECT) && is_drained(&mut body).await)
+    body.is_end_stream() || (!is_expecting && is_drained(&mut body).await)
 }
 
 /// Reads a short body to its end.

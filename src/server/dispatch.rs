@@ -7,12 +7,11 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use http::header::{CONNECTION, CONTENT_ENCODING, HOST, TRANSFER_ENCODING};
-use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, Request, Version};
+use http::{HeaderValue, Method};
 
+use super::asked::{Asked, Fields, Head, Name};
 use super::body::Asking;
-use super::respond::{Failure, Reply, Source};
+use super::respond::{After, Failure, Reply, Source};
 use super::state::{Limits, Number, State};
 use super::{body, handlers, webhook};
 use crate::onprem::ErrorCode;
@@ -56,15 +55,15 @@ pub struct Trail {
 }
 
 /// Answers `request`.
-pub async fn dispatch(state: Arc<State>, peer: SocketAddr, request: Request<Asking>) -> Reply {
-    if state.webhook.is_on_api && webhook::is_ours(request.uri().path()) {
-        return Box::pin(webhook::answer(state, request)).await;
+pub async fn dispatch(state: Arc<State>, peer: SocketAddr, asked: Asked) -> Reply {
+    if state.webhook.is_on_api && webhook::is_ours(asked.head.target.path()) {
+        return Box::pin(webhook::answer(state, asked)).await;
     }
     let started = Instant::now();
-    let (parts, incoming) = request.into_parts();
-    let id = client_request_id(&parts.headers).unwrap_or_else(|| request_id(&state.process));
-    let verb = verb_label(&parts.method);
-    let route = Route::parse(parts.method.as_str(), parts.uri.path());
+    let Asked { head, body } = asked;
+    let id = client_request_id(&head.fields).unwrap_or_else(|| request_id(&state.process));
+    let verb = verb_label(&head.method);
+    let route = Route::parse(head.method.as_str(), head.target.path());
     let endpoint = match &route {
         Ok(route) => route.endpoint.path,
         Err(NoRoute::WrongVerb { path, .. }) => path,
@@ -72,7 +71,7 @@ pub async fn dispatch(state: Arc<State>, peer: SocketAddr, request: Request<Aski
     };
     let context = Context { request_id: id, peer };
     let mut trail = Trail::default();
-    let work = handle(&state, &context, route, &parts, incoming, &mut trail);
+    let work = handle(&state, &context, route, &head, body, &mut trail);
     let outcome = match AssertUnwindSafe(work).catch_unwind().await {
         Ok(outcome) => outcome,
         Err(_) => {
@@ -85,17 +84,16 @@ pub async fn dispatch(state: Arc<State>, peer: SocketAddr, request: Request<Aski
         Ok(reply) => (reply, None),
         Err(failure) => (failure.response(&state.compat.version), Some(failure)),
     };
-    let headers = reply.headers_mut();
     if let Ok(value) = HeaderValue::from_str(&context.request_id) {
-        headers.insert(REQUEST_ID, value);
+        reply.set(REQUEST_ID, value);
     }
     if let Some(value) = trail.media.as_deref().and_then(|media| HeaderValue::from_str(media).ok()) {
-        headers.insert(MEDIA, value);
+        reply.set(MEDIA, value);
     }
-    if state.is_draining() {
-        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    if state.is_draining() && reply.after == After::Open {
+        reply.after = After::Close;
     }
-    let code = reply.status().as_u16();
+    let code = reply.status.as_u16();
     let elapsed = started.elapsed();
     count(&state, endpoint, verb, code, elapsed);
     if let Some(number) = &trail.number {
@@ -154,27 +152,27 @@ async fn handle(
     state: &Arc<State>,
     context: &Context,
     route: Result<Route<'_>, NoRoute>,
-    parts: &Parts,
+    head: &Head,
     incoming: Asking,
     trail: &mut Trail,
 ) -> Result<Reply, Failure> {
-    let admitted = match admit(state, parts, route, trail) {
+    let admitted = match admit(state, head, route, trail) {
         Ok(admitted) => admitted,
-        Err(failure) => return Err(Box::pin(body::refuse(&parts.headers, incoming, failure)).await),
+        Err(failure) => return Err(Box::pin(body::refuse(incoming, failure)).await),
     };
     let Some(Admitted { route, number, principal }) = admitted else {
-        Box::pin(body::discard(&parts.headers, incoming)).await;
+        Box::pin(body::discard(incoming)).await;
         return Ok(handlers::root());
     };
     if route.endpoint.means == Means::Refused {
-        return Err(Box::pin(body::refuse(&parts.headers, incoming, handlers::refused(&route))).await);
+        return Err(Box::pin(body::refuse(incoming, handlers::refused(&route))).await);
     }
     let mut call = handlers::Call {
         state,
         number,
-        headers: &parts.headers,
+        fields: &head.fields,
         context,
-        query: parts.uri.query().unwrap_or_default(),
+        query: head.target.query(),
         principal,
         body: Bytes::new(),
     };
@@ -190,7 +188,7 @@ async fn handle(
         Body::Nothing | Body::Json | Body::OptionalJson | Body::Pem => state.limits.body,
     };
     let reading = number.ledger.reading.begin();
-    call.body = body::read(&parts.headers, incoming, &Limits { body: limit, ..state.limits }).await?;
+    call.body = body::read(incoming, &Limits { body: limit, ..state.limits }).await?;
     drop(reading);
     let _handling = number.ledger.handling.begin();
     handlers::handle(&call, route, trail).await
@@ -207,51 +205,43 @@ struct Admitted<'s, 'p> {
 /// `None` is `GET /`, which belongs to no number.
 fn admit<'s, 'p>(
     state: &'s State,
-    parts: &Parts,
+    head: &Head,
     route: Result<Route<'p>, NoRoute>,
     trail: &mut Trail,
 ) -> Result<Option<Admitted<'s, 'p>>, Failure> {
-    check_framing(parts.version, &parts.headers, state.limits.headers)?;
-    let route = route.map_err(|no_route| unrouted(no_route, &parts.method))?;
+    check_framing(head, state.limits.headers)?;
+    let route = route.map_err(|no_route| unrouted(no_route, &head.method))?;
     if route.endpoint.action == Action::Root {
         return Ok(None);
     }
-    let number = state.numbers.select(&parts.headers).ok_or_else(|| {
+    let number = state.numbers.select(&head.fields).ok_or_else(|| {
         Failure::client(
             ErrorCode::ResourceNotFound,
             "no number has this Host name; add it to the hosts of a [[number]]",
         )
     })?;
     trail.number = Some(Arc::clone(number));
-    let principal = handlers::admit(state, number, &parts.headers, route.endpoint.access)?;
+    let principal = handlers::admit(state, number, &head.fields, route.endpoint.access)?;
     Ok(Some(Admitted { route, number, principal }))
 }
 
 /// What hyper lets through and a proxy must not (RFC 9112 sections 3.2 and 6.1).
-pub(super) fn check_framing(
-    version: Version,
-    headers: &HeaderMap,
-    most_headers: usize,
-) -> Result<(), Failure> {
-    if headers.len() > most_headers {
+pub(super) fn check_framing(head: &Head, most_headers: usize) -> Result<(), Failure> {
+    let fields = &head.fields;
+    if fields.count() > most_headers {
         return Err(Failure::client(ErrorCode::InvalidRequest, format!("more than {most_headers} headers"))
             .http(431)
             .closing());
     }
-    // In one walk, since each search for a name takes as long.
-    let (mut hosts, mut codings, mut is_plain, mut is_coded) = (0, 0, true, false);
-    for (name, value) in headers {
-        if name == HOST {
-            hosts += 1;
-        } else if name == TRANSFER_ENCODING {
-            codings += 1;
-            is_plain = codings == 1 && value.as_bytes().eq_ignore_ascii_case(b"chunked");
-        } else if name == CONTENT_ENCODING {
-            let coding = value.as_bytes().trim_ascii();
-            is_coded |= !coding.is_empty() && !coding.eq_ignore_ascii_case(b"identity");
-        }
-    }
-    if hosts > 1 || (hosts == 0 && version == Version::HTTP_11) {
+    let hosts = fields.all(Name::Host).count();
+    let mut codings = fields.all(Name::TransferEncoding);
+    let is_chunked = |coding: &[u8]| coding.eq_ignore_ascii_case(b"chunked");
+    let is_plain = codings.next().is_none_or(is_chunked) && codings.next().is_none();
+    let is_coded = fields.all(Name::ContentEncoding).any(|coding| {
+        let coding = coding.trim_ascii();
+        !coding.is_empty() && !coding.eq_ignore_ascii_case(b"identity")
+    });
+    if hosts > 1 || (hosts == 0 && head.is_http11) {
         return Err(Failure::client(ErrorCode::InvalidRequest, "send exactly one Host header").closing());
     }
     if !is_plain {
@@ -296,8 +286,8 @@ pub(super) fn verb_label(method: &Method) -> &'static str {
     }
 }
 
-fn client_request_id(headers: &HeaderMap) -> Option<String> {
-    let id = headers.get(REQUEST_ID)?.to_str().ok()?;
+fn client_request_id(fields: &Fields) -> Option<String> {
+    let id = fields.text(Name::RequestId)?;
     let is_fit = !id.is_empty()
         && id.len() <= REQUEST_ID_LENGTH
         && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:/+=".contains(&byte));

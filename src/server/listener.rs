@@ -10,9 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::FutureExt;
-use http::Request;
+use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -24,10 +23,10 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::body::Asking;
+use super::asked::Asked;
 use super::connection::ClientStream;
 use super::plain::{self, Ended, Patience};
-use super::respond::{Reply, Unread};
+use super::respond::{After, Reply};
 use super::room::Answering;
 use super::state::State;
 use super::workers::Workers;
@@ -93,7 +92,7 @@ impl Listener {
         tracker: TaskTracker,
         workers: Option<Arc<Workers>>,
     ) where
-        H: Fn(Arc<State>, SocketAddr, Request<Asking>) -> F + Copy + Send + Sync + 'static,
+        H: Fn(Arc<State>, SocketAddr, Asked) -> F + Copy + Send + Sync + 'static,
         F: Future<Output = Reply> + Send + 'static,
     {
         let slots = Arc::new(Semaphore::new(self.limits.connections));
@@ -236,7 +235,7 @@ async fn connection<H, F>(
     closing: CancellationToken,
     limits: ServeLimits,
 ) where
-    H: Fn(Arc<State>, SocketAddr, Request<Asking>) -> F + Copy + Sync,
+    H: Fn(Arc<State>, SocketAddr, Asked) -> F + Copy + Sync,
     F: Future<Output = Reply> + Send + 'static,
 {
     let patience = Patience {
@@ -245,9 +244,7 @@ async fn connection<H, F>(
         closing: &closing,
         silent: SILENT,
     };
-    let answer = |request: Request<Bytes>| {
-        Answering::new(handler(Arc::clone(&state), peer, request.map(Asking::Whole)))
-    };
+    let answer = |asked| Answering::new(handler(Arc::clone(&state), peer, asked));
     match plain::serve(&mut stream, patience, || state.is_draining(), answer).await {
         Ok(Ended::Closed) => {}
         Ok(Ended::Odd(bytes)) => {
@@ -267,7 +264,7 @@ async fn unusual<H, F>(
     closing: CancellationToken,
     limits: ServeLimits,
 ) where
-    H: Fn(Arc<State>, SocketAddr, Request<Asking>) -> F + Copy + Sync,
+    H: Fn(Arc<State>, SocketAddr, Asked) -> F + Copy + Sync,
     F: Future<Output = Reply> + Send + 'static,
 {
     let asked = AtomicBool::new(false);
@@ -275,12 +272,11 @@ async fn unusual<H, F>(
     let service = service_fn(|request: Request<Incoming>| {
         asked.store(true, Ordering::Relaxed);
         let linger = linger.clone();
-        let request = request.map(Asking::Arriving);
-        Answering::new(handler(Arc::clone(&state), peer, request)).map(move |reply| {
-            if reply.extensions().get::<Unread>().is_some() {
+        Answering::new(handler(Arc::clone(&state), peer, request.into())).map(move |reply| {
+            if reply.after == After::Unread {
                 linger.ask();
             }
-            Ok::<_, Infallible>(reply)
+            Ok::<_, Infallible>(Response::from(reply))
         })
     });
     let mut connection = pin!(

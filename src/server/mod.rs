@@ -3,6 +3,7 @@
 //! One function writes each error ([`respond::Failure::response`]), in the on-prem dialect.
 
 pub mod admin;
+mod asked;
 mod body;
 mod connection;
 mod dispatch;

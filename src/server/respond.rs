@@ -6,8 +6,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderValue, Response, StatusCode};
+use http::header::CONNECTION;
+use http::{HeaderName, HeaderValue, Response, StatusCode};
 use hyper::body::{Frame, SizeHint};
 use serde::Serialize;
 
@@ -17,8 +17,70 @@ use crate::onprem::reply::EmptyReply;
 use crate::onprem::{ErrorCode, Invalid};
 use crate::upstream::Stream;
 
+/// The field that says what a body is.
+pub const CONTENT_TYPE: &str = "content-type";
+/// Most answers have no more fields.
+const FIELDS: usize = 4;
+
 /// An answer.
-pub type Reply = Response<Body>;
+#[derive(Debug)]
+pub struct Reply {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its body.
+    pub body: Body,
+    /// What becomes of the connection.
+    pub after: After,
+    /// Few enough to be searched, with names in lower case.
+    fields: Vec<(&'static str, HeaderValue)>,
+}
+
+/// What becomes of a connection after an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum After {
+    /// It goes on.
+    Open,
+    /// It ends.
+    Close,
+    /// It ends although the request was not read to its end: closing at once would reset it under a client that is
+    /// still sending, and destroy the answer on its way.
+    Unread,
+}
+
+impl Reply {
+    /// An answer without fields.
+    pub fn new(status: StatusCode, body: impl Into<Body>) -> Self {
+        Self { status, body: body.into(), after: After::Open, fields: Vec::with_capacity(FIELDS) }
+    }
+
+    /// Sets a field, whose name is in lower case.
+    pub fn set(&mut self, name: &'static str, value: HeaderValue) {
+        match self.fields.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, known)) => *known = value,
+            None => self.fields.push((name, value)),
+        }
+    }
+
+    /// The fields.
+    pub fn fields(&self) -> impl Iterator<Item = (&'static str, &HeaderValue)> {
+        self.fields.iter().map(|(name, value)| (*name, value))
+    }
+}
+
+impl From<Reply> for Response<Body> {
+    fn from(reply: Reply) -> Self {
+        let mut response = Response::new(reply.body);
+        *response.status_mut() = reply.status;
+        let headers = response.headers_mut();
+        for (name, value) in reply.fields {
+            headers.insert(HeaderName::from_static(name), value);
+        }
+        if reply.after != After::Open {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+}
 
 /// The body of an answer.
 pub enum Body {
@@ -84,11 +146,6 @@ impl hyper::body::Body for Body {
         SizeHint::with_exact(self.length())
     }
 }
-
-/// Marks an answer to a request whose body was not read to its end: closing at once would reset the
-/// connection under a client that is still sending, and destroy the answer on its way.
-#[derive(Clone, Copy, Debug)]
-pub struct Unread;
 
 /// Whose fault a failure is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -195,16 +252,14 @@ impl Failure {
     fn dress(&self, body: &impl Serialize) -> Reply {
         let status = StatusCode::from_u16(self.http).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut reply = json(status, body);
-        let headers = reply.headers_mut();
         if let Some(seconds) = self.retry_after {
-            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+            reply.set("retry-after", HeaderValue::from(seconds));
         }
         if let Some(verbs) = self.allow.as_deref().and_then(|verbs| HeaderValue::from_str(verbs).ok()) {
-            headers.insert(ALLOW, verbs);
+            reply.set("allow", verbs);
         }
         if self.close {
-            headers.insert(CONNECTION, HeaderValue::from_static("close"));
-            reply.extensions_mut().insert(Unread);
+            reply.after = After::Unread;
         }
         reply
     }
@@ -224,25 +279,22 @@ pub fn json(status: StatusCode, body: &impl Serialize) -> Reply {
 
 /// An answer with a JSON body that is already written.
 pub fn bytes(status: StatusCode, body: Vec<u8>) -> Reply {
-    let mut reply = Response::new(Body::from(Bytes::from(body)));
-    *reply.status_mut() = status;
-    reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let mut reply = Reply::new(status, Bytes::from(body));
+    reply.set(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     reply
 }
 
 /// An answer with a text.
 pub fn text(body: String) -> Reply {
-    let mut reply = Response::new(Body::from(Bytes::from(body)));
-    reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    let mut reply = Reply::new(StatusCode::OK, Bytes::from(body));
+    reply.set(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
     reply
 }
 
 /// The one answer that is no success and has no error body, because on-prem's had none: where a certificate, a file
 /// or a photo is asked for that is not there, clients would take any body for it.
 pub fn nothing_there() -> Reply {
-    let mut reply = Response::new(Body::from(Bytes::new()));
-    *reply.status_mut() = StatusCode::NOT_FOUND;
-    reply
+    Reply::new(StatusCode::NOT_FOUND, Bytes::new())
 }
 
 /// The answer of an operation that has nothing to return.

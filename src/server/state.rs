@@ -5,10 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use http::HeaderMap;
-use http::header::HOST;
 use tokio::sync::OnceCell;
 
+use super::asked::{Fields, Name};
 use super::webhook::Access;
 use crate::callback::{Callbacks, Queue};
 use crate::clock::Clock;
@@ -81,12 +80,12 @@ impl Numbers {
         self.all.push(number);
     }
 
-    /// The number that `headers` select.
-    pub fn select(&self, headers: &HeaderMap) -> Option<&Arc<Number>> {
+    /// The number that a head selects.
+    pub fn select(&self, fields: &Fields) -> Option<&Arc<Number>> {
         if let Some(only) = &self.only {
             return Some(only);
         }
-        let host = headers.get(HOST)?.to_str().ok()?;
+        let host = fields.text(Name::Host)?;
         self.by_host.get(host).or_else(|| self.by_host.get(&host_key(host)?))
     }
 

@@ -20,8 +20,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
-use http::header::CONTENT_TYPE;
-use http::{HeaderValue, Method, Request, StatusCode};
+use http::{HeaderValue, Method, StatusCode};
 use hyper::body::Body as _;
 use serde_json::json;
 use subtle::ConstantTimeEq;
@@ -29,12 +28,13 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 use url::form_urlencoded;
 
+use super::asked::{Asked, Name};
 use super::body::Asking;
 use super::dispatch::{check_framing, count, verb_label};
 use super::respond::{self, Failure, Reply, Source};
 use super::state::{Limits, State};
 use super::{body, handlers};
-use crate::callback::{Refused, SIGNATURE, Secrets, Unsigned, is_signature};
+use crate::callback::{Refused, Secrets, Unsigned, is_signature};
 use crate::cloud::webhook::Webhook;
 use crate::config::Secret;
 use crate::onprem::ErrorCode;
@@ -77,19 +77,18 @@ impl Default for Turns {
 }
 
 /// Answers whatever comes to a listener that is Cloud's alone.
-pub async fn dispatch(state: Arc<State>, _peer: SocketAddr, request: Request<Asking>) -> Reply {
-    let path = request.uri().path();
+pub async fn dispatch(state: Arc<State>, _peer: SocketAddr, asked: Asked) -> Reply {
+    let path = asked.head.target.path();
     if is_ours(path) {
-        return answer(state, request).await;
+        return answer(state, asked).await;
     }
-    let is_probe = path == "/" && matches!(*request.method(), Method::GET | Method::HEAD);
-    let (parts, incoming) = request.into_parts();
+    let is_probe = path == "/" && matches!(asked.head.method, Method::GET | Method::HEAD);
     if is_probe {
-        body::discard(&parts.headers, incoming).await;
+        body::discard(asked.body).await;
         return handlers::root();
     }
     let failure = refusal(404, format!("there is nothing here; webhooks go to {PATH}"));
-    body::refuse(&parts.headers, incoming, failure).await.response_to_cloud()
+    body::refuse(asked.body, failure).await.response_to_cloud()
 }
 
 /// Whether a path is where Cloud posts.
@@ -98,10 +97,10 @@ pub fn is_ours(path: &str) -> bool {
 }
 
 /// Answers Cloud.
-pub async fn answer(state: Arc<State>, request: Request<Asking>) -> Reply {
+pub async fn answer(state: Arc<State>, asked: Asked) -> Reply {
     let started = Instant::now();
-    let verb = verb_label(request.method());
-    let work = AssertUnwindSafe(handle(&state, request)).catch_unwind();
+    let verb = verb_label(&asked.head.method);
+    let work = AssertUnwindSafe(handle(&state, asked)).catch_unwind();
     let outcome = work.await.unwrap_or_else(|_| {
         state.metrics.panics.inc();
         Err(refusal(500, "the proxy failed on this webhook".to_owned()).log("a handler panicked"))
@@ -110,7 +109,7 @@ pub async fn answer(state: Arc<State>, request: Request<Asking>) -> Reply {
         Ok(reply) => (reply, None),
         Err(failure) => (failure.response_to_cloud(), Some(failure)),
     };
-    let (code, elapsed) = (reply.status().as_u16(), started.elapsed());
+    let (code, elapsed) = (reply.status.as_u16(), started.elapsed());
     count(&state, PATH, verb, code, elapsed);
     if state.log_requests {
         let micros = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
@@ -121,10 +120,9 @@ pub async fn answer(state: Arc<State>, request: Request<Asking>) -> Reply {
     reply
 }
 
-async fn handle(state: &Arc<State>, request: Request<Asking>) -> Result<Reply, Failure> {
-    let (parts, incoming) = request.into_parts();
-    let framed = check_framing(parts.version, &parts.headers, state.limits.headers);
-    let verb = framed.and_then(|()| match parts.method {
+async fn handle(state: &Arc<State>, asked: Asked) -> Result<Reply, Failure> {
+    let framed = check_framing(&asked.head, state.limits.headers);
+    let verb = framed.and_then(|()| match asked.head.method {
         Method::GET => Ok(Verb::Subscribe),
         Method::POST => Ok(Verb::Take),
         _ => {
@@ -135,28 +133,28 @@ async fn handle(state: &Arc<State>, request: Request<Asking>) -> Result<Reply, F
     });
     match verb {
         Ok(Verb::Subscribe) => {
-            body::discard(&parts.headers, incoming).await;
-            subscribe(state, parts.uri.query().unwrap_or_default())
+            body::discard(asked.body).await;
+            subscribe(state, asked.head.target.query())
         }
         Ok(Verb::Take) => {
-            let signature = parts.headers.get(SIGNATURE).map(|value| value.as_bytes().to_owned());
-            if !signature.as_deref().is_some_and(is_signature) {
+            let signature = asked.head.fields.get(Name::Signature);
+            if !signature.is_some_and(is_signature) {
                 let failure = unsigned(state, Unsigned::Missing);
-                return Err(body::refuse(&parts.headers, incoming, failure).await);
+                return Err(body::refuse(asked.body, failure).await);
             }
             let limits = Limits { body: LARGEST, ..state.limits };
-            let Some(_turn) = turn(state, &incoming).await else {
+            let Some(_turn) = turn(state, &asked.body).await else {
                 state.metrics.callbacks.webhook("crowded");
                 let mut failure = refusal(503, "too many webhooks at once; nothing was taken".to_owned());
                 failure.retry_after = Some(AGAIN);
-                return Err(body::refuse(&parts.headers, incoming, failure).await);
+                return Err(body::refuse(asked.body, failure).await);
             };
-            let body = body::read(&parts.headers, incoming, &limits).await.inspect_err(|_| {
+            let body = body::read(asked.body, &limits).await.inspect_err(|_| {
                 state.metrics.callbacks.webhook("broken");
             })?;
-            take(state, signature.as_deref(), &body).await
+            take(state, signature, &body).await
         }
-        Err(failure) => Err(body::refuse(&parts.headers, incoming, failure).await),
+        Err(failure) => Err(body::refuse(asked.body, failure).await),
     }
 }
 
@@ -198,7 +196,7 @@ fn subscribe(state: &State, query: &str) -> Result<Reply, Failure> {
         return Err(refusal(403, details.to_owned()));
     }
     let mut reply = respond::bytes(StatusCode::OK, challenge.into_owned().into_bytes());
-    reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    reply.set(respond::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     Ok(reply)
 }
 

@@ -73,7 +73,7 @@ pub(super) async fn verify(call: &Call<'_>, trail: &mut Trail) -> Result<Reply, 
         None => StatusCode::OK,
     };
     let mut reply = respond::empty(&call.state.compat.version);
-    *reply.status_mut() = status;
+    reply.status = status;
     Ok(reply)
 }
 
@@ -103,7 +103,7 @@ pub(super) async fn set_shards(call: &Call<'_>) -> Result<Reply, Failure> {
         | SettingsError::NoNumber) => internal_failure(other.to_string()),
     })?;
     let mut reply = respond::empty(&call.state.compat.version);
-    *reply.status_mut() = StatusCode::CREATED;
+    reply.status = StatusCode::CREATED;
     Ok(reply)
 }
 

@@ -1,19 +1,14 @@
 //! Who is asking.
 
-use http::HeaderMap;
-use http::header::AUTHORIZATION;
-
 use crate::onprem::ErrorCode;
+use crate::server::asked::{Fields, Name, visible};
 use crate::server::respond::Failure;
 use crate::server::state::{Number, State};
 use crate::session::{Credential, Principal, Role};
 
-/// 360dialog's header for API keys.
-const D360_API_KEY: &str = "d360-api-key";
-
 /// Any user of the number.
-pub(super) fn user(state: &State, number: &Number, headers: &HeaderMap) -> Result<Principal, Failure> {
-    let credential = credential(headers)
+pub(super) fn user(state: &State, number: &Number, fields: &Fields) -> Result<Principal, Failure> {
+    let credential = credential(fields)
         .ok_or_else(|| Failure::unauthenticated("no Authorization: Bearer, Apikey or D360-API-KEY header"))?;
     state
         .sessions
@@ -22,8 +17,8 @@ pub(super) fn user(state: &State, number: &Number, headers: &HeaderMap) -> Resul
 }
 
 /// An administrator of the number.
-pub(super) fn admin(state: &State, number: &Number, headers: &HeaderMap) -> Result<Principal, Failure> {
-    let principal = user(state, number, headers)?;
+pub(super) fn admin(state: &State, number: &Number, fields: &Fields) -> Result<Principal, Failure> {
+    let principal = user(state, number, fields)?;
     match principal.role {
         Role::Admin => Ok(principal),
         Role::User => Err(not_admin()),
@@ -35,13 +30,13 @@ pub(super) fn not_admin() -> Failure {
     Failure::client(ErrorCode::AccessDenied, "this call needs an administrator: log in as admin")
 }
 
-fn credential(headers: &HeaderMap) -> Option<Credential<'_>> {
-    let mut values = headers.get_all(AUTHORIZATION).iter();
+fn credential(fields: &Fields) -> Option<Credential<'_>> {
+    let mut values = fields.all(Name::Authorization);
     match (values.next(), values.next()) {
         // Two readers of two headers could see two users.
         (Some(_), Some(_)) => return None,
         (Some(value), None) => {
-            let (scheme, rest) = value.to_str().ok()?.trim().split_once(' ')?;
+            let (scheme, rest) = visible(value)?.trim().split_once(' ')?;
             if scheme.eq_ignore_ascii_case("bearer") {
                 return Some(Credential::Bearer(rest.trim()));
             }
@@ -51,5 +46,5 @@ fn credential(headers: &HeaderMap) -> Option<Credential<'_>> {
         }
         (None, _) => {}
     }
-    headers.get(D360_API_KEY)?.to_str().ok().map(|key| Credential::ApiKey(key.trim()))
+    fields.text(Name::D360ApiKey).map(|key| Credential::ApiKey(key.trim()))
 }

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http::{HeaderValue, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::Body as _;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -14,6 +13,7 @@ use crate::onprem::ErrorCode;
 use crate::onprem::callback::CallbackError;
 use crate::onprem::error::Meta;
 use crate::onprem::media::MediaReply;
+use crate::server::asked::Name;
 use crate::server::body::{self, Asking};
 use crate::server::dispatch::Trail;
 use crate::server::respond::{self, Body, Failure, Reply, Source};
@@ -30,16 +30,16 @@ pub async fn upload(call: &Call<'_>, incoming: Asking) -> Result<Reply, Failure>
     let (state, limits) = (call.state, &call.state.limits);
     let declared = incoming.size_hint().exact();
     if declared.is_some_and(|length| length > limits.media) {
-        return Err(body::refuse(call.headers, incoming, too_large(limits.media)).await);
+        return Err(body::refuse(incoming, too_large(limits.media)).await);
     }
     let Some((mut spool, _turn)) = state.media.receive(limits.media).await else {
         let details = "too many files are being uploaded; send this one again later";
         let mut failure = Failure::new(Source::Internal, ErrorCode::SystemOverloaded, details);
         failure.retry_after = Some(5);
-        return Err(body::refuse(call.headers, incoming, failure).await);
+        return Err(body::refuse(incoming, failure).await);
     };
     receive(incoming, &mut spool, &state.media, limits.body_timeout, limits.media).await?;
-    let media_type = content_type(call.headers);
+    let media_type = call.fields.text(Name::ContentType);
     let id =
         state.media.keep(&call.number.account, media_type, spool).await.map_err(|error| not_kept(&error))?;
     let status = StatusCode::from_u16(state.compat.created_status).unwrap_or(StatusCode::CREATED);
@@ -88,9 +88,9 @@ pub(super) async fn download(call: &Call<'_>, id: &str, trail: &mut Trail) -> Re
 
 /// The answer with a file in it.
 pub(super) fn give(Download { media_type, length, body }: Download) -> Reply {
-    let mut reply = Response::new(Body::Stream { bytes: body, length });
+    let mut reply = Reply::new(StatusCode::OK, Body::Stream { bytes: body, length });
     let unknown = HeaderValue::from_static("application/octet-stream");
-    reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::try_from(media_type).unwrap_or(unknown));
+    reply.set(respond::CONTENT_TYPE, HeaderValue::try_from(media_type).unwrap_or(unknown));
     reply
 }
 
@@ -101,10 +101,6 @@ pub(super) async fn delete(call: &Call<'_>, id: &str, trail: &mut Trail) -> Resu
         Ok(false) => Err(Failure::client(ErrorCode::ResourceNotFound, "no file has this id")),
         Err(error) => Err(failure(call.state, &call.number.phone_number_id, "media", &error, trail)),
     }
-}
-
-fn content_type(headers: &HeaderMap) -> Option<&str> {
-    headers.get(CONTENT_TYPE)?.to_str().ok()
 }
 
 fn too_large(limit: u64) -> Failure {

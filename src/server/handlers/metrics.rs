@@ -3,7 +3,6 @@
 //! What on-prem counted and there is nothing of here is left out, but for the counters of the database, which are 0:
 //! clients read those by name.
 
-use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode};
 
 use super::Call;
@@ -137,7 +136,7 @@ fn reply(call: &Call<'_>, scope: Scope, metrics: &[Metric]) -> Result<Reply, Fai
         Format::Prometheus => {
             let mut reply = respond::text(to_prometheus(metrics));
             let version = HeaderValue::from_static("text/plain; version=0.0.4");
-            reply.headers_mut().insert(CONTENT_TYPE, version);
+            reply.set(respond::CONTENT_TYPE, version);
             Ok(reply)
         }
     }

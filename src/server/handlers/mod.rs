@@ -21,8 +21,9 @@ mod webhook_url;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 
+use super::asked::Fields;
 use super::dispatch::{Context, Trail};
 use super::respond::{self, Failure, Reply, Source};
 use super::state::{Number, State};
@@ -37,8 +38,8 @@ pub struct Call<'a> {
     pub state: &'a Arc<State>,
     /// The number.
     pub number: &'a Arc<Number>,
-    /// The headers.
-    pub headers: &'a HeaderMap,
+    /// What its head says.
+    pub fields: &'a Fields,
     /// The query as it was sent, without its question mark.
     pub query: &'a str,
     /// Where the request comes from, and its id.
@@ -53,13 +54,13 @@ pub struct Call<'a> {
 pub fn admit(
     state: &State,
     number: &Number,
-    headers: &HeaderMap,
+    fields: &Fields,
     access: Access,
 ) -> Result<Option<Principal>, Failure> {
     match access {
         Access::Everybody => Ok(None),
-        Access::User => auth::user(state, number, headers).map(Some),
-        Access::Admin => auth::admin(state, number, headers).map(Some),
+        Access::User => auth::user(state, number, fields).map(Some),
+        Access::Admin => auth::admin(state, number, fields).map(Some),
     }
 }
 

@@ -2,7 +2,6 @@
 
 use bytes::Bytes;
 use http::StatusCode;
-use http::header::CONTENT_TYPE;
 
 use super::graph::Graph;
 use super::{Call, media};
@@ -12,6 +11,7 @@ use crate::onprem::error::Meta;
 use crate::onprem::message::Body;
 use crate::onprem::profile as onprem;
 use crate::onprem::{ErrorCode, form};
+use crate::server::asked::Name;
 use crate::server::dispatch::Trail;
 use crate::server::respond::{self, Failure, Reply};
 use crate::translate::{profile_to_cloud, profile_to_onprem};
@@ -81,8 +81,7 @@ pub(super) async fn set_photo(call: &Call<'_>, trail: &mut Trail) -> Result<Repl
 }
 
 fn photo_of(call: &Call<'_>) -> Result<Bytes, Failure> {
-    let content_type =
-        call.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let content_type = call.fields.text(Name::ContentType).unwrap_or_default();
     let bytes = if form::is_form(content_type) {
         call.body.slice_ref(form::field(content_type, &call.body, "File")?)
     } else {

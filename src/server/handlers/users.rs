@@ -5,13 +5,13 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
-use http::header::AUTHORIZATION;
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 
 use super::{Call, auth, internal_failure, store_failure};
 use crate::onprem::ErrorCode;
 use crate::onprem::error::Meta;
 use crate::onprem::users::{UserItem, UsersReply, parse_login, parse_new_user, parse_password};
+use crate::server::asked::{Fields, Name};
 use crate::server::respond::{self, Failure, Reply};
 use crate::session::{LoginError, Role, UserError};
 use crate::telemetry::OutcomeLabel;
@@ -25,7 +25,7 @@ const BASIC: GeneralPurpose = GeneralPurpose::new(
 /// `POST /v1/users/login`
 pub(super) async fn login(call: &Call<'_>) -> Result<Reply, Failure> {
     let (user, password) =
-        basic(call.headers).ok_or_else(|| Failure::unauthenticated("a login needs Authorization: Basic"))?;
+        basic(call.fields).ok_or_else(|| Failure::unauthenticated("a login needs Authorization: Basic"))?;
     let new_password = parse_login(&call.body)?;
     let outcome = call
         .state
@@ -110,8 +110,8 @@ fn reply(call: &Call<'_>, status: StatusCode, user: UserItem<'_>) -> Reply {
 }
 
 /// Name and password of `Authorization: Basic …`.
-fn basic(headers: &HeaderMap) -> Option<(String, String)> {
-    let (scheme, rest) = headers.get(AUTHORIZATION)?.to_str().ok()?.trim().split_once(' ')?;
+fn basic(fields: &Fields) -> Option<(String, String)> {
+    let (scheme, rest) = fields.text(Name::Authorization)?.trim().split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {
         return None;
     }

@@ -3,34 +3,23 @@
 use std::cell::RefCell;
 use std::time::{Duration, SystemTime};
 
-use http::HeaderMap;
-use http::StatusCode;
-use http::header::{CONNECTION, CONTENT_LENGTH};
 use tokio::time::Instant;
 
-/// Writes the head of an answer to `out`; its body has `length` bytes.
-pub(super) fn head(
-    out: &mut Vec<u8>,
-    status: StatusCode,
-    fields: &HeaderMap,
-    length: u64,
-    is_last: bool,
-    now: Instant,
-) {
+use super::super::respond::Reply;
+
+/// Writes the head of an answer to `out`.
+pub(super) fn head(out: &mut Vec<u8>, reply: &Reply, is_last: bool, now: Instant) {
     out.extend_from_slice(b"HTTP/1.1 ");
-    out.extend_from_slice(status.as_str().as_bytes());
+    out.extend_from_slice(reply.status.as_str().as_bytes());
     out.push(b' ');
-    out.extend_from_slice(status.canonical_reason().unwrap_or_default().as_bytes());
-    for (name, value) in fields {
-        // Framing is told once, by this.
-        if !(name == CONTENT_LENGTH || name == CONNECTION) {
-            field(out, name.as_str(), value.as_bytes());
-        }
+    out.extend_from_slice(reply.status.canonical_reason().unwrap_or_default().as_bytes());
+    for (name, value) in reply.fields() {
+        field(out, name, value.as_bytes());
     }
     if is_last {
         field(out, "connection", b"close");
     }
-    field(out, "content-length", decimal(length, &mut [0; 20]));
+    field(out, "content-length", decimal(reply.body.length(), &mut [0; 20]));
     DATE.with_borrow_mut(|date| field(out, "date", date.text(now).as_bytes()));
     out.extend_from_slice(b"\r\n\r\n");
 }
@@ -83,28 +72,26 @@ impl Date {
 mod tests {
     use std::time::Duration;
 
-    use http::{HeaderMap, HeaderValue, StatusCode};
+    use bytes::Bytes;
+    use http::{HeaderValue, StatusCode};
     use tokio::time::Instant;
 
+    use super::super::super::respond::Reply;
     use super::{Date, decimal, head};
 
     #[test]
     fn a_head_is_written_with_its_framing() {
-        let mut fields = HeaderMap::new();
-        fields.insert("x-a", HeaderValue::from_static("b"));
-        fields.append("x-a", HeaderValue::from_static("c"));
-        fields.insert("content-length", HeaderValue::from_static("7"));
-        fields.insert("connection", HeaderValue::from_static("close"));
         for (status, is_last, expected) in [
-            (201, false, "HTTP/1.1 201 Created\r\nx-a: b\r\nx-a: c\r\ncontent-length: 5\r\ndate: "),
-            (
-                299,
-                true,
-                "HTTP/1.1 299 \r\nx-a: b\r\nx-a: c\r\nconnection: close\r\ncontent-length: 5\r\ndate: ",
-            ),
+            (201, false, "HTTP/1.1 201 Created\r\na: b\r\nc: d\r\ncontent-length: 5\r\ndate: "),
+            (299, true, "HTTP/1.1 299 \r\na: b\r\nc: d\r\nconnection: close\r\ncontent-length: 5\r\ndate: "),
         ] {
+            let status = StatusCode::from_u16(status).unwrap();
+            let mut reply = Reply::new(status, Bytes::from_static(b"hello"));
+            for (name, value) in [("a", "x"), ("c", "d"), ("a", "b")] {
+                reply.set(name, HeaderValue::from_static(value));
+            }
             let mut out = Vec::new();
-            head(&mut out, StatusCode::from_u16(status).unwrap(), &fields, 5, is_last, Instant::now());
+            head(&mut out, &reply, is_last, Instant::now());
             let out = String::from_utf8(out).unwrap();
             let date = out.strip_prefix(expected).unwrap().strip_suffix("\r\n\r\n").unwrap();
             httpdate::parse_http_date(date).unwrap();

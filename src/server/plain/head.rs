@@ -4,8 +4,11 @@ use std::mem::MaybeUninit;
 
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING, UPGRADE};
-use http::{HeaderName, HeaderValue, Method, Request, Uri};
+use http::{HeaderName, Method};
 use httparse::Status;
+
+use super::super::asked::{Asked, Fields, Head, Target};
+use super::super::body::Asking;
 
 /// The largest body that is waited for here, before anybody knows who is asking.
 pub(super) const LARGEST_BODY: usize = 16 * 1024;
@@ -25,9 +28,9 @@ pub(super) enum Unready {
 
 /// A plain request that is whole.
 #[derive(Debug)]
-pub(super) struct Asked {
-    /// It, with its body.
-    pub(super) request: Request<Bytes>,
+pub(super) struct Plain {
+    /// It.
+    pub(super) asked: Asked,
     /// Its length; what follows is another one.
     pub(super) length: usize,
     /// Whether the client wants nothing after it.
@@ -35,38 +38,7 @@ pub(super) struct Asked {
 }
 
 /// Reads the first of `bytes`, which is not copied.
-pub(super) fn read(bytes: &Bytes) -> Result<Asked, Unready> {
-    let asked = parse(bytes, |head, Framing { body, length, is_last }| {
-        if length > bytes.len() {
-            return Some(Err(Unready::Body(length)));
-        }
-        let mut request = Request::new(bytes.slice(body..length));
-        *request.method_mut() = Method::from_bytes(head.method?.as_bytes()).ok()?;
-        *request.uri_mut() = Uri::from_maybe_shared(bytes.slice_ref(head.path?.as_bytes())).ok()?;
-        let fields = request.headers_mut();
-        fields.reserve(head.headers.len());
-        for field in head.headers.iter() {
-            let value = HeaderValue::from_maybe_shared(bytes.slice_ref(field.value)).ok()?;
-            fields.append(HeaderName::from_bytes(field.name.as_bytes()).ok()?, value);
-        }
-        Some(Ok(Asked { request, length, is_last }))
-    });
-    asked?
-}
-
-/// Where a plain request ends.
-struct Framing {
-    /// Where its body begins.
-    body: usize,
-    length: usize,
-    is_last: bool,
-}
-
-/// Hands a plain head to `make`, which may find that it is not plain after all.
-fn parse<T>(
-    bytes: &[u8],
-    make: impl FnOnce(&httparse::Request<'_, '_>, Framing) -> Option<T>,
-) -> Result<T, Unready> {
+pub(super) fn read(bytes: &Bytes) -> Result<Plain, Unready> {
     let mut fields = [const { MaybeUninit::uninit() }; FIELDS];
     let mut head = httparse::Request::new(&mut []);
     let body = match head.parse_with_uninit_headers(bytes, &mut fields) {
@@ -74,16 +46,48 @@ fn parse<T>(
         Ok(Status::Partial) => return Err(Unready::Head),
         Err(_) => return Err(Unready::Odd),
     };
-    let (length, is_last) = framing(&head).ok_or(Unready::Odd)?;
-    make(&head, Framing { body, length: body + length, is_last }).ok_or(Unready::Odd)
+    let Framing { body_length, is_last } = framing(&head).ok_or(Unready::Odd)?;
+    let length = body + body_length;
+    if length > bytes.len() {
+        return Err(Unready::Body(length));
+    }
+    let head = known(bytes, &head).ok_or(Unready::Odd)?;
+    let asked = Asked { head, body: Asking::Whole(bytes.slice(body..length)) };
+    Ok(Plain { asked, length, is_last })
 }
 
-/// The length of the body and whether the client wants nothing more, of a plain head.
-fn framing(head: &httparse::Request<'_, '_>) -> Option<(usize, bool)> {
+/// What is looked at of a head.
+fn known(bytes: &Bytes, head: &httparse::Request<'_, '_>) -> Option<Head> {
+    let mut fields = Fields::within(bytes.clone());
+    for field in head.headers.iter() {
+        let (start, end) = place(bytes, field.value)?;
+        fields.add(field.name.as_bytes(), start, end);
+    }
+    let (start, end) = place(bytes, head.path?.as_bytes())?;
+    let target = Target::new(bytes.slice(start..end));
+    let method = Method::from_bytes(head.method?.as_bytes()).ok()?;
+    Some(Head { method, target, is_http11: true, fields })
+}
+
+/// Where `part` is in `bytes`, which it is a part of.
+fn place(bytes: &Bytes, part: &[u8]) -> Option<(usize, usize)> {
+    let start = part.as_ptr().addr().checked_sub(bytes.as_ptr().addr())?;
+    let end = start + part.len();
+    (end <= bytes.len()).then_some((start, end))
+}
+
+/// What a plain head says of where the request ends.
+struct Framing {
+    body_length: usize,
+    is_last: bool,
+}
+
+/// Where the request ends, if its head is plain.
+fn framing(head: &httparse::Request<'_, '_>) -> Option<Framing> {
     // The answer to HEAD, and the tunnel after CONNECT, have rules of their own; as has a target that is no path.
     let is_usual = head.version == Some(1)
         && !matches!(head.method, Some("HEAD" | "CONNECT") | None)
-        && head.path.is_some_and(|path| path.starts_with('/'));
+        && head.path.is_some_and(|path| path.starts_with('/') && path.bytes().all(is_usual));
     if !is_usual {
         return None;
     }
@@ -95,19 +99,26 @@ fn framing(head: &httparse::Request<'_, '_>) -> Option<(usize, bool)> {
             6 if is(&EXPECT) => return None,
             7 if is(&UPGRADE) => return None,
             10 if is(&CONNECTION) => {
-                if field.value.eq_ignore_ascii_case(b"close") {
-                    is_last = true;
-                } else if !field.value.eq_ignore_ascii_case(b"keep-alive") {
+                is_last |= field.value.eq_ignore_ascii_case(b"close");
+                if !is_last && !field.value.eq_ignore_ascii_case(b"keep-alive") {
                     return None;
                 }
             }
-            // A second one is nothing to be decided here (RFC 9112 section 6.3).
-            14 if is(&CONTENT_LENGTH) && length.replace(body_length(field.value)?).is_some() => return None,
+            14 if is(&CONTENT_LENGTH) => {
+                let earlier = length.replace(body_length(field.value)?);
+                // A second one is nothing to be decided here (RFC 9112 section 6.3).
+                earlier.is_none().then_some(())?;
+            }
             17 if is(&TRANSFER_ENCODING) => return None,
             _ => {}
         }
     }
-    Some((length.unwrap_or_default(), is_last))
+    Some(Framing { body_length: length.unwrap_or_default(), is_last })
+}
+
+/// Of a target that everybody reads alike: whether hyper takes others, and what for, is its own business.
+fn is_usual(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"/-._~%?&=+:,;@!$'()*".contains(&byte)
 }
 
 /// Digits and nothing else (RFC 9110 section 8.6), of a body that is waited for.
@@ -126,26 +137,39 @@ mod tests {
 
     use super::{LARGEST_BODY, Unready, read};
 
-    const PLAIN: &str =
-        "POST /v1/messages?a=b HTTP/1.1\r\nHost: proxy\r\nX-A: b\r\nX-A: c\r\nContent-Length: 5\r\n\r\nhello";
+    use super::super::super::asked::Name;
+    use super::super::super::body::Asking;
+
+    const PLAIN: &str = "POST /v1/messages?a=b HTTP/1.1\r\nHost: proxy\r\nX-Request-Id: b\r\nX-Request-Id:  c \r\n\
+                         Content-Length: 5\r\n\r\nhello";
 
     fn with(line: &str, field: &str) -> String {
         format!("{line} HTTP/1.1\r\nHost: proxy\r\n{field}\r\n")
     }
 
+    fn body(asking: &Asking) -> &[u8] {
+        match asking {
+            Asking::Whole(bytes) => bytes,
+            Asking::Arriving { .. } => panic!("a plain body is whole"),
+        }
+    }
+
     #[test]
     fn a_plain_request_is_read_as_it_was_written() {
-        let asked = read(&Bytes::from_static(PLAIN.as_bytes())).unwrap();
-        let (parts, body) = asked.request.into_parts();
-        assert_eq!((parts.method.as_str(), parts.uri.to_string().as_str()), ("POST", "/v1/messages?a=b"));
-        assert_eq!(parts.headers["host"], "proxy");
-        assert_eq!(parts.headers.get_all("x-a").iter().collect::<Vec<_>>(), ["b", "c"]);
-        assert_eq!((&body[..], asked.is_last), (&b"hello"[..], false));
+        let plain = read(&Bytes::from_static(PLAIN.as_bytes())).unwrap();
+        let head = &plain.asked.head;
+        assert_eq!(
+            (head.method.as_str(), head.target.path(), head.target.query()),
+            ("POST", "/v1/messages", "a=b")
+        );
+        assert_eq!((head.fields.text(Name::Host), head.fields.count()), (Some("proxy"), 4));
+        assert_eq!(head.fields.all(Name::RequestId).collect::<Vec<_>>(), [b"b", b"c"]);
+        assert_eq!((body(&plain.asked.body), plain.is_last, head.is_http11), (&b"hello"[..], false, true));
         for (field, is_last) in
             [("", false), ("Connection: Close\r\n", true), ("connection: keep-alive\r\n", false)]
         {
-            let asked = read(&Bytes::from(with("GET /", field))).unwrap();
-            assert_eq!((asked.is_last, asked.request.body().len()), (is_last, 0), "{field}");
+            let plain = read(&Bytes::from(with("GET /", field))).unwrap();
+            assert_eq!((plain.is_last, body(&plain.asked.body)), (is_last, &b""[..]), "{field}");
         }
     }
 
@@ -173,6 +197,9 @@ mod tests {
             ("CONNECT example.com:443", ""),
             ("OPTIONS *", ""),
             ("GET http://proxy/", ""),
+            ("GET /#a", ""),
+            ("GET /\u{e4}", ""),
+            ("GET /\"", ""),
         ] {
             let request = with(line, field);
             assert_eq!(read(&Bytes::from(request.clone())).unwrap_err(), Unready::Odd, "{request}");
@@ -202,15 +229,15 @@ mod tests {
                 other => prop_assert!(false, "{other:?}"),
             }
             let longer = Bytes::from([PLAIN.as_bytes(), &more].concat());
-            let asked = read(&longer).unwrap();
-            prop_assert_eq!((asked.length, &asked.request.body()[..]), (PLAIN.len(), &b"hello"[..]));
+            let plain = read(&longer).unwrap();
+            prop_assert_eq!((plain.length, body(&plain.asked.body)), (PLAIN.len(), &b"hello"[..]));
         }
 
         #[test]
         fn nothing_makes_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..512)) {
             let bytes = Bytes::from(bytes);
             match read(&bytes) {
-                Ok(asked) => prop_assert!(asked.length <= bytes.len()),
+                Ok(plain) => prop_assert!(plain.length <= bytes.len()),
                 Err(Unready::Body(whole)) => prop_assert!(whole > bytes.len()),
                 Err(Unready::Head | Unready::Odd) => {}
             }

@@ -9,7 +9,7 @@
 mod answer;
 mod head;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
@@ -17,16 +17,15 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::Request;
-use http::header::CONNECTION;
 use http_body_util::BodyExt;
 use memchr::memmem;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 
-use self::head::{Asked, Unready};
+use self::head::{Plain, Unready};
+use super::asked::Asked;
 use super::connection::ClientStream;
-use super::respond::{Body, Reply, Unread};
+use super::respond::{After, Body, Reply};
 use crate::upstream::Stream;
 
 /// What is read at once: any plain request, mostly.
@@ -39,8 +38,8 @@ const SMALL: usize = 16 * 1024;
 thread_local! {
     /// What has just been read; nothing stays in it.
     static INCOMING: RefCell<Vec<u8>> = RefCell::new(vec![0; READ]);
-    /// What is about to be written; nothing stays in it.
-    static OUTGOING: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    /// Room for an answer that is about to be written; not there while one waits for its client.
+    static OUTGOING: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
 /// How the plain part of a connection ended.
@@ -77,7 +76,7 @@ pub(super) async fn serve<F>(
     stream: &mut ClientStream,
     patience: Patience<'_>,
     is_closing: impl Fn() -> bool,
-    answer: impl Fn(Request<Bytes>) -> F,
+    answer: impl Fn(Asked) -> F,
 ) -> io::Result<Ended>
 where
     F: Future<Output = Reply>,
@@ -91,16 +90,16 @@ where
             }
             wait.poll_closing(closed.as_mut(), context, patience.silent, &is_closing).map(|()| Ok(END))
         });
-        let Asked { request, is_last, .. } = match next.await? {
-            Ok(asked) => asked,
+        let Plain { asked, is_last, .. } = match next.await? {
+            Ok(plain) => plain,
             Err(Ended::Closed) => break,
             Err(odd @ Ended::Odd(_)) => return Ok(odd),
         };
-        let reply = answer(request).await;
-        if reply.extensions().get::<Unread>().is_some() {
+        let reply = answer(asked).await;
+        if reply.after == After::Unread {
             stream.linger().ask();
         }
-        let is_last = is_last || reply.headers().get(CONNECTION).is_some_and(|value| value == "close");
+        let is_last = is_last || reply.after != After::Open;
         wait.since = Instant::now();
         give(stream, reply, is_last, wait.since).await?;
         if is_last {
@@ -112,7 +111,7 @@ where
 }
 
 /// What comes next on a connection.
-type Next = Result<Asked, Ended>;
+type Next = Result<Plain, Ended>;
 
 /// Nothing does.
 const END: Next = Err(Ended::Closed);
@@ -202,11 +201,11 @@ impl Wait {
     /// Takes the request off the front of `bytes`, or keeps them for later.
     fn take(&mut self, bytes: Bytes, head_bytes: usize) -> Option<Next> {
         match head::read(&bytes) {
-            Ok(asked) => {
-                let after = bytes.get(asked.length..).unwrap_or_default();
+            Ok(plain) => {
+                let after = bytes.get(plain.length..).unwrap_or_default();
                 self.begun = Begun { bytes: after.to_vec(), ..Begun::NOTHING };
                 self.has_asked = true;
-                Some(Ok(asked))
+                Some(Ok(plain))
             }
             Err(Unready::Head) if bytes.len() <= head_bytes => {
                 self.keep(&bytes, None);
@@ -297,31 +296,21 @@ fn ends_head(bytes: &[u8]) -> bool {
 
 /// Writes an answer.
 async fn give(stream: &mut ClientStream, reply: Reply, is_last: bool, now: Instant) -> io::Result<()> {
-    let (parts, body) = reply.into_parts();
-    let length = body.length();
-    let (small, rest) = match body {
-        Body::Whole(whole) if whole.len() <= SMALL => (whole, None),
-        body @ (Body::Whole(_) | Body::Stream { .. }) => (Bytes::new(), Some(body)),
-    };
-    let left = poll_fn(|context| {
-        OUTGOING.with_borrow_mut(|out| {
-            out.clear();
-            answer::head(out, parts.status, &parts.headers, length, is_last, now);
-            out.extend_from_slice(&small);
-            let count = match stream.poll_give(context, out) {
-                Poll::Ready(count) => count?,
-                Poll::Pending => 0,
-            };
-            // Nothing to be kept, mostly.
-            Poll::Ready(io::Result::Ok(out.get(count..).unwrap_or_default().to_vec()))
-        })
-    });
-    let left = left.await?;
-    write(stream, &left).await?;
-    match rest {
-        None => {}
-        Some(Body::Whole(whole)) => write(stream, &whole).await?,
-        Some(Body::Stream { bytes, length }) => pass(stream, bytes, length).await?,
+    let is_small = matches!(&reply.body, Body::Whole(whole) if whole.len() <= SMALL);
+    let mut out = OUTGOING.take();
+    answer::head(&mut out, &reply, is_last, now);
+    if let Body::Whole(whole) = &reply.body
+        && is_small
+    {
+        out.extend_from_slice(whole);
+    }
+    write(stream, &out).await?;
+    out.clear();
+    OUTGOING.set(out);
+    match reply.body {
+        Body::Whole(_) if is_small => {}
+        Body::Whole(whole) => write(stream, &whole).await?,
+        Body::Stream { bytes, length } => pass(stream, bytes, length).await?,
     }
     poll_fn(|context| stream.poll_let_go(context)).await
 }

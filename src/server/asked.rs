@@ -1,0 +1,264 @@
+//! A request, as far as anybody looks at it.
+//!
+//! Most of what a head says is of no interest here. So the fields that are (the closed list of [`Name`]) are found once,
+//! and the others only counted: building a map of all of them costs a message as much as translating it.
+
+use bytes::{Bytes, BytesMut};
+use http::header::EXPECT;
+use http::uri::PathAndQuery;
+use http::{HeaderMap, Method, Request, Version};
+use hyper::body::Incoming;
+
+use super::body::Asking;
+use crate::callback::SIGNATURE;
+
+/// A request.
+#[derive(Debug)]
+pub struct Asked {
+    /// Its head.
+    pub head: Head,
+    /// Its body.
+    pub body: Asking,
+}
+
+/// What a request's head says.
+#[derive(Debug)]
+pub struct Head {
+    /// What is to be done.
+    pub method: Method,
+    /// With what.
+    pub target: Target,
+    /// Whether it speaks HTTP/1.1, and not 1.0.
+    pub is_http11: bool,
+    /// Its fields.
+    pub fields: Fields,
+}
+
+impl From<Request<Incoming>> for Asked {
+    fn from(request: Request<Incoming>) -> Self {
+        let (parts, body) = request.into_parts();
+        let target = parts.uri.path_and_query().map_or("/", PathAndQuery::as_str);
+        let head = Head {
+            method: parts.method,
+            target: Target::new(Bytes::copy_from_slice(target.as_bytes())),
+            is_http11: parts.version == Version::HTTP_11,
+            fields: Fields::from(&parts.headers),
+        };
+        Self { head, body: Asking::Arriving { body, is_expecting: parts.headers.contains_key(EXPECT) } }
+    }
+}
+
+/// A path, and a query.
+#[derive(Clone, Debug)]
+pub struct Target {
+    text: Bytes,
+    path: usize,
+}
+
+impl Target {
+    /// Of `text`, which is a path with or without a query.
+    pub fn new(text: Bytes) -> Self {
+        let path = memchr::memchr(b'?', &text).unwrap_or(text.len());
+        Self { text, path }
+    }
+
+    /// The path.
+    pub fn path(&self) -> &str {
+        text(self.text.get(..self.path)).unwrap_or_default()
+    }
+
+    /// The query as it was sent, without its question mark.
+    pub fn query(&self) -> &str {
+        text(self.text.get(self.path + 1..)).unwrap_or_default()
+    }
+}
+
+/// A field that somebody looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Name {
+    /// Selects the number.
+    Host,
+    /// Who is asking.
+    Authorization,
+    /// The same, as 360dialog's clients say it.
+    D360ApiKey,
+    /// The client's own id for the request.
+    RequestId,
+    /// The type of the body.
+    ContentType,
+    /// How the body is coded.
+    ContentEncoding,
+    /// How the body is cut.
+    TransferEncoding,
+    /// Who has signed a webhook.
+    Signature,
+}
+
+impl Name {
+    /// The one that is spelt so, in whatever case.
+    fn of(name: &[u8]) -> Option<Self> {
+        // By length first: most names are none of these.
+        let (spelling, found): (&[u8], Self) = match name.len() {
+            4 => (b"host", Self::Host),
+            12 if name.first().is_some_and(|first| first.eq_ignore_ascii_case(&b'c')) => {
+                (b"content-type", Self::ContentType)
+            }
+            12 if name.get(1) == Some(&b'-') => (b"x-request-id", Self::RequestId),
+            12 => (b"d360-api-key", Self::D360ApiKey),
+            13 => (b"authorization", Self::Authorization),
+            16 => (b"content-encoding", Self::ContentEncoding),
+            17 => (b"transfer-encoding", Self::TransferEncoding),
+            19 => (SIGNATURE.as_bytes(), Self::Signature),
+            _ => return None,
+        };
+        name.eq_ignore_ascii_case(spelling).then_some(found)
+    }
+}
+
+/// The fields of a head.
+#[derive(Clone, Debug, Default)]
+pub struct Fields {
+    /// How many there were, known or not.
+    count: usize,
+    /// What the known ones point into.
+    text: Bytes,
+    known: Vec<Known>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    name: Name,
+    start: usize,
+    end: usize,
+}
+
+impl Fields {
+    /// With values in `text`.
+    pub fn within(text: Bytes) -> Self {
+        // More than most heads have of them.
+        Self { count: 0, text, known: Vec::with_capacity(4) }
+    }
+
+    /// Adds one with a value that is `start..end` of the text.
+    pub fn add(&mut self, name: &[u8], start: usize, end: usize) {
+        self.count += 1;
+        if let Some(name) = Name::of(name) {
+            self.known.push(Known { name, start, end });
+        }
+    }
+
+    /// How many there were.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// The values of `name`, in order.
+    pub fn all(&self, name: Name) -> impl Iterator<Item = &[u8]> {
+        let known = self.known.iter().filter(move |known| known.name == name);
+        known.map(|known| self.text.get(known.start..known.end).unwrap_or_default())
+    }
+
+    /// The first value of `name`.
+    pub fn get(&self, name: Name) -> Option<&[u8]> {
+        self.all(name).next()
+    }
+
+    /// The same, if it is of visible letters of ASCII, blanks and tabs.
+    pub fn text(&self, name: Name) -> Option<&str> {
+        visible(self.get(name)?)
+    }
+}
+
+impl From<&HeaderMap> for Fields {
+    fn from(headers: &HeaderMap) -> Self {
+        let mut text = BytesMut::new();
+        let mut fields = Self::default();
+        for (name, value) in headers {
+            let start = text.len();
+            if Name::of(name.as_str().as_bytes()).is_some() {
+                text.extend_from_slice(value.as_bytes());
+            }
+            fields.add(name.as_str().as_bytes(), start, text.len());
+        }
+        Self { text: text.freeze(), ..fields }
+    }
+}
+
+/// A value that is a text.
+pub fn visible(value: &[u8]) -> Option<&str> {
+    let is_visible = value.iter().all(|byte| matches!(byte, b'\t' | b' '..=b'~'));
+    if is_visible { text(Some(value)) } else { None }
+}
+
+fn text(bytes: Option<&[u8]>) -> Option<&str> {
+    std::str::from_utf8(bytes?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use http::{HeaderMap, HeaderName, HeaderValue};
+
+    use super::{Fields, Name, Target};
+
+    #[test]
+    fn a_target_is_cut_at_its_first_question_mark() {
+        for (text, path, query) in [
+            ("/", "/", ""),
+            ("/a?", "/a", ""),
+            ("/a?b=c?d", "/a", "b=c?d"),
+            ("/\u{e4}", "/\u{e4}", ""),
+            ("*", "*", ""),
+        ] {
+            let target = Target::new(Bytes::from(text));
+            assert_eq!((target.path(), target.query()), (path, query), "{text}");
+        }
+    }
+
+    #[test]
+    fn known_fields_are_found_in_any_case_and_others_counted() {
+        let all = [
+            ("Host", Name::Host),
+            ("AUTHORIZATION", Name::Authorization),
+            ("D360-API-KEY", Name::D360ApiKey),
+            ("x-Request-id", Name::RequestId),
+            ("Content-Type", Name::ContentType),
+            ("content-encoding", Name::ContentEncoding),
+            ("Transfer-Encoding", Name::TransferEncoding),
+            ("X-Hub-Signature-256", Name::Signature),
+        ];
+        let mut fields = Fields::within(Bytes::from_static(b"one two \x80"));
+        for (spelling, _) in all {
+            fields.add(spelling.as_bytes(), 0, 3);
+            fields.add(spelling.as_bytes(), 4, 7);
+        }
+        for stranger in
+            ["", "Hosts", "content-tipe", "y-request-id", "d361-api-key", "authorizatiom", "\u{e4}"]
+        {
+            fields.add(stranger.as_bytes(), 8, 9);
+        }
+        assert_eq!(fields.count(), 2 * all.len() + 7);
+        for (_, name) in all {
+            assert_eq!(fields.all(name).collect::<Vec<_>>(), [b"one", b"two"], "{name:?}");
+        }
+        assert_eq!(fields.known.len(), 2 * all.len());
+    }
+
+    #[test]
+    fn both_ways_find_the_same() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in
+            [("host", &b"a"[..]), ("x-other", b"b"), ("host", b"c"), ("content-type", b"\xe4")]
+        {
+            headers.append(HeaderName::from_static(name), HeaderValue::from_bytes(value).unwrap());
+        }
+        let fields = Fields::from(&headers);
+        assert_eq!((fields.count(), fields.text(Name::Host)), (4, Some("a")));
+        assert_eq!(fields.all(Name::Host).collect::<Vec<_>>(), [b"a", b"c"]);
+        assert_eq!(
+            (fields.get(Name::ContentType), fields.text(Name::ContentType)),
+            (Some(&b"\xe4"[..]), None)
+        );
+        assert_eq!((fields.get(Name::Signature), fields.text(Name::Authorization)), (None, None));
+    }
+}
