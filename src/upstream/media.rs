@@ -15,7 +15,9 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::{Answer, CallError, Deadlines, MOST_ANSWER, Sent, Target, innermost, read, user_agent};
+use super::{
+    Answer, CallError, Deadlines, MOST_ANSWER, Sent, Target, innermost, read, retry_after, user_agent,
+};
 use crate::cloud::GraphError;
 use crate::net::Connector;
 
@@ -149,8 +151,7 @@ pub fn is_success(answer: &Answer) -> bool {
 
 async fn answer(response: Response<Incoming>, end: Instant) -> Result<Answer, CallError> {
     let (parts, body) = response.into_parts();
-    let retry_after =
-        parts.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
+    let retry_after = parts.headers.get(RETRY_AFTER).and_then(|value| retry_after(value.as_bytes()));
     Ok(Answer { status: parts.status, retry_after, body: read(body, end, MOST_ANSWER).await? })
 }
 

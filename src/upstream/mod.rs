@@ -13,6 +13,7 @@ mod pool;
 
 pub use health::{Health, Standing};
 pub use media::{MediaUpstream, Stream, UploadError, is_success};
+pub use pool::answer;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -95,7 +96,7 @@ pub struct CallError {
 }
 
 /// A whole answer.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Answer {
     /// Its status.
     pub status: StatusCode,
@@ -217,8 +218,7 @@ impl Upstream {
             most: if method == Method::GET { MOST_READ } else { MOST_ANSWER },
         };
         let whole = self.pool()?.call(&Attempt { method, target, body: Grip::new(body), limits }).await?;
-        let retry_after =
-            whole.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
+        let retry_after = whole.headers.get(RETRY_AFTER).and_then(|value| retry_after(value.as_bytes()));
         Ok(Answer { status: whole.status, retry_after, body: whole.body })
     }
 }
@@ -254,6 +254,11 @@ pub fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
 
 fn timed_out(reason: &str) -> CallError {
     CallError { sent: Sent::Maybe, is_timeout: true, reason: reason.to_owned() }
+}
+
+/// A `Retry-After` that is a number of seconds (RFC 9110 section 10.2.3); what is a date instead is not looked at.
+fn retry_after(value: &[u8]) -> Option<u32> {
+    str::from_utf8(value).ok()?.trim_ascii().parse().ok()
 }
 
 /// Reads the whole answer; a broken or endless one leaves the call in doubt.

@@ -4,6 +4,7 @@
 //! has to be woken to write a request, and none to hand the answer over. hyper-util's client has both, and they cost
 //! as much as translating a message several times over.
 
+pub mod answer;
 mod idle;
 mod line;
 mod relay;
