@@ -2,6 +2,8 @@
 
 #[path = "pool/answers.rs"]
 mod answers;
+#[path = "pool/framing.rs"]
+mod framing;
 #[path = "pool/goaway.rs"]
 mod goaway;
 #[path = "pool/http1.rs"]

@@ -19,14 +19,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
+use http::header::{AUTHORIZATION, RETRY_AFTER, USER_AGENT};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use thiserror::Error;
 use tokio::time::Instant;
 
-use self::body::{Grip, Outgoing};
 use self::pool::{Attempt, Limits, Pool};
 use crate::config::HttpVersion;
 use crate::net::{Collected, Connector, this_worker, within};
@@ -217,30 +216,16 @@ impl Upstream {
             end,
             most: if method == Method::GET { MOST_READ } else { MOST_ANSWER },
         };
-        let whole = self.pool()?.call(&Attempt { method, target, body: Grip::new(body), limits }).await?;
-        let retry_after = whole.headers.get(RETRY_AFTER).and_then(|value| retry_after(value.as_bytes()));
-        Ok(Answer { status: whole.status, retry_after, body: whole.body })
+        self.pool()?.call(&Attempt { method, target, body, limits }).await
     }
 }
 
-/// The request of an attempt.
-fn request(attempt: &Attempt<'_>) -> Request<Outgoing> {
-    let Attempt { method, target, body, .. } = attempt;
-    let mut request = Request::new(body.body());
-    *request.method_mut() = Method::clone(method);
-    *request.uri_mut() = target.uri.clone();
-    let headers = request.headers_mut();
-    target.authorize(headers);
-    user_agent(headers);
-    if *method == Method::POST {
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    }
-    request
-}
+/// Who is calling; the same to everyone.
+static WE: HeaderValue = HeaderValue::from_static(concat!("prembridge/", env!("CARGO_PKG_VERSION")));
 
-/// Says who is calling; the same to everyone.
+/// Says who is calling.
 pub fn user_agent(headers: &mut HeaderMap) {
-    headers.insert(USER_AGENT, HeaderValue::from_static(concat!("prembridge/", env!("CARGO_PKG_VERSION"))));
+    headers.insert(USER_AGENT, WE.clone());
 }
 
 /// The innermost cause, which says most.
@@ -262,7 +247,8 @@ fn retry_after(value: &[u8]) -> Option<u32> {
 }
 
 /// Reads the whole answer; a broken or endless one leaves the call in doubt.
-async fn read(mut body: Incoming, end: Instant, most: usize) -> Result<Bytes, CallError> {
+async fn read(response: Response<Incoming>, end: Instant, most: usize) -> Result<Answer, CallError> {
+    let (parts, mut body) = response.into_parts();
     let mut whole = Collected::default();
     loop {
         let frame = within(|| end.min(Instant::now() + BODY_IDLE), body.frame())
@@ -281,5 +267,6 @@ async fn read(mut body: Incoming, end: Instant, most: usize) -> Result<Bytes, Ca
         }
         whole.push(data);
     }
-    Ok(whole.finish())
+    let retry_after = parts.headers.get(RETRY_AFTER).and_then(|value| retry_after(value.as_bytes()));
+    Ok(Answer { status: parts.status, retry_after, body: whole.finish() })
 }
