@@ -1,5 +1,9 @@
 //! The connections to Cloud: whatever becomes of them, each message is taken once at most, and gets its own answer.
 
+#[path = "pool/answers.rs"]
+mod answers;
+#[path = "pool/framing.rs"]
+mod framing;
 #[path = "pool/goaway.rs"]
 mod goaway;
 #[path = "pool/http1.rs"]
@@ -10,6 +14,8 @@ mod http2;
 mod negotiation;
 #[path = "pool/random.rs"]
 mod random;
+#[path = "pool/splits.rs"]
+mod splits;
 
 use std::sync::Arc;
 

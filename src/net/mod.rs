@@ -6,14 +6,16 @@ mod collect;
 mod connector;
 pub mod egress;
 mod error;
+mod stream;
 mod tls;
 mod within;
 mod worker;
 
 pub use ca_bundle::{BadBundle, ca_bundle};
 pub use collect::Collected;
-pub use connector::{Connector, Deadlines, Stream};
+pub use connector::{Connector, Deadlines};
 pub use error::ConnectError;
+pub use stream::Stream;
 pub use tls::{
     TlsError, certificate_pem, client_config, client_config_with, offering_http2, self_signed, server_config,
     server_config_from_files,

@@ -1,7 +1,8 @@
-//! A request body that can be taken back.
+//! A request body of HTTP/2 that can be taken back.
 //!
 //! Graph can only take a message whose body it has read. So the question whether a message was sent
-//! has an exact answer: it was not, if hyper never asked for the body and never will.
+//! has an exact answer: it was not, if hyper never asked for the body and never will. Of HTTP/1.1, where head and
+//! body leave as one, each request knows it by itself.
 
 use std::pin::Pin;
 use std::sync::Arc;

@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Method, Request, Response};
 use http_body_util::{BodyExt, Empty, Full};
 use hyper::body::{Body, Incoming};
@@ -88,7 +88,7 @@ impl MediaUpstream {
         let mut request = request(Method::POST, target, body);
         request.headers_mut().extend(headers);
         let end = Instant::now() + self.upload;
-        answer(self.head(request, end).await?, end).await
+        read(self.head(request, end).await?, end, MOST_ANSWER).await
     }
 
     /// Reads an object that describes a file.
@@ -113,7 +113,7 @@ impl MediaUpstream {
         head_end: Instant,
         end: Instant,
     ) -> Result<Answer, CallError> {
-        answer(self.head(request, head_end).await?, end).await
+        read(self.head(request, head_end).await?, end, MOST_ANSWER).await
     }
 
     /// Begins to read a file; the caller reads its body.
@@ -145,13 +145,6 @@ pub enum UploadError {
 /// Whether Cloud did what was asked, which an error status or an error body denies.
 pub fn is_success(answer: &Answer) -> bool {
     answer.status.is_success() && GraphError::parse(&answer.body).is_none()
-}
-
-async fn answer(response: Response<Incoming>, end: Instant) -> Result<Answer, CallError> {
-    let (parts, body) = response.into_parts();
-    let retry_after =
-        parts.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
-    Ok(Answer { status: parts.status, retry_after, body: read(body, end, MOST_ANSWER).await? })
 }
 
 fn request(method: Method, target: &Target, body: Stream) -> Request<Stream> {

@@ -13,19 +13,19 @@ mod pool;
 
 pub use health::{Health, Standing};
 pub use media::{MediaUpstream, Stream, UploadError, is_success};
+pub use pool::answer;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
+use http::header::{AUTHORIZATION, RETRY_AFTER, USER_AGENT};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use thiserror::Error;
 use tokio::time::Instant;
 
-use self::body::{Grip, Outgoing};
 use self::pool::{Attempt, Limits, Pool};
 use crate::config::HttpVersion;
 use crate::net::{Collected, Connector, this_worker, within};
@@ -95,7 +95,7 @@ pub struct CallError {
 }
 
 /// A whole answer.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Answer {
     /// Its status.
     pub status: StatusCode,
@@ -216,31 +216,16 @@ impl Upstream {
             end,
             most: if method == Method::GET { MOST_READ } else { MOST_ANSWER },
         };
-        let whole = self.pool()?.call(&Attempt { method, target, body: Grip::new(body), limits }).await?;
-        let retry_after =
-            whole.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
-        Ok(Answer { status: whole.status, retry_after, body: whole.body })
+        self.pool()?.call(&Attempt { method, target, body, limits }).await
     }
 }
 
-/// The request of an attempt.
-fn request(attempt: &Attempt<'_>) -> Request<Outgoing> {
-    let Attempt { method, target, body, .. } = attempt;
-    let mut request = Request::new(body.body());
-    *request.method_mut() = Method::clone(method);
-    *request.uri_mut() = target.uri.clone();
-    let headers = request.headers_mut();
-    target.authorize(headers);
-    user_agent(headers);
-    if *method == Method::POST {
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    }
-    request
-}
+/// Who is calling; the same to everyone.
+static WE: HeaderValue = HeaderValue::from_static(concat!("prembridge/", env!("CARGO_PKG_VERSION")));
 
-/// Says who is calling; the same to everyone.
+/// Says who is calling.
 pub fn user_agent(headers: &mut HeaderMap) {
-    headers.insert(USER_AGENT, HeaderValue::from_static(concat!("prembridge/", env!("CARGO_PKG_VERSION"))));
+    headers.insert(USER_AGENT, WE.clone());
 }
 
 /// The innermost cause, which says most.
@@ -256,8 +241,14 @@ fn timed_out(reason: &str) -> CallError {
     CallError { sent: Sent::Maybe, is_timeout: true, reason: reason.to_owned() }
 }
 
+/// A `Retry-After` that is a number of seconds (RFC 9110 section 10.2.3); what is a date instead is not looked at.
+fn retry_after(value: &[u8]) -> Option<u32> {
+    str::from_utf8(value).ok()?.trim_ascii().parse().ok()
+}
+
 /// Reads the whole answer; a broken or endless one leaves the call in doubt.
-async fn read(mut body: Incoming, end: Instant, most: usize) -> Result<Bytes, CallError> {
+async fn read(response: Response<Incoming>, end: Instant, most: usize) -> Result<Answer, CallError> {
+    let (parts, mut body) = response.into_parts();
     let mut whole = Collected::default();
     loop {
         let frame = within(|| end.min(Instant::now() + BODY_IDLE), body.frame())
@@ -276,5 +267,6 @@ async fn read(mut body: Incoming, end: Instant, most: usize) -> Result<Bytes, Ca
         }
         whole.push(data);
     }
-    Ok(whole.finish())
+    let retry_after = parts.headers.get(RETRY_AFTER).and_then(|value| retry_after(value.as_bytes()));
+    Ok(Answer { status: parts.status, retry_after, body: whole.finish() })
 }

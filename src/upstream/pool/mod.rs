@@ -2,33 +2,39 @@
 //!
 //! A connection of HTTP/1.1 serves one call at a time, so the call itself moves its bytes ([`Line`]): no second task
 //! has to be woken to write a request, and none to hand the answer over. hyper-util's client has both, and they cost
-//! as much as translating a message several times over.
+//! as much as translating a message several times over. Nor does a line keep a buffer, which hyper's connections do:
+//! requests are written out of, and answers read into, memory that all calls of a thread share. What an answer's bytes
+//! mean is decided by [`answer`]. Only the connections of HTTP/2 ([`Streams`]) are hyper's.
 
+pub mod answer;
 mod idle;
 mod line;
-mod relay;
+mod request;
 mod streams;
 
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, StatusCode};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
+use http::{HeaderName, HeaderValue, Method};
 use tokio::time::{Instant, timeout_at};
 
 use self::idle::Idle;
 use self::line::Line;
 use self::streams::{Choice, Streams};
-use super::body::Grip;
-use super::{CallError, Sent, Target, innermost};
+use super::{Answer, CallError, Sent, Target, WE, innermost};
 use crate::config::HttpVersion;
 use crate::net::{ConnectError, Connector};
+
+/// What is posted.
+static JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// One attempt at a call. Everything on the way looks at this one; nothing has to carry a request along.
 #[derive(Debug)]
 pub(super) struct Attempt<'a> {
     pub(super) method: &'a Method,
     pub(super) target: &'a Target,
-    pub(super) body: Grip,
+    pub(super) body: Bytes,
     pub(super) limits: Limits,
 }
 
@@ -45,12 +51,13 @@ pub(super) struct Limits {
     pub(super) most: usize,
 }
 
-/// An answer with its whole body.
-#[derive(Debug)]
-pub(super) struct Whole {
-    pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Bytes,
+impl Attempt<'_> {
+    /// What a call says in its head, whichever way it goes; not where it goes, nor how long its body is.
+    fn fields(&self) -> impl Iterator<Item = (HeaderName, &HeaderValue)> {
+        let authorization = self.target.authorization.as_ref().map(|value| (AUTHORIZATION, value));
+        let content_type = (*self.method == Method::POST).then_some((CONTENT_TYPE, &JSON));
+        authorization.into_iter().chain([(USER_AGENT, &WE)]).chain(content_type)
+    }
 }
 
 /// Connections to one place.
@@ -69,7 +76,7 @@ impl Pool {
     }
 
     /// Makes one call.
-    pub(super) async fn call(&self, attempt: &Attempt<'_>) -> Result<Whole, CallError> {
+    pub(super) async fn call(&self, attempt: &Attempt<'_>) -> Result<Answer, CallError> {
         loop {
             let (mut line, is_used) = match self.idle.take(attempt.limits.begun) {
                 Some(line) => (line, true),
@@ -85,11 +92,11 @@ impl Pool {
                 },
             };
             match line.call(attempt).await {
-                Fate::Answered(whole) => {
+                Fate::Answered(answer) => {
                     if line.is_reusable() {
                         self.idle.put(line, Instant::now());
                     }
-                    return Ok(whole);
+                    return Ok(answer);
                 }
                 // Closed while it lay idle: that says nothing about Cloud, and the next one may live.
                 Fate::Untouched(_) if is_used => {}
@@ -110,7 +117,7 @@ impl Pool {
         let place = &attempt.target.uri;
         let opened = timeout_at(attempt.limits.head, async {
             match &self.streams {
-                None => Ok(Choice::Line(Line::open(self.connector.open(place).await?).await?)),
+                None => Ok(Choice::Line(Line::new(self.connector.open(place).await?))),
                 Some(streams) => streams.open(&self.connector, place).await,
             }
         });
@@ -131,7 +138,7 @@ impl Pool {
 /// What became of a call on one connection.
 enum Fate {
     /// There is an answer.
-    Answered(Whole),
+    Answered(Answer),
     /// The connection ended before it took anything of the request; and why.
     Untouched(String),
     /// There is no whole answer.
@@ -139,9 +146,9 @@ enum Fate {
 }
 
 impl Fate {
-    fn into_result(self) -> Result<Whole, CallError> {
+    fn into_result(self) -> Result<Answer, CallError> {
         match self {
-            Self::Answered(whole) => Ok(whole),
+            Self::Answered(answer) => Ok(answer),
             Self::Untouched(reason) => Err(CallError { sent: Sent::No, is_timeout: false, reason }),
             Self::Failed(error) => Err(error),
         }

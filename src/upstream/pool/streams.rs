@@ -6,17 +6,17 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use http::Uri;
+use http::{Request, Uri};
 use hyper::client::conn::http2::{Builder, SendRequest};
 use hyper::rt::Executor as _;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::sync::MutexGuard as Turn;
 use tokio::time::{Instant, timeout_at};
 
-use super::super::body::Outgoing;
+use super::super::body::{Grip, Outgoing};
 use super::super::{CallError, Sent, innermost, read};
 use super::line::Line;
-use super::{Attempt, Fate, OpenError, Whole};
+use super::{Attempt, Fate, OpenError};
 use crate::net::{Connector, Stream};
 
 /// Calls at once on one connection. RFC 9113 section 6.5.2 recommends that servers allow no fewer than this.
@@ -112,7 +112,7 @@ impl Streams {
         let is_declined = stream.is_tls() && !stream.is_http2();
         self.is_declined.store(is_declined, Ordering::Relaxed);
         if is_declined {
-            return Ok(Choice::Line(Line::open(stream).await?));
+            return Ok(Choice::Line(Line::new(stream)));
         }
         let channel = Channel::open(stream).await?;
         self.channels().push((channel.clone(), Instant::now()));
@@ -184,9 +184,10 @@ impl Channel {
 
     /// Makes a call.
     pub(super) async fn call(mut self, attempt: &Attempt<'_>) -> Fate {
-        let Attempt { body: grip, limits, .. } = attempt;
+        let limits = &attempt.limits;
+        let grip = Grip::new(attempt.body.clone());
         let counted = Counted::new(Arc::clone(&self.traffic));
-        let sent = self.sender.try_send_request(super::super::request(attempt));
+        let sent = self.sender.try_send_request(request(attempt, &grip));
         let sent = timeout_at(limits.head, sent).await;
         counted.note(sent.is_ok());
         let response = match sent {
@@ -208,12 +209,20 @@ impl Channel {
                 return Fate::Failed(CallError { sent: grip.take_back(), is_timeout: true, reason });
             }
         };
-        let (parts, body) = response.into_parts();
-        match read(body, limits.end, limits.most).await {
-            Ok(body) => Fate::Answered(Whole { status: parts.status, headers: parts.headers, body }),
+        match read(response, limits.end, limits.most).await {
+            Ok(answer) => Fate::Answered(answer),
             Err(error) => Fate::Failed(error),
         }
     }
+}
+
+/// The request of an attempt, of whose body `grip` decides.
+fn request(attempt: &Attempt<'_>, grip: &Grip) -> Request<Outgoing> {
+    let mut request = Request::new(grip.body());
+    *request.method_mut() = attempt.method.clone();
+    *request.uri_mut() = attempt.target.uri.clone();
+    request.headers_mut().extend(attempt.fields().map(|(name, value)| (name, value.clone())));
+    request
 }
 
 /// One among the calls of a connection, for as long as it lives.

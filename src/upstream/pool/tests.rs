@@ -11,9 +11,8 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::super::body::Grip;
-use super::super::{CallError, Sent, Target};
-use super::{Attempt, Limits, Pool, Whole};
+use super::super::{Answer, CallError, Sent, Target};
+use super::{Attempt, Limits, Pool};
 use crate::config::HttpVersion;
 use crate::net::{Connector, Deadlines, client_config};
 
@@ -109,18 +108,18 @@ fn pool(version: HttpVersion) -> Pool {
     Pool::new(Connector::new(client_config(None).unwrap(), deadlines), version, KEEP)
 }
 
-async fn call(pool: &Pool, server: &Server) -> Result<Whole, CallError> {
+async fn call(pool: &Pool, server: &Server) -> Result<Answer, CallError> {
     call_within(pool, &format!("http://{}/messages", server.addr), PATIENCE).await
 }
 
 /// The answer's head has to come in this time.
-async fn call_within(pool: &Pool, uri: &str, head: Duration) -> Result<Whole, CallError> {
+async fn call_within(pool: &Pool, uri: &str, head: Duration) -> Result<Answer, CallError> {
     let target = Target { uri: uri.parse().unwrap(), authorization: None, health: None };
     let begun = Instant::now();
     let attempt = Attempt {
         method: &Method::POST,
         target: &target,
-        body: Grip::new(Bytes::from_static(b"{}")),
+        body: Bytes::from_static(b"{}"),
         limits: Limits { begun, head: begun + head, end: begun + PATIENCE, most: 1024 },
     };
     pool.call(&attempt).await

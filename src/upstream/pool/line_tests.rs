@@ -1,0 +1,197 @@
+//! What is known to have been sent, and answers that do not wait for the request.
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Method;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::super::super::{Answer, Target};
+use super::super::Limits;
+use super::*;
+
+/// Longer than anything takes here.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// For deadlines that pass.
+const MOMENT: Duration = Duration::from_millis(50);
+/// More than the system keeps of a connection that nobody reads from.
+const HUGE: usize = 64 << 20;
+
+async fn pair() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let (ours, theirs) = tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
+    (ours.unwrap(), theirs.unwrap().0)
+}
+
+fn line(stream: TcpStream) -> Line {
+    Line::new(Stream::Plain(TokioIo::new(stream)))
+}
+
+/// Posts so many bytes; the answer's head has to come in this time, and the rest in patience.
+async fn post(line: &mut Line, length: usize, head: Duration) -> Fate {
+    let target = Target { uri: "http://graph/messages".parse().unwrap(), authorization: None, health: None };
+    let begun = Instant::now();
+    let limits = Limits { begun, head: begun + head, end: begun + PATIENCE, most: 100 };
+    let attempt =
+        Attempt { method: &Method::POST, target: &target, body: Bytes::from(vec![b' '; length]), limits };
+    line.call(&attempt).await
+}
+
+#[track_caller]
+fn answered(fate: Fate) -> Answer {
+    match fate {
+        Fate::Answered(answer) => answer,
+        Fate::Untouched(reason) => panic!("untouched: {reason}"),
+        Fate::Failed(error) => panic!("failed: {error:?}"),
+    }
+}
+
+#[track_caller]
+fn failed(fate: Fate) -> (Sent, bool, String) {
+    match fate {
+        Fate::Failed(error) => (error.sent, error.is_timeout, error.reason),
+        Fate::Untouched(reason) => panic!("untouched: {reason}"),
+        Fate::Answered(answer) => panic!("answered: {answer:?}"),
+    }
+}
+
+#[track_caller]
+fn untouched(fate: Fate) -> String {
+    match fate {
+        Fate::Untouched(reason) => reason,
+        Fate::Failed(error) => panic!("failed: {error:?}"),
+        Fate::Answered(answer) => panic!("answered: {answer:?}"),
+    }
+}
+
+/// Reads a request's head, and nothing behind it.
+async fn head(stream: &mut TcpStream) {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.unwrap());
+    }
+}
+
+/// Has the system keep as much as it can of what nobody reads.
+fn fill(stream: &TcpStream) {
+    while stream.try_write(&[b' '; 1 << 16]).is_ok() {}
+}
+
+#[tokio::test]
+async fn an_answer_to_half_a_request_is_the_answer() {
+    let (ours, mut theirs) = pair().await;
+    let mut line = line(ours);
+    let server = async {
+        head(&mut theirs).await;
+        theirs.write_all(b"HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno").await.unwrap();
+        theirs
+    };
+    let (fate, _theirs) = tokio::join!(post(&mut line, HUGE, PATIENCE), server);
+    let answer = answered(fate);
+    assert_eq!((answer.status.as_u16(), &*answer.body), (413, &b"no"[..]));
+    assert!(!line.is_reusable(), "the rest of the request never left");
+}
+
+/// A server that refuses a request need not read it.
+#[tokio::test]
+async fn an_answer_before_a_reset_is_the_answer() {
+    let (ours, mut theirs) = pair().await;
+    let mut line = line(ours);
+    let server = async {
+        head(&mut theirs).await;
+        theirs.write_all(b"HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno").await.unwrap();
+        // With most of the request unread, this is a reset.
+        drop(theirs);
+    };
+    let (fate, ()) = tokio::join!(post(&mut line, HUGE, PATIENCE), server);
+    // Which of the two the system tells first is its own affair.
+    match fate {
+        Fate::Answered(answer) => assert_eq!(answer.status.as_u16(), 413),
+        Fate::Failed(error) => assert_eq!((error.sent, error.is_timeout), (Sent::Maybe, false)),
+        Fate::Untouched(reason) => panic!("untouched: {reason}"),
+    }
+    assert!(!line.is_reusable());
+}
+
+#[tokio::test]
+async fn a_whole_request_leaves_a_line_as_good_as_before() {
+    let (ours, mut theirs) = pair().await;
+    let mut line = line(ours);
+    for round in 0..3 {
+        let server = async {
+            head(&mut theirs).await;
+            theirs.read_exact(&mut vec![0; round << 20]).await.unwrap();
+            theirs.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}").await.unwrap();
+        };
+        let (fate, ()) = tokio::join!(post(&mut line, round << 20, PATIENCE), server);
+        assert_eq!(answered(fate).body, "{}");
+        assert!(line.is_reusable() && line.is_alive());
+    }
+}
+
+#[tokio::test]
+async fn a_request_of_which_something_left_is_in_doubt() {
+    let (ours, _theirs) = pair().await;
+    let late = (Sent::Maybe, true, "no answer in time".to_owned());
+    assert_eq!(failed(post(&mut line(ours), 2, MOMENT).await), late);
+    let (ours, _theirs) = pair().await;
+    assert_eq!(failed(post(&mut line(ours), HUGE, MOMENT).await), late);
+
+    let (ours, mut theirs) = pair().await;
+    let mut line = line(ours);
+    let server = async {
+        head(&mut theirs).await;
+        theirs.read_exact(&mut [0; 2]).await.unwrap();
+        drop(theirs);
+    };
+    let (fate, ()) = tokio::join!(post(&mut line, 2, PATIENCE), server);
+    let ended = (Sent::Maybe, false, "the connection ended before the answer".to_owned());
+    assert_eq!(failed(fate), ended);
+}
+
+#[tokio::test]
+async fn a_request_of_which_nothing_left_was_not_sent() {
+    // There is no room for a single byte.
+    let (ours, _theirs) = pair().await;
+    fill(&ours);
+    assert_eq!(
+        failed(post(&mut line(ours), 2, MOMENT).await),
+        (Sent::No, true, "no answer in time".to_owned())
+    );
+
+    // Nor is what comes while there is none an answer.
+    for (bytes, reason) in [
+        (&b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"[..], "something came that nobody asked for"),
+        (b"", "the connection was closed"),
+    ] {
+        let (ours, mut theirs) = pair().await;
+        fill(&ours);
+        let mut line = line(ours);
+        let server = async {
+            // After the call has looked at the connection, since that is polled first.
+            theirs.write_all(bytes).await.unwrap();
+            theirs.shutdown().await.unwrap();
+            theirs
+        };
+        let (fate, _theirs) = tokio::join!(biased; post(&mut line, 2, PATIENCE), server);
+        assert_eq!(untouched(fate), reason);
+        assert!(!line.is_reusable());
+    }
+
+    // The system takes nothing.
+    let (mut ours, _theirs) = pair().await;
+    ours.shutdown().await.unwrap();
+    untouched(post(&mut line(ours), 2, PATIENCE).await);
+}
+
+#[tokio::test]
+async fn a_call_that_is_given_up_spoils_its_line() {
+    let (ours, _theirs) = pair().await;
+    let mut line = line(ours);
+    let call = post(&mut line, 2, PATIENCE);
+    assert!(tokio::time::timeout(MOMENT, call).await.is_err());
+    assert!(!line.is_reusable() && !line.is_alive());
+}

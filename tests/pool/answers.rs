@@ -1,0 +1,328 @@
+//! Our reader of answers beside hyper's client: what both can read is the same, and ours never reads more.
+
+use bytes::Bytes;
+use http::Request;
+use http_body_util::{BodyExt as _, Full};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use prembridge::upstream::answer::Broken;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+use proptest::strategy::ValueTree as _;
+use proptest::test_runner::TestRunner;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
+
+use super::splits::{self, MOST};
+
+/// What we refuse and hyper reads.
+fn is_stricter(broken: &Broken, bytes: &[u8]) -> bool {
+    match broken {
+        // hyper hands the connection over.
+        Broken::Switch
+        // hyper waits for as many as there are.
+        | Broken::Interim
+        // hyper sees chunks if that is the last coding, and a body until the end otherwise, whatever else there is.
+        | Broken::Coding
+        // hyper forgets the length.
+        | Broken::TwoFramings
+        // hyper's limits are larger, or none.
+        | Broken::LongLines(_)
+        | Broken::TooLarge(_) => true,
+        // hyper allows any number of zeros before a size, and lines of trailers without a carriage return.
+        Broken::Chunk => has_long_size(bytes) || has_bare_end(bytes),
+        Broken::Head(_) | Broken::Status | Broken::Length | Broken::NoAnswer | Broken::Half => false,
+    }
+}
+
+fn has_long_size(bytes: &[u8]) -> bool {
+    bytes.split(|byte| !byte.is_ascii_hexdigit()).any(|digits| digits.len() > 16)
+}
+
+fn has_bare_end(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"\n") || bytes.windows(2).any(|pair| pair[1] == b'\n' && pair[0] != b'\r')
+}
+
+/// What hyper's client makes of these pieces, behind which the connection ends.
+async fn hyper_reads(pieces: &[&[u8]]) -> Result<(u16, Bytes), String> {
+    let (ours, theirs) = duplex(1 << 20);
+    let (mut sender, connection) = http1::handshake(TokioIo::new(ours)).await.unwrap();
+    let request = Request::post("/messages")
+        .header("host", "graph")
+        .body(Full::new(Bytes::from_static(b"{}")))
+        .unwrap();
+    let call = async move {
+        let response = sender.send_request(request).await.map_err(|error| format!("{error:?}"))?;
+        let status = response.status().as_u16();
+        let body = response.into_body().collect().await.map_err(|error| format!("{error:?}"))?;
+        Ok((status, body.to_bytes()))
+    };
+    let ((), _, read) = tokio::join!(serve(theirs, pieces), connection, call);
+    read
+}
+
+async fn serve(mut stream: DuplexStream, pieces: &[&[u8]]) {
+    let mut request = Vec::new();
+    while !request.ends_with(b"{}") {
+        assert_ne!(stream.read_buf(&mut request).await.unwrap(), 0);
+    }
+    for piece in pieces {
+        // Who has read enough may be gone.
+        if stream.write_all(piece).await.is_err() {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+/// An answer of one of many kinds, most of which can be read.
+fn any_answer() -> impl Strategy<Value = Vec<u8>> {
+    let version =
+        prop_oneof![20 => Just("HTTP/1.1"), 3 => Just("HTTP/1.0"), 1 => select(vec!["HTTP/1.2", "http/1.1"])];
+    let status = prop_oneof![
+        8 => Just("200 OK"),
+        4 => select(vec!["201", "400 Bad Request", "429 ", "500 Caf\u{e9}", "599 \t!", "999 ?"]),
+        2 => select(vec!["204 No Content", "304 Not Modified"]),
+        1 => select(vec!["101 Switching Protocols", "100 Continue", "099 No", "20 OK", "2000 OK", "200\tOK"]),
+    ];
+    let interim = prop_oneof![4 => Just(0..1), 2 => Just(1..4), 1 => Just(15..19)].prop_flat_map(|count| {
+        vec(
+            select(vec!["100 Continue", "102 Processing\r\nContent-Length: 5", "103 Early Hints\r\nLink: x"]),
+            count,
+        )
+    });
+    let line_end = prop_oneof![20 => Just("\r\n"), 1 => Just("\n")];
+    let start = prop_oneof![20 => Just(""), 1 => select(vec!["\r\n", "\r\n\r\n", "\n", " "])];
+    let head = (version, status, interim, line_end, start);
+    (head, fields(), any_body()).prop_flat_map(|(head, fields, (framing, body))| {
+        let lines = [fields, framing].concat();
+        (Just(head), Just(lines).prop_shuffle(), Just(body)).prop_map(|(head, lines, body)| {
+            let (version, status, interim, line_end, start) = head;
+            let mut text = start.to_owned();
+            for interim in interim {
+                text.push_str(&format!("HTTP/1.1 {interim}\r\n\r\n"));
+            }
+            text.push_str(&format!("{version} {status}{line_end}"));
+            for line in lines {
+                text.push_str(&format!("{line}{line_end}"));
+            }
+            [text.as_bytes(), line_end.as_bytes(), &body].concat()
+        })
+    })
+}
+
+/// Fields that say nothing about the body.
+fn fields() -> impl Strategy<Value = Vec<String>> {
+    let field = select(vec![
+        "Content-Type: application/json",
+        "connection: keep-alive",
+        "CONNECTION: Close",
+        "Retry-After: 3",
+        "X-Empty:",
+        "x-odd:\t \u{fc}, \"a\" ",
+        "Trailer: x",
+    ]);
+    let filler = prop_oneof![30 => Just(0), 1 => 90..105usize];
+    (vec(field, 0..5), filler).prop_map(|(fields, filler)| {
+        let filler = (0..filler).map(|number| format!("X-{number}: y"));
+        fields.into_iter().map(str::to_owned).chain(filler).collect()
+    })
+}
+
+/// Lines that say how long the body is, and the body, behind which more may come.
+fn any_body() -> impl Strategy<Value = (Vec<String>, Vec<u8>)> {
+    let data = prop_oneof![10 => vec(any::<u8>(), 0..60), 1 => vec(any::<u8>(), MOST - 1..MOST + 2)];
+    let coding = select(vec![
+        "chunked",
+        "Chunked",
+        "gzip, chunked",
+        "chunked, gzip",
+        "identity",
+        "",
+        "chunked,",
+        "chunked;a=b",
+        "xchunked",
+    ]);
+    let chunked =
+        || (vec(chunk(), 0..6), last_chunk()).prop_map(|(chunks, last)| [chunks.concat(), last].concat());
+    let body = prop_oneof![
+        6 => data.clone().prop_map(|data| (vec![format!("Content-Length: {}", data.len())], data)),
+        3 => (data.clone(), 0..LENGTHS.len()).prop_map(|(data, kind)| (lengths(kind, data.len()), data)),
+        6 => chunked().prop_map(|body| (vec!["Transfer-Encoding: chunked".to_owned()], body)),
+        2 => (vec(coding, 1..3), chunked()).prop_map(|(codings, body)| {
+            (codings.iter().map(|coding| format!("transfer-encoding: {coding}")).collect(), body)
+        }),
+        1 => (0..LENGTHS.len(), chunked()).prop_map(|(kind, body)| {
+            ([lengths(kind, body.len()), vec!["Transfer-Encoding: chunked".to_owned()]].concat(), body)
+        }),
+        3 => data.prop_map(|data| (Vec::new(), data)),
+    ];
+    let more = prop_oneof![
+        5 => Just(Vec::new()),
+        1 => vec(any::<u8>(), 1..40),
+        1 => Just(b"HTTP/1.1 200 OK\r\n\r\n".to_vec()),
+    ];
+    (body, more).prop_map(|((lines, body), more)| (lines, [body, more].concat()))
+}
+
+/// Values of `Content-Length`, one behind the other in lines of their own: N is the length, M and L are one more and less.
+const LENGTHS: [&str; 15] = [
+    "M",
+    "L",
+    "N|N",
+    "N, N",
+    "N ,\tN|0N",
+    "N|M",
+    "N, L",
+    "+N",
+    "-N",
+    "",
+    "N,",
+    "0xN",
+    "N N",
+    "N.0",
+    "18446744073709551616",
+];
+
+fn lengths(kind: usize, length: usize) -> Vec<String> {
+    let with_numbers = |value: &str| {
+        let value = value.replace('N', &length.to_string());
+        let value = value.replace('M', &(length + 1).to_string());
+        value.replace('L', &length.saturating_sub(1).to_string())
+    };
+    LENGTHS[kind].split('|').map(|value| format!("Content-Length: {}", with_numbers(value))).collect()
+}
+
+fn chunk() -> impl Strategy<Value = Vec<u8>> {
+    let data = prop_oneof![10 => vec(any::<u8>(), 1..30), 1 => vec(any::<u8>(), 500..900)];
+    let zeros = prop_oneof![10 => Just(0), 1 => 1..20usize];
+    (data, zeros, any::<bool>(), extension(), line_end()).prop_map(
+        |(data, zeros, is_upper, extension, end)| {
+            let (zeros, length) = ("0".repeat(zeros), data.len());
+            let size = if is_upper { format!("{length:X}") } else { format!("{length:x}") };
+            [format!("{zeros}{size}{extension}{end}").as_bytes(), &data, b"\r\n"].concat()
+        },
+    )
+}
+
+fn last_chunk() -> impl Strategy<Value = Vec<u8>> {
+    let trailer =
+        select(vec!["A: b", "Content-Length: 5", "x-odd:\t\u{fc}", "A", "A : b", " A: b", "A: b\rc"]);
+    let trailers = prop_oneof![
+        10 => Just(Vec::new()),
+        3 => vec((Just("A: b"), Just("\r\n")), 1..4),
+        1 => vec((Just("A: b"), Just("\r\n")), 99..102),
+        1 => vec((trailer, line_end()), 1..4),
+    ];
+    (select(vec!["0", "0", "00", "000000000000000000"]), extension(), trailers, line_end()).prop_map(
+        |(zeros, extension, trailers, end)| {
+            let trailers: String = trailers.iter().map(|(trailer, end)| format!("{trailer}{end}")).collect();
+            format!("{zeros}{extension}\r\n{trailers}{end}").into_bytes()
+        },
+    )
+}
+
+fn extension() -> impl Strategy<Value = &'static str> {
+    let odd = vec![";a", " ; a = \"b;c\"", "\t", " ;\u{fc}", ";a\rb", ";a\nb", " 2", "g", ";"];
+    prop_oneof![6 => Just(""), 1 => select(odd)]
+}
+
+fn line_end() -> impl Strategy<Value = &'static str> {
+    prop_oneof![30 => Just("\r\n"), 1 => select(vec!["\n", "\r", "", "\r\r\n"])]
+}
+
+/// One byte put in, replaced, or taken out; or an end too early.
+#[derive(Clone, Debug)]
+enum Slip {
+    Insert(u8),
+    Replace(u8),
+    Remove,
+    Cut,
+}
+
+fn slips() -> impl Strategy<Value = Vec<(Slip, Index)>> {
+    let byte = || select(b"\r\n\0 \t:;,019afgZ\x80\xff".to_vec());
+    let slip = prop_oneof![
+        3 => byte().prop_map(Slip::Insert),
+        3 => byte().prop_map(Slip::Replace),
+        3 => Just(Slip::Remove),
+        1 => Just(Slip::Cut),
+    ];
+    prop_oneof![2 => Just(Vec::new()), 1 => vec((slip, any::<Index>()), 1..4)]
+}
+
+fn slipped(mut bytes: Vec<u8>, slips: &[(Slip, Index)]) -> Vec<u8> {
+    for (slip, place) in slips {
+        let place = place.index(bytes.len() + 1);
+        match slip {
+            Slip::Insert(byte) => bytes.insert(place, *byte),
+            Slip::Replace(byte) if place < bytes.len() => bytes[place] = *byte,
+            Slip::Remove if place < bytes.len() => drop(bytes.remove(place)),
+            Slip::Replace(_) | Slip::Remove => {}
+            Slip::Cut => bytes.truncate(place),
+        }
+    }
+    bytes
+}
+
+fn pieces<'a>(bytes: &'a [u8], cuts: &[Index]) -> Vec<&'a [u8]> {
+    let mut places: Vec<_> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect();
+    places.extend([0, bytes.len()]);
+    places.sort_unstable();
+    places.dedup();
+    places.windows(2).map(|pair| &bytes[pair[0]..pair[1]]).collect()
+}
+
+/// Both readers, over the same pieces. Says whether both read it.
+fn compare(bytes: &[u8], cuts: &[Index]) -> Result<bool, TestCaseError> {
+    let pieces = pieces(bytes, cuts);
+    let ours = splits::read(pieces.iter().copied());
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let theirs = runtime.block_on(hyper_reads(&pieces));
+    let shown = String::from_utf8_lossy(bytes);
+    match (&ours, &theirs) {
+        (Ok(ours), Ok((status, body))) => {
+            prop_assert_eq!((ours.answer.status.as_u16(), &ours.answer.body), (*status, body), "{:?}", shown);
+        }
+        (Err(_), Err(_)) => {}
+        (Err(broken), Ok(_)) => {
+            prop_assert!(is_stricter(broken, bytes), "{:?}: {:?}, {:?}", shown, broken, theirs)
+        }
+        (Ok(_), Err(_)) => prop_assert!(false, "laxer than hyper: {:?}: {:?}, {:?}", shown, ours, theirs),
+    }
+    Ok(ours.is_ok() && theirs.is_ok())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 4096, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn answers_are_what_hyper_reads(
+        bytes in any_answer(),
+        slips in slips(),
+        cuts in vec(any::<Index>(), 0..6),
+    ) {
+        compare(&slipped(bytes, &slips), &cuts)?;
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn answers_do_not_depend_on_their_pieces(bytes in any_answer(), slips in slips()) {
+        splits::answer(&slipped(bytes, &slips));
+    }
+}
+
+/// The comparison is one of answers: of those that were made as they should be, most can be read.
+#[test]
+fn most_answers_can_be_read() {
+    let mut runner = TestRunner::deterministic();
+    let read = (0..500).filter(|_| {
+        let bytes = any_answer().new_tree(&mut runner).unwrap().current();
+        compare(&bytes, &[]).unwrap()
+    });
+    let read = read.count();
+    assert!((200..450).contains(&read), "{read} of 500");
+}
