@@ -3,11 +3,11 @@
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Instant;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{HeaderValue, Method};
+use tokio::time::Instant;
 
 use super::asked::{Asked, Fields, Head, Name};
 use super::body::Asking;
@@ -94,7 +94,9 @@ pub async fn dispatch(state: Arc<State>, peer: SocketAddr, asked: Asked) -> Repl
         reply.after = After::Close;
     }
     let code = reply.status.as_u16();
-    let elapsed = started.elapsed();
+    let now = Instant::now();
+    reply.ready_at = Some(now);
+    let elapsed = now - started;
     count(&state, endpoint, verb, code, elapsed);
     if let Some(number) = &trail.number {
         number.ledger.calls.add(CallKey { endpoint, method: verb, code }, elapsed);

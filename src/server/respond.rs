@@ -10,6 +10,7 @@ use http::header::CONNECTION;
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use hyper::body::{Frame, SizeHint};
 use serde::Serialize;
+use tokio::time::Instant;
 
 use crate::onprem::callback::CallbackError;
 use crate::onprem::error::{ErrorBody, Meta};
@@ -31,6 +32,8 @@ pub struct Reply {
     pub body: Body,
     /// What becomes of the connection.
     pub after: After,
+    /// When it was ready, if anybody looked at the clock.
+    pub ready_at: Option<Instant>,
     /// Few enough to be searched, with names in lower case.
     fields: Vec<(&'static str, HeaderValue)>,
 }
@@ -50,7 +53,13 @@ pub enum After {
 impl Reply {
     /// An answer without fields.
     pub fn new(status: StatusCode, body: impl Into<Body>) -> Self {
-        Self { status, body: body.into(), after: After::Open, fields: Vec::with_capacity(FIELDS) }
+        Self {
+            status,
+            body: body.into(),
+            after: After::Open,
+            ready_at: None,
+            fields: Vec::with_capacity(FIELDS),
+        }
     }
 
     /// Sets a field, whose name is in lower case.

@@ -154,6 +154,13 @@ impl Upstream {
         self.call(Method::POST, target, body).await
     }
 
+    /// The same, and how long it took. A message pays for each look at the clock.
+    pub async fn post_timed(&self, target: &Target, body: Bytes) -> (Result<Answer, CallError>, Duration) {
+        let begun = Instant::now();
+        let (outcome, ended) = self.call_since(begun, Method::POST, target, body).await;
+        (outcome, ended - begun)
+    }
+
     /// Posts a JSON body that may be taken twice, because it says how something is to be and not what is to happen.
     /// After a fault of Cloud, or when nobody knows what became of it, it is posted once more.
     pub async fn post_again(&self, target: &Target, body: Bytes) -> Result<Answer, CallError> {
@@ -181,16 +188,36 @@ impl Upstream {
     }
 
     async fn call(&self, method: Method, target: &Target, body: Bytes) -> Result<Answer, CallError> {
-        target.noted(self.persist(method, target, body).await)
+        self.call_since(Instant::now(), method, target, body).await.0
     }
 
-    async fn persist(&self, method: Method, target: &Target, body: Bytes) -> Result<Answer, CallError> {
-        let mut begun = Instant::now();
+    /// Makes a call that begins now, and says when it ended.
+    async fn call_since(
+        &self,
+        begun: Instant,
+        method: Method,
+        target: &Target,
+        body: Bytes,
+    ) -> (Result<Answer, CallError>, Instant) {
+        let (outcome, ended) = match self.persist(begun, method, target, body).await {
+            Ok((answer, ended)) => (Ok(answer), ended),
+            Err(error) => (Err(error), Instant::now()),
+        };
+        (target.noted(outcome), ended)
+    }
+
+    async fn persist(
+        &self,
+        mut begun: Instant,
+        method: Method,
+        target: &Target,
+        body: Bytes,
+    ) -> Result<(Answer, Instant), CallError> {
         let end = begun + self.deadlines.total;
         let mut pauses = PAUSES.iter();
         loop {
             let error = match self.attempt(&method, target, body.clone(), begun, end).await {
-                Ok(answer) => return Ok(answer),
+                Ok(answered) => return Ok(answered),
                 Err(error) => error,
             };
             let pause = match (error.sent, pauses.next()) {
@@ -209,7 +236,7 @@ impl Upstream {
         body: Bytes,
         begun: Instant,
         end: Instant,
-    ) -> Result<Answer, CallError> {
+    ) -> Result<(Answer, Instant), CallError> {
         let limits = Limits {
             begun,
             head: end.min(begun + self.deadlines.first_byte),

@@ -1,6 +1,6 @@
 //! `/v1/messages`
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
@@ -237,9 +237,8 @@ impl Op {
 /// Posts, and gives back what Cloud answered, whatever that is.
 async fn ask(call: &Call<'_>, body: Bytes) -> Result<Answer, CallError> {
     let (state, number) = (call.state, call.number);
-    let started = Instant::now();
-    let outcome = state.upstream.post(&number.messages, body).await;
-    state.metrics.requests.call_took(started.elapsed());
+    let (outcome, took) = state.upstream.post_timed(&number.messages, body).await;
+    state.metrics.requests.call_took(took);
     outcome
 }
 

@@ -100,7 +100,7 @@ where
             stream.linger().ask();
         }
         let is_last = is_last || reply.after != After::Open;
-        wait.since = Instant::now();
+        wait.since = reply.ready_at.unwrap_or_else(Instant::now);
         give(stream, reply, is_last, wait.since).await?;
         if is_last {
             break;

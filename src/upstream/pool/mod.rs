@@ -75,8 +75,8 @@ impl Pool {
         Self { connector, idle: Idle::new(keep), streams }
     }
 
-    /// Makes one call.
-    pub(super) async fn call(&self, attempt: &Attempt<'_>) -> Result<Answer, CallError> {
+    /// Makes one call, and says when its answer was there.
+    pub(super) async fn call(&self, attempt: &Attempt<'_>) -> Result<(Answer, Instant), CallError> {
         loop {
             let (mut line, is_used) = match self.idle.take(attempt.limits.begun) {
                 Some(line) => (line, true),
@@ -86,21 +86,24 @@ impl Pool {
                     Choice::Streams(channel, is_new) => match Box::pin(channel.call(attempt)).await {
                         Fate::Untouched(_) if !is_new => continue,
                         fate @ (Fate::Answered(_) | Fate::Untouched(_) | Fate::Failed(_)) => {
-                            return fate.into_result();
+                            return fate.into_result().map(|answer| (answer, Instant::now()));
                         }
                     },
                 },
             };
             match line.call(attempt).await {
                 Fate::Answered(answer) => {
+                    let now = Instant::now();
                     if line.is_reusable() {
-                        self.idle.put(line, Instant::now());
+                        self.idle.put(line, now);
                     }
-                    return Ok(answer);
+                    return Ok((answer, now));
                 }
                 // Closed while it lay idle: that says nothing about Cloud, and the next one may live.
                 Fate::Untouched(_) if is_used => {}
-                fate @ (Fate::Untouched(_) | Fate::Failed(_)) => return fate.into_result(),
+                fate @ (Fate::Untouched(_) | Fate::Failed(_)) => {
+                    return fate.into_result().map(|answer| (answer, Instant::now()));
+                }
             }
         }
     }

@@ -122,7 +122,7 @@ async fn call_within(pool: &Pool, uri: &str, head: Duration) -> Result<Answer, C
         body: Bytes::from_static(b"{}"),
         limits: Limits { begun, head: begun + head, end: begun + PATIENCE, most: 1024 },
     };
-    pool.call(&attempt).await
+    pool.call(&attempt).await.map(|(answer, _)| answer)
 }
 
 /// A server that takes connections and never says a word.
