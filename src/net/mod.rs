@@ -6,6 +6,7 @@ mod collect;
 mod connector;
 pub mod egress;
 mod error;
+mod recent;
 mod tls;
 mod within;
 mod worker;
@@ -14,6 +15,7 @@ pub use ca_bundle::{BadBundle, ca_bundle};
 pub use collect::Collected;
 pub use connector::{Connector, Deadlines, Stream};
 pub use error::ConnectError;
+pub use recent::Recent;
 pub use tls::{
     TlsError, certificate_pem, client_config, client_config_with, offering_http2, self_signed, server_config,
     server_config_from_files,

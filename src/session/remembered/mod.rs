@@ -4,9 +4,8 @@
 //! until when. Whether that still counts is for the caller to say each time. A credential that was refused is not kept,
 //! so nobody without a good one can put anything here.
 
-use std::fmt;
-use std::hash::{BuildHasher, Hasher, RandomState};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
+use std::hash::Hasher;
+use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
@@ -14,16 +13,7 @@ use subtle::ConstantTimeEq;
 use super::Role;
 use super::accounts::Deployment;
 use super::token::{SIGNATURE, TokenId};
-use crate::net::this_worker;
-
-/// Threads beyond that many share. What a thread remembers is made when it first has something to remember.
-const SHARDS: usize = 64;
-
-/// An entry has few places where it can be, so looking for it, and for the one that makes room, takes a few steps.
-const SETS: usize = 128;
-
-/// Places of a set, which makes 1,024 entries a thread, and 1 MiB of the longest credentials.
-const WAYS: usize = 8;
+use crate::net::Recent;
 
 /// What a good credential says that cannot change. Not `Debug`, as the credential beside it is a secret.
 pub(super) struct Verified {
@@ -58,16 +48,15 @@ pub(super) struct Presented<'a> {
     pub(super) as_token: bool,
 }
 
-/// The verified credentials of each thread.
-pub(super) struct Remembered {
-    hashes: RandomState,
-    shards: [OnceLock<Box<Mutex<Shard>>>; SHARDS],
-}
+/// The verified credentials of each thread: 1 MiB of them, if all were of the longest.
+#[derive(Debug, Default)]
+pub(super) struct Remembered(Recent<Entry>);
 
-impl Default for Remembered {
-    fn default() -> Self {
-        Self { hashes: RandomState::new(), shards: [const { OnceLock::new() }; SHARDS] }
-    }
+struct Entry {
+    /// As it came: a digest of it that nobody could forge would cost more than the comparison, and the token is in
+    /// the buffers of its connection as well.
+    text: SecretString,
+    verified: Verified,
 }
 
 impl Remembered {
@@ -77,120 +66,39 @@ impl Remembered {
         presented: Presented<'_>,
         judge: impl FnOnce(&mut Verified) -> Result<T, E>,
     ) -> Option<Result<T, E>> {
-        let mut shard = free(self.shards.get(this_worker() % SHARDS)?.get()?)?;
-        let hash = self.hash(presented);
-        let verdict = judge(shard.find(hash, presented)?);
-        if verdict.is_err() {
-            shard.forget(hash, presented);
-        }
-        Some(verdict)
+        let judge = |entry: &mut Entry| {
+            let verdict = judge(&mut entry.verified);
+            let is_good = verdict.is_ok();
+            (verdict, is_good)
+        };
+        self.0.find(self.hash(presented), |entry| entry.is(presented), judge)
     }
 
     /// Remembers a credential that was verified and accepted.
     pub(super) fn remember(&self, presented: Presented<'_>, verified: Verified) {
-        let Some(shard) = self.shards.get(this_worker() % SHARDS) else { return };
-        if let Some(mut shard) = free(shard.get_or_init(Box::default)) {
-            shard.add(self.hash(presented), presented, verified);
-        }
+        let entry = Entry { text: SecretString::from(presented.text), verified };
+        self.0.add(self.hash(presented), |entry| entry.is(presented), entry);
     }
 
     /// Forgets what `keep` does not want kept.
     pub(super) fn retain(&self, mut keep: impl FnMut(&mut Verified) -> bool) {
-        for shard in self.shards.iter().filter_map(OnceLock::get) {
-            let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-            shard.sets.iter_mut().for_each(|set| set.retain_mut(|entry| keep(&mut entry.verified)));
-        }
+        self.0.retain(|entry| keep(&mut entry.verified));
     }
 
-    /// Keyed, so that nobody can know which credentials meet in one set. Of a token the signature is enough: it is
-    /// where tokens differ, and what nobody can choose.
+    /// Of a token the signature is enough: it is where tokens differ, and what nobody can choose.
     fn hash(&self, presented: Presented<'_>) -> u64 {
         let text = presented.text.as_bytes();
         let signature = text.last_chunk::<SIGNATURE>().filter(|_| presented.as_token);
-        let mut hasher = self.hashes.build_hasher();
+        let mut hasher = self.0.hasher();
         hasher.write(presented.number.as_bytes());
         hasher.write(signature.map_or(text, <[u8; SIGNATURE]>::as_slice));
         hasher.finish()
     }
 }
 
-/// Holds secrets, none of which is printed.
-impl fmt::Debug for Remembered {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Remembered").finish_non_exhaustive()
-    }
-}
-
-/// The shard, unless another thread has it: verifying takes less time than waiting might.
-fn free(shard: &Mutex<Shard>) -> Option<MutexGuard<'_, Shard>> {
-    match shard.try_lock() {
-        Ok(shard) => Some(shard),
-        Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
-        Err(TryLockError::WouldBlock) => None,
-    }
-}
-
-/// What one thread remembers.
-struct Shard {
-    sets: [Vec<Entry>; SETS],
-    /// Counts the uses, to tell which entry was used longest ago.
-    uses: u64,
-}
-
-struct Entry {
-    hash: u64,
-    used: u64,
-    /// As it came: a digest of it that nobody could forge would cost more than the comparison, and the token is in
-    /// the buffers of its connection as well.
-    text: SecretString,
-    verified: Verified,
-}
-
-impl Default for Shard {
-    fn default() -> Self {
-        Self { sets: [const { Vec::new() }; SETS], uses: 0 }
-    }
-}
-
-impl Shard {
-    fn find(&mut self, hash: u64, presented: Presented<'_>) -> Option<&mut Verified> {
-        self.uses += 1;
-        let uses = self.uses;
-        let entry = self.set(hash)?.iter_mut().find(|entry| entry.is(hash, presented))?;
-        entry.used = uses;
-        Some(&mut entry.verified)
-    }
-
-    /// Adds an entry in the place of the one of its set that was used longest ago, if the set is full.
-    fn add(&mut self, hash: u64, presented: Presented<'_>, verified: Verified) {
-        self.uses += 1;
-        let used = self.uses;
-        self.forget(hash, presented);
-        let Some(set) = self.set(hash) else { return };
-        let entry = Entry { hash, used, text: SecretString::from(presented.text), verified };
-        if set.len() < WAYS {
-            set.push(entry);
-        } else if let Some(oldest) = set.iter_mut().min_by_key(|entry| entry.used) {
-            *oldest = entry;
-        }
-    }
-
-    fn forget(&mut self, hash: u64, presented: Presented<'_>) {
-        if let Some(set) = self.set(hash) {
-            set.retain(|entry| !entry.is(hash, presented));
-        }
-    }
-
-    fn set(&mut self, hash: u64) -> Option<&mut Vec<Entry>> {
-        // The remainder is below a small number, so it fits.
-        self.sets.get_mut((hash % SETS as u64) as usize)
-    }
-}
-
 impl Entry {
-    fn is(&self, hash: u64, presented: Presented<'_>) -> bool {
-        self.hash == hash
-            && matches!(self.verified.kind, Kind::Token { .. }) == presented.as_token
+    fn is(&self, presented: Presented<'_>) -> bool {
+        matches!(self.verified.kind, Kind::Token { .. }) == presented.as_token
             && self.verified.accounts.number() == presented.number
             && same(self.text.expose_secret().as_bytes(), presented.text.as_bytes())
     }

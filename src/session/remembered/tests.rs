@@ -1,7 +1,6 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::net::become_worker;
 use crate::session::{MacKey, NumberAccess};
 
 #[test]
@@ -44,43 +43,10 @@ fn what_is_refused_is_forgotten() {
 }
 
 #[test]
-fn of_many_the_ones_in_use_stay() {
-    let remembered = Remembered::default();
-    let often = key("support", "in use all the time");
-    remembered.remember(often, api_key("support"));
-    for n in 0..10_000 {
-        remembered.remember(key("support", &n.to_string()), api_key("support"));
-        assert!(knows(&remembered, often), "{n}");
-    }
-    assert_eq!(count(&remembered), SETS * WAYS, "and there are no more than that");
-    remembered.remember(key("support", "9999"), api_key("support"));
-    assert_eq!(count(&remembered), SETS * WAYS, "the same one twice is one");
-}
-
-#[test]
-fn a_thread_has_its_own_and_waits_for_no_other() {
-    let remembered = Remembered::default();
-    let presented = key("support", "0123456789abcdef");
-    remembered.remember(presented, api_key("support"));
-    let on_worker = |worker| {
-        let there = || {
-            become_worker(worker);
-            knows(&remembered, presented)
-        };
-        std::thread::scope(|scope| scope.spawn(there).join().unwrap())
-    };
-    assert!(!on_worker(1));
-    assert!(on_worker(SHARDS), "one too many, which shares");
-    let _held = remembered.shards[0].get().unwrap().lock().unwrap();
-    assert!(!on_worker(SHARDS), "not found rather than waited for");
-    remembered.remember(presented, api_key("support"));
-}
-
-#[test]
 fn nothing_of_it_is_printed() {
     let remembered = Remembered::default();
     remembered.remember(key("support", "0123456789abcdef"), api_key("support"));
-    assert_eq!(format!("{remembered:?}"), "Remembered { .. }");
+    assert_eq!(format!("{remembered:?}"), "Remembered(Recent { .. })");
 }
 
 proptest! {
@@ -125,9 +91,4 @@ fn accounts(number: &str) -> Arc<Deployment> {
 
 fn knows(remembered: &Remembered, presented: Presented<'_>) -> bool {
     remembered.judge(presented, |_| Ok::<_, ()>(())).is_some()
-}
-
-fn count(remembered: &Remembered) -> usize {
-    let shards = remembered.shards.iter().filter_map(OnceLock::get);
-    shards.map(|shard| shard.lock().unwrap().sets.iter().map(Vec::len).sum::<usize>()).sum()
 }
