@@ -187,10 +187,10 @@ impl<'a> Media<'a> {
 /// name a provider, the field wins.
 fn read_link<'a>(written: Str<'a>, provider: Option<Str<'a>>, path: Path<'_>) -> Result<Link<'a>, Invalid> {
     let (prefix, url) = strip_provider(&written);
-    let has_host = url.split_once("://").is_some_and(|(scheme, rest)| {
-        (scheme.eq_ignore_ascii_case("https") || scheme.eq_ignore_ascii_case("http"))
-            && !rest.is_empty()
-            && !rest.starts_with(['/', '?', '#', ':'])
+    let has_host = ["https://", "http://"].into_iter().any(|scheme| {
+        url.split_at_checked(scheme.len()).is_some_and(|(start, rest)| {
+            start.eq_ignore_ascii_case(scheme) && !rest.is_empty() && !rest.starts_with(['/', '?', '#', ':'])
+        })
     });
     if !has_host || has_blank(url) {
         return Err(wrong(path, "must be an http or https URL, without blanks"));
