@@ -1,6 +1,7 @@
 //! Who is asking: the check of a token or an API key, which every request pays: `cargo bench --bench token`.
 //!
-//! What is wrong is measured beside what is right, since anybody may send it.
+//! What is wrong is measured beside what is right, since anybody may send it. A credential is verified on its first use
+//! and remembered for those after: for first uses there are more credentials than are remembered, taken in turn.
 
 #![expect(clippy::unwrap_used, reason = "a bench that cannot run should stop")]
 
@@ -20,8 +21,8 @@ use tokio::runtime::Runtime;
 const NUMBER: &str = "support";
 const USER: &str = "app";
 const PASSWORD: &str = "Abcdef1!";
-/// Keys of the number, of which the last is used.
-const KEYS: usize = 10;
+/// Keys and tokens of the number: several times what a thread remembers.
+const CREDENTIALS: usize = 8192;
 /// Longer than tokens live.
 const AGES: i64 = 365 * 24 * 3600;
 
@@ -33,7 +34,7 @@ fn settings() -> Settings {
     let password = SecretString::from(PASSWORD);
     let user = ConfiguredUser { name: USER.to_owned(), password, role: Role::User };
     let api_key = |index| ApiKey { key: SecretString::from(key(index)), role: Role::User };
-    let api_keys = (1..=KEYS).map(api_key).collect();
+    let api_keys = (1..=CREDENTIALS).map(api_key).collect();
     Settings {
         // Logins are no part of this.
         hash_cost: HashCost { memory_kib: 8, passes: 1, lanes: 1 },
@@ -76,16 +77,16 @@ fn token(criterion: &mut Criterion) {
     let (sessions, old, revoked, expired) = runtime.block_on(scene());
     let good = runtime.block_on(login(&sessions));
     let (forged, long) = (altered(&good), "x".repeat(4096));
-    let (last, unknown) = (key(KEYS), key(KEYS + 1));
+    let (last, unknown) = (key(CREDENTIALS), key(CREDENTIALS + 1));
     let cases = [
-        ("bearer", &sessions, Credential::Bearer(&good), Ok(())),
+        ("bearer, remembered", &sessions, Credential::Bearer(&good), Ok(())),
         ("bearer, altered", &sessions, Credential::Bearer(&forged), Err(Denied::BadSignature)),
         ("bearer, revoked", &sessions, Credential::Bearer(&revoked), Err(Denied::Revoked)),
         ("bearer, expired", &old, Credential::Bearer(&expired), Err(Denied::Expired)),
         ("bearer, no token", &sessions, Credential::Bearer(&unknown), Err(Denied::Malformed)),
         ("bearer, 4 KiB", &sessions, Credential::Bearer(&long), Err(Denied::Malformed)),
-        ("api key", &sessions, Credential::ApiKey(&last), Ok(())),
-        ("api key as bearer", &sessions, Credential::Bearer(&last), Ok(())),
+        ("api key, remembered", &sessions, Credential::ApiKey(&last), Ok(())),
+        ("api key as bearer, remembered", &sessions, Credential::Bearer(&last), Ok(())),
         ("api key, unknown", &sessions, Credential::ApiKey(&unknown), Err(Denied::UnknownKey)),
     ];
     let mut group = criterion.benchmark_group("token");
@@ -94,6 +95,16 @@ fn token(criterion: &mut Criterion) {
         let check = || sessions.authenticate(black_box(NUMBER), black_box(credential));
         assert_eq!(check().map(drop), expected, "{name}");
         group.bench_function(name, |bench| bench.iter(check));
+    }
+    let tokens: Vec<_> = (0..CREDENTIALS).map(|_| runtime.block_on(login(&sessions))).collect();
+    let keys: Vec<_> = (1..=CREDENTIALS).map(key).collect();
+    for (name, credentials) in [("bearer, first use", tokens), ("api key as bearer, first use", keys)] {
+        let mut next = credentials.iter().cycle();
+        let mut check = || {
+            let credential = Credential::Bearer(next.next().unwrap());
+            sessions.authenticate(black_box(NUMBER), black_box(credential)).unwrap()
+        };
+        group.bench_function(name, |bench| bench.iter(&mut check));
     }
     group.finish();
 }

@@ -202,7 +202,7 @@ fn message(folder: &Path, case: &Case) -> Outcome {
     let resolved: Vec<Resolved> = case
         .resolved
         .iter()
-        .map(|id| if id == "link" { Resolved::AsWritten } else { Resolved::Id(id.clone()) })
+        .map(|id| if id == "link" { Resolved::AsWritten } else { Resolved::Id(id.as_str().into()) })
         .collect();
     let mut notes = Notes::full();
     match Request::parse(&body) {

@@ -52,7 +52,7 @@ fn refused(invalid: &Invalid) -> Option<String> {
 /// The Cloud form, with each link resolved; people's notes and the server's must not differ.
 fn translate(message: &Message<'_>, body: &Body<'_>) -> String {
     let resolved: Vec<_> =
-        media_refs(message).iter().map(|_| Resolved::Id("1037543291543636".to_owned())).collect();
+        media_refs(message).iter().map(|_| Resolved::Id("1037543291543636".into())).collect();
     let (mut full, mut brief) = (Notes::full(), Notes::brief());
     let text =
         String::from_utf8(message_to_cloud(message, body, &resolved, None, &mut full).unwrap().to_json(0));

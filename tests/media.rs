@@ -11,6 +11,7 @@ mod doubts;
 mod downloads;
 mod entries;
 mod failures;
+mod hits;
 mod kinds;
 mod links;
 mod prefetch;

@@ -14,6 +14,7 @@ use prembridge::store::{Sqlite, Store};
 use secrecy::SecretString;
 
 mod failing_store;
+mod remembered;
 mod tokens;
 mod users;
 

@@ -64,7 +64,7 @@ impl Case {
     pub fn resolved(&self) -> Vec<Resolved> {
         let ids = self.facts.get("resolved").and_then(toml::Value::as_array).into_iter().flatten();
         ids.filter_map(toml::Value::as_str)
-            .map(|id| if id == "link" { Resolved::AsWritten } else { Resolved::Id(id.to_owned()) })
+            .map(|id| if id == "link" { Resolved::AsWritten } else { Resolved::Id(id.into()) })
             .collect()
     }
 }

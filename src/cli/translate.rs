@@ -101,7 +101,7 @@ fn message(bytes: &[u8], notes: &mut Notes) -> Result<String, Invalid> {
     let resolved: Vec<Resolved> = media_refs(&message)
         .iter()
         .map(|reference| match reference.source {
-            Source::Link(link) => Resolved::Id(format!("media:{}", link.url())),
+            Source::Link(link) => Resolved::Id(format!("media:{}", link.url()).into()),
             Source::Id(_) => Resolved::AsWritten,
         })
         .collect();

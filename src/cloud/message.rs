@@ -273,7 +273,7 @@ impl Content<'_> {
             Self::Text(text) => return text.write(out),
             Self::Reaction(pointer) => return pointer.write(out),
             Self::Raw(raw) => return out.extend_from_slice(raw.get().as_bytes()),
-            Self::Media(media) => serde_json::to_writer(out, media),
+            Self::Media(media) => return media.write(out),
             Self::Contacts(cards) => serde_json::to_writer(out, cards),
             Self::Template(template) => serde_json::to_writer(out, template),
             Self::Interactive(interactive) => serde_json::to_writer(out, interactive),
@@ -305,6 +305,25 @@ impl Text<'_> {
             Some(true) => out.extend_from_slice(br#","preview_url":true"#),
             Some(false) => out.extend_from_slice(br#","preview_url":false"#),
             None => {}
+        }
+        write_members(out, self.rest);
+        out.push(b'}');
+    }
+}
+
+impl Media<'_> {
+    fn write(&self, out: &mut Vec<u8>) {
+        let (key, source) = match &self.source {
+            Source::Id(id) => (&br#"{"id":"#[..], &**id),
+            Source::Link(link) => (&br#"{"link":"#[..], *link),
+        };
+        out.extend_from_slice(key);
+        write_string(out, source);
+        for (key, value) in [(&br#","caption":"#[..], self.caption), (br#","filename":"#, self.filename)] {
+            if let Some(value) = value {
+                out.extend_from_slice(key);
+                write_string(out, value);
+            }
         }
         write_members(out, self.rest);
         out.push(b'}');

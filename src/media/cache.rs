@@ -4,6 +4,7 @@
 //! Deadlines are wall-clock times inside the entries: a monotonic clock would not survive the process.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use moka::policy::EvictionPolicy;
@@ -45,6 +46,8 @@ pub struct Cache {
     uploads: Map<Key, Arc<UploadRow>>,
     unshared: Map<Key, ()>,
     forgotten: Map<Key, Why>,
+    /// Counts what was put into sources and uploads or taken out of them, after it was.
+    changes: AtomicU64,
     store: Arc<dyn Store>,
     most: u64,
 }
@@ -63,9 +66,15 @@ impl Cache {
             uploads: bounded(most),
             unshared: Map::builder().max_capacity(most).time_to_live(UNSHARED).build(),
             forgotten: Map::builder().max_capacity(most).time_to_live(FORGOTTEN).build(),
+            changes: AtomicU64::default(),
             store,
             most,
         }
+    }
+
+    /// How often something has changed: what was at hand under the present count still is.
+    pub fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
     }
 
     /// What is known of a link without looking into the store.
@@ -83,6 +92,7 @@ impl Cache {
         let source: Source = serde_json::from_slice(&bytes).ok()?;
         let source = Arc::new(source);
         self.sources.insert(*key, Arc::clone(&source));
+        self.changed();
         Some(source)
     }
 
@@ -91,13 +101,17 @@ impl Cache {
         self.unshared.invalidate(&key);
         let bytes = serde_json::to_vec(&source).unwrap_or_default();
         self.sources.insert(key, Arc::new(source));
+        self.changed();
         told(self.store.put_source(key, bytes, self.most).await);
     }
 
     /// Forgets a link.
     pub async fn forget_source(&self, key: &Key) {
-        if self.source(key).await.is_some() {
-            self.sources.invalidate(key);
+        let is_known = self.source(key).await.is_some();
+        self.sources.invalidate(key);
+        // Whatever was known: it may have made room here and still be at hand elsewhere.
+        self.changed();
+        if is_known {
             told(self.store.delete_source(*key).await);
         }
     }
@@ -114,6 +128,7 @@ impl Cache {
         }
         let upload = Arc::new(told(self.store.upload(*key).await)??);
         self.uploads.insert(*key, Arc::clone(&upload));
+        self.changed();
         Some(upload).filter(|upload| now < upload.usable_until)
     }
 
@@ -121,6 +136,7 @@ impl Cache {
     pub async fn keep_upload(&self, key: Key, upload: UploadRow) -> Arc<UploadRow> {
         let kept = Arc::new(upload.clone());
         self.uploads.insert(key, Arc::clone(&kept));
+        self.changed();
         told(self.store.put_upload(key, upload, self.most).await);
         kept
     }
@@ -133,8 +149,12 @@ impl Cache {
     /// Forgets an upload, unless a newer one has taken its place. One that is all that is left of a client's file goes
     /// only if it is certain that it is worth nothing.
     pub async fn forget_upload(&self, key: &Key, media_id: &str, is_certain: bool) {
-        if self.upload(key, i64::MIN).await.is_some_and(|upload| upload.media_id == media_id) {
+        let is_this = self.upload(key, i64::MIN).await.is_some_and(|upload| upload.media_id == media_id);
+        if is_this {
             self.uploads.invalidate(key);
+        }
+        self.changed();
+        if is_this {
             told(self.store.delete_upload(*key, is_certain).await);
         }
     }
@@ -163,6 +183,10 @@ impl Cache {
             self.unshared.insert(key, ());
         }
         self.forget_source(&key).await;
+    }
+
+    fn changed(&self) {
+        self.changes.fetch_add(1, Ordering::Release);
     }
 }
 

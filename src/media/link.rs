@@ -12,13 +12,15 @@ use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use super::cache::Source;
+use super::errand::{Errand, LONGEST_NAME, name_of};
 use super::error::{MediaError, Shared};
 use super::fetch::{Fetched, File, Remembered, host, origin};
 use super::freshness::{Decision, Keep, Policy, Profile, Why};
+use super::hits::Hit;
 use super::key::{Key, Origin};
 use super::kinds::{self, Evidence, Sniffed, Unfit};
 use super::providers::Provider;
-use super::reason::{Event, Lookup, Upload};
+use super::reason::{Event, Lookup};
 use super::spool::{SpoolError, Spooled};
 use super::upload::Bytes as UploadBytes;
 use super::{Account, FETCHES_PER_HOST, Found, Inner, is_too_slow};
@@ -26,24 +28,8 @@ use crate::net::egress::vet_url;
 use crate::onprem::message::{Link, MediaKind};
 use crate::store::UploadRow;
 
-/// The longest name under which an errand is remembered; longer ones are made anew each time.
-const LONGEST_NAME: usize = 1024;
-
 /// How long a file may pause on its way.
 const BODY_IDLE: Duration = Duration::from_secs(10);
-
-/// One link of one message, with everything that decides about it.
-#[derive(Debug)]
-pub struct Errand {
-    account: Arc<Account>,
-    kind: MediaKind,
-    url: Url,
-    provider: Option<Arc<Provider>>,
-    filename: Option<String>,
-    key: Key,
-    /// The key of the upload of what was last remembered, worked out once.
-    upload: Mutex<Option<(Arc<Source>, Key)>>,
-}
 
 impl Inner {
     /// Checks a link before anything is asked. Links repeat: what was checked lately is at hand.
@@ -54,14 +40,7 @@ impl Inner {
         link: &Link<'_>,
         filename: Option<&str>,
     ) -> Result<Arc<Errand>, MediaError> {
-        let provider = match &link.provider {
-            None => None,
-            Some(name) => Some(self.providers.find(&account.number, name).ok_or_else(|| {
-                MediaError::Link(format!(
-                    "no media provider is called \"{name}\"; register it with POST /v1/settings/application/media/providers"
-                ))
-            })?),
-        };
+        let provider = self.provider(account, link)?;
         let name = name_of(account, kind, provider.as_deref(), link.url(), filename);
         if let Some(errand) = self.errands.get(name.as_str()) {
             return Ok(errand);
@@ -84,6 +63,7 @@ impl Inner {
         let errand = Arc::new(Errand {
             account: Arc::clone(account),
             kind,
+            written: link.url().into(),
             url,
             provider,
             filename: filename.map(str::to_owned),
@@ -94,6 +74,16 @@ impl Inner {
             self.errands.insert(name, Arc::clone(&errand));
         }
         Ok(errand)
+    }
+
+    /// The provider that a link names.
+    pub fn provider(&self, account: &Account, link: &Link<'_>) -> Result<Option<Arc<Provider>>, MediaError> {
+        let Some(name) = &link.provider else { return Ok(None) };
+        self.providers.find(&account.number, name).map(Some).ok_or_else(|| {
+            MediaError::Link(format!(
+                "no media provider is called \"{name}\"; register it with POST /v1/settings/application/media/providers"
+            ))
+        })
     }
 
     /// The id of a link's file at Cloud.
@@ -118,7 +108,8 @@ impl Inner {
     }
 
     /// The way of a fresh hit: no store, no task, no wait.
-    fn at_hand(&self, errand: &Errand) -> Option<Found> {
+    fn at_hand(&self, errand: &Arc<Errand>) -> Option<Found> {
+        let changes = self.cache.changes();
         let source = self.cache.source_at_hand(&errand.key)?;
         // Read after the entry: an earlier time would look as if the clock had been set back.
         let now = self.clock.now();
@@ -127,7 +118,13 @@ impl Inner {
         }
         let key = self.upload_key(errand, &source).ok()?;
         let upload = self.cache.upload_at_hand(&key, now)?;
-        Some(self.found(errand, &upload, Some(key), KNOWN))
+        let found = self.found(errand, &upload, Some(key), Event::HIT);
+        let asked = errand.asked();
+        if asked.url.len() + asked.filename.map_or(0, str::len) <= LONGEST_NAME {
+            let (errand, found) = (Arc::clone(errand), found.clone());
+            self.hits.add(Hit { changes, source, usable_until: upload.usable_until, found, errand });
+        }
+        Some(found)
     }
 
     async fn run(self: Arc<Self>, errand: Arc<Errand>) -> Result<Found, Shared> {
@@ -167,7 +164,7 @@ impl Inner {
         // Without a copy at Cloud a 304 would be useless: the bytes are not kept here.
         Ok(match (source.policy.decide(now), upload) {
             (Decision::Fresh, Some((key, upload))) => {
-                Known::Hit(self.found(errand, &upload, Some(key), KNOWN))
+                Known::Hit(self.found(errand, &upload, Some(key), Event::HIT))
             }
             (Decision::Fresh, None) => {
                 // A file that cannot be sent as this is told without fetching it again.
@@ -254,7 +251,7 @@ impl Inner {
         if current.media_id != upload.media_id {
             return None;
         }
-        let event = Event { lookup, ..KNOWN };
+        let event = Event { lookup, ..Event::HIT };
         match policy.keep() {
             Keep::Yes => {
                 self.cache.keep_source(errand.key, Source { policy, ..Source::clone(source) }).await;
@@ -384,7 +381,7 @@ impl Inner {
 
     fn found(&self, errand: &Errand, upload: &UploadRow, key: Option<Key>, event: Event) -> Found {
         Found {
-            media_id: upload.media_id.clone(),
+            media_id: upload.media_id.as_str().into(),
             source: Some(errand.key),
             upload: key,
             event,
@@ -419,23 +416,6 @@ struct Slot {
 
 fn length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
-}
-
-/// What the ways without a new upload have in common.
-const KNOWN: Event = Event { lookup: Lookup::Fresh, upload: Upload::Known, forgotten: None };
-
-/// What tells one errand from another, before the link is even parsed. A line each: only the file name, which is
-/// the last, may hold line breaks.
-fn name_of(
-    account: &Account,
-    kind: MediaKind,
-    provider: Option<&Provider>,
-    link: &str,
-    filename: Option<&str>,
-) -> String {
-    let (provider, generation) = provider.map_or(("", 0), |found| (found.name.as_str(), found.generation));
-    let (kind, filename) = (kind.name(), filename.unwrap_or_default());
-    format!("{}\n{kind}\n{provider}\n{generation}\n{link}\n{filename}", account.number)
 }
 
 /// A provider's credentials go only where its operator lets them.

@@ -7,7 +7,8 @@
 //! once; then the same pure translation runs as for any other message. A link goes this way:
 //!
 //! 1. `link`: checked, its provider looked up, its [key] made. What is remembered and fresh, with bytes that Cloud
-//!    has under this number is a hit, without store or task.
+//!    has under this number is a hit, without store or task. `hits`: a hit that repeats itself is nothing but a look
+//!    at the clock.
 //! 2. `flights`: otherwise one task per key looks again, asks whether it changed, or fetches (`fetch`).
 //! 3. `spool`: the bytes are hashed as they arrive, in memory while small, in a file without a name beyond that.
 //! 4. `upload`: bytes that Cloud has already under this number are not uploaded again.
@@ -25,12 +26,14 @@
 mod cache;
 mod cache_control;
 mod download;
+mod errand;
 mod error;
 mod fetch;
 mod files;
 mod flights;
 mod form;
 pub mod freshness;
+mod hits;
 pub mod key;
 pub mod kinds;
 mod lifetime;
@@ -39,6 +42,7 @@ mod photo;
 mod prefetch;
 pub mod providers;
 pub mod reason;
+mod resolve;
 mod schedule;
 mod sent;
 mod spool;
@@ -52,32 +56,31 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::future::join_all;
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache as Map;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout};
 
 pub use download::{Download, is_cloud_id};
 pub use error::{MediaError, Shared};
 pub use files::Folder;
 pub use photo::Photo;
+pub use resolve::{Missing, Resolution};
 pub use spool::{Spool, SpoolError};
 
 use crate::clock::Clock;
 use crate::net::Connector;
-use crate::onprem::message::Source;
 use crate::store::{Store, UploadRow};
 use crate::telemetry::MediaMetrics;
-use crate::translate::{MediaRef, Resolved};
 use crate::upstream::{MediaUpstream, Target};
 use cache::Cache;
+use errand::Errand;
 use fetch::Fetcher;
 use files::Files;
 use flights::{Background, Flights};
 use freshness::Profile;
+use hits::Hits;
 use key::{Key, Keys};
-use link::Errand;
 use prefetch::Wanted;
 use providers::Providers;
 use reason::{Event, Upload};
@@ -104,8 +107,6 @@ const BACKGROUND: usize = 8;
 const RECEIVED: usize = 64;
 /// How long a client's upload waits for its turn.
 const RECEIVE_WAIT: Duration = Duration::from_secs(20);
-/// The most files that one message may name: a template with ten cards has ten.
-const MOST_FILES: usize = 32;
 /// What the store calls the key of the cache's keys.
 const SECRET: &str = "media-cache-key";
 
@@ -193,30 +194,12 @@ impl Account {
 #[derive(Clone, Debug)]
 pub struct Found {
     /// Cloud's id.
-    pub media_id: String,
+    pub media_id: Arc<str>,
     /// How it came about.
     pub event: Event,
     source: Option<Key>,
     upload: Option<Key>,
     is_shared: bool,
-}
-
-/// What became of the files of a message, in their order.
-#[derive(Clone, Debug, Default)]
-pub struct Resolution {
-    /// For the translation.
-    pub resolved: Vec<Resolved>,
-    /// Those that we found; not those that stay as the client wrote them.
-    pub found: Vec<Found>,
-}
-
-/// One file of a message that cannot be had.
-#[derive(Debug)]
-pub struct Missing {
-    /// Where it stands in the message.
-    pub path: String,
-    /// Why.
-    pub error: Shared,
 }
 
 /// Everything about files.
@@ -228,6 +211,7 @@ struct Inner {
     settings: Settings,
     keys: Keys,
     cache: Cache,
+    hits: Hits,
     flights: Flights<Result<Found, Shared>>,
     uploads: Flights<Result<(Arc<UploadRow>, Upload), Shared>>,
     fetcher: Fetcher,
@@ -264,6 +248,7 @@ impl Media {
             keys,
             wanted: Wanted::new(Arc::clone(&store)),
             cache: Cache::new(store, settings.max_entries),
+            hits: Hits::default(),
             flights: Flights::new(background.clone()),
             uploads: Flights::new(background.clone()),
             fetcher: Fetcher::new(links, settings.profile, clock.clone(), metrics.clone()),
@@ -292,56 +277,6 @@ impl Media {
     /// When a message that came now has waited long enough for its files.
     pub fn patience(&self) -> Instant {
         Instant::now() + self.0.settings.wait_timeout
-    }
-
-    /// Finds the files of a message, all at once, until `end`.
-    pub async fn resolve(
-        &self,
-        account: &Arc<Account>,
-        references: &[MediaRef<'_>],
-        end: Instant,
-    ) -> Result<Resolution, Missing> {
-        if let Some(first_too_many) = references.get(MOST_FILES) {
-            let error = MediaError::Link(format!("a message may name {MOST_FILES} files at most"));
-            return Err(Missing { path: first_too_many.path.clone(), error: Arc::new(error) });
-        }
-        let all = join_all(references.iter().map(|reference| self.find(account, reference)));
-        // A client that has given up sends again: then a message that is still waiting must not go out too.
-        let found = timeout_at(end, all).await.map_err(|_| Missing {
-            path: references.iter().map(|reference| reference.path.as_str()).collect::<Vec<_>>().join(", "),
-            error: Arc::new(MediaError::Late),
-        })?;
-        let mut resolution = Resolution::default();
-        for (outcome, reference) in found.into_iter().zip(references) {
-            let outcome = outcome.map_err(|error| Missing { path: reference.path.clone(), error })?;
-            resolution.resolved.push(match outcome {
-                None => Resolved::AsWritten,
-                Some(found) => {
-                    count(&self.0.metrics, &found.event);
-                    let id = found.media_id.clone();
-                    resolution.found.push(found);
-                    Resolved::Id(id)
-                }
-            });
-        }
-        Ok(resolution)
-    }
-
-    async fn find(&self, account: &Arc<Account>, reference: &MediaRef<'_>) -> Result<Option<Found>, Shared> {
-        match reference.source {
-            Source::Id(id) if is_cloud_id(id) => Ok(None),
-            Source::Id(id) => self
-                .0
-                .uploaded(account, reference.kind, id, reference.filename)
-                .await
-                .map(Some)
-                .map_err(Arc::new),
-            Source::Link(link) if link.provider.is_none() && self.0.settings.passes_links => Ok(None),
-            Source::Link(link) => {
-                let errand = self.0.errand(account, reference.kind, link, reference.filename)?;
-                self.0.link(errand).await.map(Some)
-            }
-        }
     }
 
     /// Forgets ids that Cloud says it does not have: the next [`Media::resolve`] uploads the files again.
@@ -451,12 +386,4 @@ impl Media {
 /// Whether a file comes so slowly that it only holds a place.
 pub fn is_too_slow(elapsed: Duration, bytes: u64) -> bool {
     elapsed > SLOW_START && bytes < elapsed.as_secs() * SLOWEST
-}
-
-fn count(metrics: &MediaMetrics, event: &Event) {
-    metrics.event("source", event.lookup.result(), event.lookup.name());
-    metrics.event("upload", event.upload.result(), event.upload.name());
-    if let Some(why) = event.forgotten {
-        metrics.forgotten(why.name());
-    }
 }

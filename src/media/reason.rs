@@ -107,6 +107,11 @@ pub struct Event {
     pub forgotten: Option<Why>,
 }
 
+impl Event {
+    /// What was remembered and fresh, whose bytes Cloud has: the commonest.
+    pub const HIT: Self = Self { lookup: Lookup::Fresh, upload: Upload::Known, forgotten: None };
+}
+
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.lookup.result(), self.lookup.name())?;

@@ -1,7 +1,7 @@
 //! Which files messages were sent with, until Cloud has told what became of them.
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::Found;
 
@@ -12,38 +12,48 @@ const KEPT: i64 = 86_400;
 const MOST: usize = 10_000;
 
 /// Files by message id.
+///
+/// Each message with files is noted, and hardly one is asked for: so noting is quick, and asking looks at all of them.
 #[derive(Debug, Default)]
-pub struct Sent(Mutex<Queue>);
+pub struct Sent(Mutex<VecDeque<Message>>);
 
-#[derive(Debug, Default)]
-struct Queue {
-    found: HashMap<Arc<str>, Vec<Found>>,
-    /// In the order of their sending, with its time. Those that were taken out stay here until it is their turn.
-    order: VecDeque<(i64, Arc<str>)>,
+/// In the order of their sending. Those whose files were taken stay until it is their turn.
+#[derive(Debug)]
+struct Message {
+    at: i64,
+    id: Box<str>,
+    /// The end of the id, which is where ids differ: few others have to be read to see that they are not the one.
+    end: Option<[u8; 8]>,
+    found: Vec<Found>,
 }
 
 impl Sent {
     /// Remembers the files of a message that was sent at `now`, and forgets those of old ones.
     pub fn note(&self, message_id: &str, found: Vec<Found>, now: i64) {
-        let id: Arc<str> = Arc::from(message_id);
-        let mut queue = self.lock();
-        while queue.order.len() >= MOST || queue.order.front().is_some_and(|(at, _)| is_old(*at, now)) {
-            if let Some((_, old)) = queue.order.pop_front() {
-                queue.found.remove(&old);
-            }
+        let message = Message { at: now, id: message_id.into(), end: end_of(message_id), found };
+        let mut messages = self.lock();
+        while messages.len() >= MOST || messages.front().is_some_and(|oldest| is_old(oldest.at, now)) {
+            messages.pop_front();
         }
-        queue.order.push_back((now, Arc::clone(&id)));
-        queue.found.insert(id, found);
+        messages.push_back(message);
     }
 
     /// Takes out the files of a message.
     pub fn take(&self, message_id: &str) -> Option<Vec<Found>> {
-        self.lock().found.remove(message_id)
+        let (mut messages, end) = (self.lock(), end_of(message_id));
+        // Usually it was sent lately.
+        let mut newest = messages.iter_mut().rev();
+        let message = newest.find(|message| message.end == end && *message.id == *message_id)?;
+        Some(std::mem::take(&mut message.found)).filter(|found| !found.is_empty())
     }
 
-    fn lock(&self) -> MutexGuard<'_, Queue> {
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Message>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn end_of(message_id: &str) -> Option<[u8; 8]> {
+    message_id.as_bytes().last_chunk().copied()
 }
 
 fn is_old(at: i64, now: i64) -> bool {
@@ -57,12 +67,12 @@ mod tests {
 
     fn file(media_id: &str) -> Vec<Found> {
         let event = Event { lookup: Lookup::Fresh, upload: Upload::Known, forgotten: None };
-        let media_id = media_id.to_owned();
+        let media_id = media_id.into();
         vec![Found { media_id, event, source: None, upload: None, is_shared: true }]
     }
 
     fn taken(sent: &Sent, message_id: &str) -> Option<String> {
-        sent.take(message_id).map(|found| found[0].media_id.clone())
+        sent.take(message_id).map(|found| found[0].media_id.to_string())
     }
 
     #[test]
@@ -74,6 +84,16 @@ mod tests {
     }
 
     #[test]
+    fn ids_that_end_alike_are_told_apart() {
+        let sent = Sent::default();
+        sent.note("wamid.1.12345678", file("1"), 0);
+        sent.note("wamid.2.12345678", file("2"), 0);
+        assert_eq!(taken(&sent, "wamid.3.12345678"), None);
+        assert_eq!(taken(&sent, "wamid.1.12345678").as_deref(), Some("1"));
+        assert_eq!(taken(&sent, "wamid.2.12345678").as_deref(), Some("2"));
+    }
+
+    #[test]
     fn the_oldest_go_first_and_new_ones_always_get_in() {
         let sent = Sent::default();
         for index in 0..=MOST {
@@ -81,7 +101,7 @@ mod tests {
         }
         let there = ["0", "1", &MOST.to_string()].map(|id| taken(&sent, id).is_some());
         assert_eq!(there, [false, true, true]);
-        assert_eq!(sent.lock().order.len(), MOST);
+        assert_eq!(sent.lock().len(), MOST);
     }
 
     #[test]

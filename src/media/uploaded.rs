@@ -103,7 +103,7 @@ impl Inner {
         self.files.touch(&row, self.clock.now()).await;
         let event = Event { lookup: Lookup::Uploaded, upload: how, forgotten: None };
         Ok(Found {
-            media_id: row_at_cloud.media_id.clone(),
+            media_id: row_at_cloud.media_id.as_str().into(),
             event,
             source: None,
             upload: Some(upload),

@@ -6,6 +6,7 @@ mod collect;
 mod connector;
 pub mod egress;
 mod error;
+mod recent;
 mod stream;
 mod tls;
 mod within;
@@ -15,6 +16,7 @@ pub use ca_bundle::{BadBundle, ca_bundle};
 pub use collect::Collected;
 pub use connector::{Connector, Deadlines};
 pub use error::ConnectError;
+pub use recent::Recent;
 pub use stream::Stream;
 pub use tls::{
     TlsError, certificate_pem, client_config, client_config_with, offering_http2, self_signed, server_config,

@@ -21,6 +21,7 @@ const LONGEST_NAME: usize = 128;
 
 /// The accounts of one number.
 pub(super) struct Deployment {
+    number: String,
     configured: HashMap<Arc<str>, Configured>,
     api_keys: ApiKeys,
     /// Held for a lookup or an update, never longer.
@@ -85,7 +86,17 @@ impl Deployment {
             // A user `admin` of this very number is the closer word.
             configured.entry(ADMIN.into()).or_insert(entry);
         }
-        Ok(Self { configured, api_keys: api_keys(access, digests)?, stored: RwLock::default() })
+        Ok(Self {
+            number: access.name.clone(),
+            configured,
+            api_keys: api_keys(access, digests)?,
+            stored: RwLock::default(),
+        })
+    }
+
+    /// The number's name.
+    pub(super) fn number(&self) -> &str {
+        &self.number
     }
 
     pub(super) fn account(&self, name: &str) -> Account {
@@ -112,14 +123,13 @@ impl Deployment {
         }
     }
 
-    /// The user of a token, if the user is still there and in that epoch.
-    pub(super) fn live(&self, name: &str, epoch: i64) -> Option<(Arc<str>, Role)> {
-        if let Some((name, configured)) = self.configured.get_key_value(name) {
-            return (configured.epoch == epoch).then(|| (Arc::clone(name), configured.role));
+    /// The role of a token's user, if the user is still there and in that epoch.
+    pub(super) fn live(&self, name: &str, epoch: i64) -> Option<Role> {
+        if let Some(configured) = self.configured.get(name) {
+            return (configured.epoch == epoch).then_some(configured.role);
         }
         let stored = self.stored.read().unwrap_or_else(PoisonError::into_inner);
-        let (name, user) = stored.get_key_value(name)?;
-        (user.epoch == epoch).then(|| (Arc::clone(name), stored_role(name)))
+        (stored.get(name)?.epoch == epoch).then(|| stored_role(name))
     }
 
     pub(super) fn api_key(&self, key: &str, digests: &MacKey) -> Option<(Arc<str>, Role)> {

@@ -2,8 +2,11 @@
 //!
 //! A request is checked against memory alone: the token's signature, its expiry, and a snapshot of user
 //! epochs and revoked tokens. Every change is committed to the store first and shows in the snapshot after.
+//! A signature that was found good is not computed again ([`remembered`]). Its expiry is looked at each time, and the
+//! snapshot whenever anything in it may have changed since.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 use std::time::Duration;
 
@@ -11,6 +14,7 @@ use crate::clock::Clock;
 use crate::store::{self, Identities, Jti, Store, Turn};
 use accounts::{Deployment, Stored};
 use password::Hasher;
+use remembered::{Kind, Presented, Remembered, Standing, Verified};
 use throttle::Throttle;
 use token::{Key, Keys, MAX_CREDENTIAL};
 
@@ -18,6 +22,7 @@ mod accounts;
 mod login;
 mod mac;
 mod password;
+mod remembered;
 mod settings;
 mod throttle;
 mod token;
@@ -90,7 +95,7 @@ impl Sessions {
         let mut numbers = HashMap::new();
         for access in &settings.numbers {
             let accounts = Deployment::new(access, settings.admin_password.as_ref(), &digests)?;
-            if numbers.insert(access.name.as_str().into(), accounts).is_some() {
+            if numbers.insert(access.name.as_str().into(), Arc::new(accounts)).is_some() {
                 return Err(SettingsError(format!("number {} is there twice", access.name)).into());
             }
         }
@@ -100,6 +105,8 @@ impl Sessions {
             keys,
             digests,
             numbers,
+            remembered: Remembered::default(),
+            changes: AtomicU64::new(1),
             revoked: RwLock::default(),
             turn: Turn::default(),
             hasher: Hasher::new(settings.hash_cost, settings.hash_concurrency)?,
@@ -119,11 +126,19 @@ impl Sessions {
         if text.len() > MAX_CREDENTIAL {
             return Err(Denied::Malformed);
         }
-        match credential {
-            Credential::Bearer(token) if token::is_token(token) => self.0.by_token(number, token),
-            Credential::Bearer(key) => self.0.by_api_key(number, key).ok_or(Denied::Malformed),
-            Credential::ApiKey(key) => self.0.by_api_key(number, key).ok_or(Denied::UnknownKey),
+        let as_token = matches!(credential, Credential::Bearer(_)) && token::is_token(text);
+        let presented = Presented { number, text, as_token };
+        if let Some(verdict) = self.0.remembered.judge(presented, |verified| self.0.admit(verified)) {
+            return verdict;
         }
+        let mut verified = match credential {
+            Credential::Bearer(token) if as_token => self.0.by_token(number, token)?,
+            Credential::Bearer(key) => self.0.by_api_key(number, key).ok_or(Denied::Malformed)?,
+            Credential::ApiKey(key) => self.0.by_api_key(number, key).ok_or(Denied::UnknownKey)?,
+        };
+        let principal = self.0.admit(&mut verified)?;
+        self.0.remembered.remember(presented, verified);
+        Ok(principal)
     }
 
     /// Ends the token that the request came with, and no other. An API key cannot be logged out.
@@ -141,12 +156,14 @@ impl Sessions {
     pub async fn refresh(&self) -> Result<(), store::Error> {
         let _turn = self.0.turn.wait().await;
         let identities = self.0.store.identities().await?;
+        let _shown = Shown(&self.0.changes);
         self.0.load(identities);
         Ok(())
     }
 
-    /// Forgets revocations of tokens that have expired. To be called now and then.
+    /// Forgets revocations of tokens that have expired, and tokens that are good no more. To be called now and then.
     pub async fn purge(&self) -> Result<usize, store::Error> {
+        self.0.remembered.retain(|verified| self.0.admit(verified).is_ok());
         let now = self.0.clock.now();
         let purged = self.0.store.purge_revocations(now).await?;
         self.0.revoked().retain(|_, expires_at| *expires_at > now);
@@ -160,7 +177,11 @@ struct Inner {
     keys: Keys,
     /// For configured passwords and API keys.
     digests: MacKey,
-    numbers: HashMap<Arc<str>, Deployment>,
+    numbers: HashMap<Arc<str>, Arc<Deployment>>,
+    remembered: Remembered,
+    /// Counts the changes of stored users and revocations: what was looked up under the present count is still so, and
+    /// a request need take none of their locks.
+    changes: AtomicU64,
     /// Held for a lookup or an update, never longer.
     revoked: RwLock<HashMap<Jti, i64>>,
     /// Whoever changes store and snapshot holds this, so that both see the changes in one order.
@@ -177,30 +198,62 @@ impl Inner {
         self: &Arc<Self>,
         change: impl FnOnce(Arc<Self>) -> F,
     ) -> Result<T, store::Error> {
-        self.turn.run(change(Arc::clone(self))).await
+        let (inner, change) = (Arc::clone(self), change(Arc::clone(self)));
+        let shown = async move {
+            let _shown = Shown(&inner.changes);
+            change.await
+        };
+        self.turn.run(shown).await
     }
 
-    fn by_token(&self, number: &str, token: &str) -> Result<Principal, Denied> {
+    /// What a token says, if we have signed it for the number.
+    fn by_token(&self, number: &str, token: &str) -> Result<Verified, Denied> {
         let mut buffer = [0; MAX_CREDENTIAL];
         let claims = self.keys.read(token, &mut buffer)?;
         if claims.num != number {
             return Err(Denied::OtherNumber);
         }
         let id = claims.id()?;
-        if id.expires_at <= self.clock.now() {
-            return Err(Denied::Expired);
-        }
+        let accounts = Arc::clone(self.numbers.get(number).ok_or(Denied::OtherNumber)?);
+        let kind = Kind::Token { id, epoch: claims.epoch, standing: None };
+        Ok(Verified { accounts, user: claims.sub.into(), kind })
+    }
+
+    fn by_api_key(&self, number: &str, key: &str) -> Option<Verified> {
+        let accounts = self.numbers.get(number)?;
+        let (user, role) = accounts.api_key(key, &self.digests)?;
+        Some(Verified { accounts: Arc::clone(accounts), user: (*user).into(), kind: Kind::ApiKey(role) })
+    }
+
+    /// Whether a verified credential still counts: all that can change between two requests. Keys of the configuration
+    /// cannot.
+    fn admit(&self, verified: &mut Verified) -> Result<Principal, Denied> {
+        let Verified { accounts, user, kind } = verified;
+        let (role, token) = match kind {
+            Kind::ApiKey(role) => (*role, None),
+            Kind::Token { id, epoch, standing } => {
+                if id.expires_at <= self.clock.now() {
+                    return Err(Denied::Expired);
+                }
+                // Read before what it counts: a change in between makes the next request look again.
+                let changes = self.changes.load(Ordering::Acquire);
+                let role = match standing.filter(|standing| standing.changes == changes) {
+                    Some(standing) => standing.role,
+                    None => self.role(accounts, user, id, *epoch)?,
+                };
+                *standing = Some(Standing { role, changes });
+                (role, Some(*id))
+            }
+        };
+        Ok(Principal { user: Arc::clone(user), role, token })
+    }
+
+    /// The role of a token's user, unless the token was logged out or its user deleted or given another password.
+    fn role(&self, accounts: &Deployment, user: &str, id: &TokenId, epoch: i64) -> Result<Role, Denied> {
         if self.revoked.read().unwrap_or_else(PoisonError::into_inner).contains_key(&id.jti) {
             return Err(Denied::Revoked);
         }
-        let accounts = self.numbers.get(number).ok_or(Denied::OtherNumber)?;
-        let (user, role) = accounts.live(&claims.sub, claims.epoch).ok_or(Denied::Revoked)?;
-        Ok(Principal { user, role, token: Some(id) })
-    }
-
-    fn by_api_key(&self, number: &str, key: &str) -> Option<Principal> {
-        let (user, role) = self.numbers.get(number)?.api_key(key, &self.digests)?;
-        Some(Principal { user, role, token: None })
+        accounts.live(user, epoch).ok_or(Denied::Revoked)
     }
 
     /// Users of numbers that are not configured (any more) stay in the store and out of the snapshot.
@@ -219,6 +272,15 @@ impl Inner {
 
     fn revoked(&self) -> RwLockWriteGuard<'_, HashMap<Jti, i64>> {
         self.revoked.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Counts a change when it is over, however it ended.
+struct Shown<'a>(&'a AtomicU64);
+
+impl Drop for Shown<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::Release);
     }
 }
 

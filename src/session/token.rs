@@ -19,6 +19,9 @@ pub(super) const MAX_CREDENTIAL: usize = 1024;
 /// `{"alg":"HS256","typ":"JWT"}`, compared byte for byte and never interpreted (RFC 8725 section 3.1).
 const HEADER: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9";
 
+/// Letters at the end of a token that are its signature: 32 bytes in base64url without padding (RFC 4648 section 5).
+pub(super) const SIGNATURE: usize = 43;
+
 /// Room for the decoded claims of any token that is not too long.
 pub(super) type Buffer = [u8; MAX_CREDENTIAL];
 

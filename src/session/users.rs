@@ -106,7 +106,7 @@ impl Sessions {
         if accounts.is_configured(name) {
             return Err(UserError::Forbidden(OWNED));
         }
-        accounts.role(name).map(|_| accounts).ok_or(UserError::NotFound)
+        accounts.role(name).map(|_| &**accounts).ok_or(UserError::NotFound)
     }
 }
 

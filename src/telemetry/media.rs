@@ -1,5 +1,7 @@
 //! Counters about files.
 
+use std::sync::{Arc, OnceLock};
+
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -28,6 +30,8 @@ struct DirectionLabel {
 #[derive(Clone, Debug, Default)]
 pub struct MediaMetrics {
     cache: Family<CacheLabels, Counter>,
+    /// The counters of the commonest event, once there was one: looking them up costs more than the rest of it.
+    hits: Arc<OnceLock<[Counter; 2]>>,
     forgotten: Family<ForgottenLabel, Counter>,
     bytes: Family<DirectionLabel, Counter>,
     prefetches: Family<OutcomeLabel, Counter>,
@@ -67,6 +71,19 @@ impl MediaMetrics {
             "Links that led to an address which clients may not name",
             self.egress_denied.clone(),
         );
+    }
+
+    /// Counts what was remembered and fresh, whose bytes Cloud has: one event of either level, which are named as in
+    /// [`MediaMetrics::event`].
+    pub fn hit(&self, source: (&'static str, &'static str), upload: (&'static str, &'static str)) {
+        let counters = self.hits.get_or_init(|| {
+            [("source", source), ("upload", upload)].map(|(level, (result, reason))| {
+                self.cache.get_or_create_owned(&CacheLabels { level, result, reason })
+            })
+        });
+        counters.iter().for_each(|counter| {
+            counter.inc();
+        });
     }
 
     /// Counts one event of `level`; the words come from closed sets.

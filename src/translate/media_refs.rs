@@ -1,5 +1,8 @@
 //! Which files of a message have to be found before it can be translated.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use crate::onprem::message::{Component, Content, Header, Media, MediaKind, Message, ParameterValue, Source};
 
 /// A file that a message names, in the order in which translation meets them.
@@ -8,7 +11,7 @@ pub struct MediaRef<'a> {
     /// The kind of file that the message wants.
     pub kind: MediaKind,
     /// Where its media object stands, for error texts.
-    pub path: String,
+    pub path: Cow<'static, str>,
     /// A link, or the id of an uploaded file.
     pub source: &'a Source<'a>,
     /// The name of a document, whose ending may tell its type.
@@ -19,7 +22,7 @@ pub struct MediaRef<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Resolved {
     /// Cloud knows the file under this id.
-    Id(String),
+    Id(Arc<str>),
     /// To be sent as the client wrote it: an id of Cloud's, or a link that Cloud fetches itself.
     AsWritten,
 }
@@ -27,10 +30,10 @@ pub enum Resolved {
 /// Lists the files of `message`.
 pub fn media_refs<'a>(message: &'a Message<'a>) -> Vec<MediaRef<'a>> {
     match &message.content {
-        Content::Media(media) => vec![reference(media, media.kind.name().to_owned())],
+        Content::Media(media) => vec![reference(media, media.kind.name().into())],
         Content::Interactive(interactive) => match &interactive.header {
             Some(Header::Media { media, .. }) => {
-                vec![reference(media, format!("interactive.header.{}", media.kind.name()))]
+                vec![reference(media, format!("interactive.header.{}", media.kind.name()).into())]
             }
             Some(Header::Raw(_)) | None => Vec::new(),
         },
@@ -55,13 +58,13 @@ fn of_component<'a>(at: usize, component: &'a Component<'a>) -> impl Iterator<It
         move |(position, parameter)| match &parameter.value {
             ParameterValue::Media(media) => Some(reference(
                 media,
-                format!("template.components[{at}].parameters[{position}].{}", media.kind.name()),
+                format!("template.components[{at}].parameters[{position}].{}", media.kind.name()).into(),
             )),
             ParameterValue::Same | ParameterValue::DateTime { .. } => None,
         },
     )
 }
 
-fn reference<'a>(media: &'a Media<'a>, path: String) -> MediaRef<'a> {
+fn reference<'a>(media: &'a Media<'a>, path: Cow<'static, str>) -> MediaRef<'a> {
     MediaRef { kind: media.kind, path, source: &media.source, filename: media.filename.as_deref() }
 }

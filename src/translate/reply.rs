@@ -8,6 +8,7 @@ use super::rules::Rule;
 use crate::cloud::reply::{NotAnObject, Reply};
 use crate::onprem::error::Meta;
 use crate::onprem::reply::MessageReply;
+use crate::wire::Str;
 
 /// "Message has been held because quality assessment is pending": on-prem's words, which exist
 /// only when a message is held.
@@ -24,12 +25,14 @@ pub struct Sent<'a> {
 
 /// What a client is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Replied {
+pub struct Replied<'a> {
     /// The answer.
     pub json: Vec<u8>,
-    /// The message's wamid, where Cloud writes the recipient in another way than the client did: then statuses
-    /// will, too, unless somebody remembers the client's way.
-    pub respelt: Option<String>,
+    /// The message's wamid.
+    pub wamid: Str<'a>,
+    /// Whether Cloud writes the recipient in another way than the client did: then statuses will, too, unless somebody
+    /// remembers the client's way.
+    pub is_respelt: bool,
 }
 
 /// A 2xx answer that names no message: it may have been sent all the same.
@@ -58,16 +61,15 @@ impl From<NotAnObject> for UnusableReply {
 /// Onprem messages reference, response
 /// Cloud  messages reference, successful response; send messages guide, response parameters
 /// Golden replies/*
-pub fn reply_to_onprem(
-    body: &[u8],
+pub fn reply_to_onprem<'a>(
+    body: &'a [u8],
     sent: Option<Sent<'_>>,
     options: &Options,
     version: &str,
     notes: &mut Notes,
-) -> Result<Replied, UnusableReply> {
+) -> Result<Replied<'a>, UnusableReply> {
     let reply = Reply::read(body)?;
-    let message =
-        reply.message.as_ref().filter(|message| !message.id.is_empty()).ok_or(UnusableReply::NoId)?;
+    let message = reply.message.filter(|message| !message.id.is_empty()).ok_or(UnusableReply::NoId)?;
     let contact = reply.contact.as_ref();
     notes.add(Rule::ReplyEnvelope, "messaging_product", "left out, and meta added");
     let cloud_input = contact.and_then(|contact| contact.input.as_deref());
@@ -93,8 +95,8 @@ pub fn reply_to_onprem(
         notes.add(Rule::OnpremId, "messages[0].id", format_args!("{} -> {id}", message.id));
     }
     let onprem = MessageReply { id: &id, message_status, input, wa_id, meta: Meta::stable(version) };
-    let respelt = is_respelt.then(|| message.id.to_string());
-    Ok(Replied { json: onprem.to_json(), respelt })
+    let json = onprem.to_json();
+    Ok(Replied { json, wamid: message.id, is_respelt })
 }
 
 /// `accepted` has no on-prem form; held and paused messages are "held".

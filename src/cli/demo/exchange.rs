@@ -114,7 +114,7 @@ fn translate(scene: &Scene<'_>, sent: &Value) -> Option<(String, Notes)> {
     let resolved: Vec<Resolved> = media_refs(&message)
         .iter()
         .map(|file| match sent.pointer(&format!("/{}/id", file.kind.name())) {
-            Some(Value::String(id)) => Resolved::Id(id.clone()),
+            Some(Value::String(id)) => Resolved::Id(id.as_str().into()),
             _ => Resolved::AsWritten,
         })
         .collect();

@@ -99,16 +99,70 @@ impl Link<'_> {
     }
 }
 
+/// The documented members of a media object, each of the right type.
+pub(super) struct Fields<'a> {
+    pub(super) id: Option<Str<'a>>,
+    pub(super) link: Option<Str<'a>>,
+    pub(super) provider: Option<Str<'a>>,
+    pub(super) caption: Option<Str<'a>>,
+    pub(super) filename: Option<Str<'a>>,
+}
+
+impl<'a> Fields<'a> {
+    fn take(object: &mut Object<'a>, path: Path<'_>) -> Result<Self, Invalid> {
+        Ok(Self {
+            id: optional_string(object, "id", path)?,
+            link: optional_string(object, "link", path)?,
+            provider: match object.take("provider") {
+                Some(raw) => Self::provider(raw, path)?,
+                None => None,
+            },
+            caption: optional_string(object, "caption", path)?,
+            filename: optional_string(object, "filename", path)?,
+        })
+    }
+
+    /// `provider` is a string in the parameter table and `{"name": …}` in every example: both are
+    /// read. An empty name means none.
+    pub(super) fn provider(raw: Raw<'a>, path: Path<'_>) -> Result<Option<Str<'a>>, Invalid> {
+        let here = path.key("provider");
+        let name = match wire::kind(raw) {
+            Kind::String => Some(string(raw, here)?),
+            Kind::Null | Kind::Bool | Kind::Number | Kind::Array | Kind::Object => {
+                optional_string(&mut object(raw, here)?, "name", here)?
+            }
+        };
+        Ok(name.filter(|name| !name.is_empty()))
+    }
+}
+
 impl<'a> Media<'a> {
     /// Reads the media object in `raw`.
     pub(super) fn parse(kind: MediaKind, raw: Raw<'a>, path: Path<'_>) -> Result<Self, Invalid> {
         let mut object = object(raw, path)?;
+        let fields = Fields::take(&mut object, path)?;
+        Self::of(kind, fields, object.into_members(), path)
+    }
+
+    /// Checks the fields of a media object.
+    pub(super) fn of(
+        kind: MediaKind,
+        fields: Fields<'a>,
+        rest: Vec<Member<'a>>,
+        path: Path<'_>,
+    ) -> Result<Self, Invalid> {
+        let Fields { id, link, provider, caption, filename } = fields;
         let mut empty = Vec::new();
-        let id = text_field(&mut object, "id", path, &mut empty)?;
-        let link = text_field(&mut object, "link", path, &mut empty)?;
-        let provider = provider(&mut object, path)?;
-        let caption = text_field(&mut object, "caption", path, &mut empty)?;
-        let filename = text_field(&mut object, "filename", path, &mut empty)?;
+        // An empty string counts as not given.
+        let mut given = |text: Option<Str<'a>>, key| match text {
+            Some(text) if text.is_empty() => {
+                empty.push(key);
+                None
+            }
+            text => text,
+        };
+        let (id, link) = (given(id, "id"), given(link, "link"));
+        let (caption, filename) = (given(caption, "caption"), given(filename, "filename"));
         if let Some(caption) = caption.as_ref().filter(|_| kind.takes_caption()) {
             at_most(caption, CAPTION_LENGTH, path.key("caption"))?;
         }
@@ -125,58 +179,39 @@ impl<'a> Media<'a> {
                 return Err(invalid);
             }
         };
-        Ok(Self { kind, source, caption, filename, has_idle_provider, empty, rest: object.into_members() })
+        Ok(Self { kind, source, caption, filename, has_idle_provider, empty, rest })
     }
-}
-
-/// A string member; an empty one counts as not given and is remembered in `empty`.
-fn text_field<'a>(
-    object: &mut Object<'a>,
-    key: &'static str,
-    path: Path<'_>,
-    empty: &mut Vec<&'static str>,
-) -> Result<Option<Str<'a>>, Invalid> {
-    let text = optional_string(object, key, path)?;
-    if text.as_ref().is_some_and(|text| text.is_empty()) {
-        empty.push(key);
-        return Ok(None);
-    }
-    Ok(text)
-}
-
-/// `provider` is a string in the parameter table and `{"name": …}` in every example: both are
-/// read. An empty name means none.
-fn provider<'a>(media: &mut Object<'a>, path: Path<'_>) -> Result<Option<Str<'a>>, Invalid> {
-    let here = path.key("provider");
-    let Some(raw) = media.take("provider") else {
-        return Ok(None);
-    };
-    let name = match wire::kind(raw) {
-        Kind::String => Some(string(raw, here)?),
-        Kind::Null | Kind::Bool | Kind::Number | Kind::Array | Kind::Object => {
-            optional_string(&mut object(raw, here)?, "name", here)?
-        }
-    };
-    Ok(name.filter(|name| !name.is_empty()))
 }
 
 /// "Use only with HTTP/HTTPS URLs", plain or as `provider-name/protocol://the-url`. Where both
 /// name a provider, the field wins.
 fn read_link<'a>(written: Str<'a>, provider: Option<Str<'a>>, path: Path<'_>) -> Result<Link<'a>, Invalid> {
     let (prefix, url) = strip_provider(&written);
-    let scheme = url.split_once("://").map(|(scheme, rest)| (scheme.to_ascii_lowercase(), rest));
-    let has_host = scheme.is_some_and(|(scheme, rest)| {
-        (scheme == "http" || scheme == "https") && !rest.is_empty() && !rest.starts_with(['/', '?', '#', ':'])
+    let has_host = ["https://", "http://"].into_iter().any(|scheme| {
+        url.split_at_checked(scheme.len()).is_some_and(|(start, rest)| {
+            start.eq_ignore_ascii_case(scheme) && !rest.is_empty() && !rest.starts_with(['/', '?', '#', ':'])
+        })
     });
-    if !has_host || url.chars().any(|c| c.is_control() || c == ' ') {
+    if !has_host || has_blank(url) {
         return Err(wrong(path, "must be an http or https URL, without blanks"));
     }
     let provider = provider.or_else(|| prefix.map(|name| Str(name.to_owned().into())));
     Ok(Link { written, provider })
 }
 
+/// Whether there is a blank or a control character in `url`.
+fn has_blank(url: &str) -> bool {
+    // No early exit: this way the compiler looks at many bytes at once, and most links have nothing to look closer at.
+    let is_odd = url.bytes().fold(false, |odd, byte| odd | (byte <= b' ') | (byte >= 0x7f));
+    is_odd && url.chars().any(|c| c.is_control() || c == ' ')
+}
+
 /// Splits `provider-name/https://…` into the name and the URL.
 pub fn strip_provider(link: &str) -> (Option<&str>, &str) {
+    // A name has no colon, so these have none in front.
+    if link.starts_with("https://") || link.starts_with("http://") {
+        return (None, link);
+    }
     match link.split_once('/') {
         Some((name, url))
             if !name.is_empty()

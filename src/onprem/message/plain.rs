@@ -1,25 +1,32 @@
-//! The commonest message, read the quickest way.
+//! The commonest messages, read the quickest way.
 //!
-//! A text with nothing but documented fields is read in one typed pass. Whatever is not exactly that,
+//! A text or a file with nothing but documented fields is read in one typed pass. Whatever is not exactly that,
 //! wrong types and unknown fields included, takes the general way, which also knows what to say about
 //! it; the checks are the same ones.
 
-use serde::Deserialize;
+use std::fmt;
 
-use super::{Content, Message, Raw, Recipient, Str, Text, check_body};
+use serde::de::{Error as _, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+use super::media::Fields;
+use super::{Content, Media, MediaKind, Message, Raw, Recipient, Str, Text, check_body};
 use crate::onprem::Invalid;
 use crate::wire::Path;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+/// What is told to nobody: the general way finds the words.
+const NOT_PLAIN: &str = "";
+
 struct Plain<'a> {
     to: &'a str,
-    recipient_type: Option<&'a str>,
-    #[serde(rename = "type")]
     named_type: Option<&'a str>,
     preview_url: Option<bool>,
-    #[serde(borrow)]
-    text: PlainText<'a>,
+    content: PlainContent<'a>,
+}
+
+enum PlainContent<'a> {
+    Text(PlainText<'a>),
+    Media(MediaKind, PlainMedia<'a>),
 }
 
 #[derive(Deserialize)]
@@ -30,18 +37,92 @@ struct PlainText<'a> {
     preview_url: Option<bool>,
 }
 
-/// Reads `json` if it is a plain text; `None` when it is anything else.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PlainMedia<'a> {
+    #[serde(borrow)]
+    id: Option<Str<'a>>,
+    #[serde(borrow)]
+    link: Option<Str<'a>>,
+    #[serde(borrow)]
+    provider: Option<Raw<'a>>,
+    #[serde(borrow)]
+    caption: Option<Str<'a>>,
+    #[serde(borrow)]
+    filename: Option<Str<'a>>,
+}
+
+/// By hand, because a derived one tells at length which fields it knows when it meets another, and most templates
+/// have one.
+impl<'de> Deserialize<'de> for Plain<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+
+        impl<'de> Visitor<'de> for Members {
+            type Value = Plain<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Plain<'de>, A::Error> {
+                let (mut to, mut recipient_type, mut named_type) = (None::<&str>, None::<&str>, None::<&str>);
+                let (mut preview_url, mut content) = (None::<bool>, None);
+                while let Some(key) = map.next_key::<&str>()? {
+                    let was_given = match key {
+                        "to" => to.replace(map.next_value()?).is_some(),
+                        "recipient_type" => recipient_type.replace(map.next_value()?).is_some(),
+                        "type" => named_type.replace(map.next_value()?).is_some(),
+                        "preview_url" => preview_url.replace(map.next_value()?).is_some(),
+                        "text" => content.replace(PlainContent::Text(map.next_value()?)).is_some(),
+                        _ => {
+                            let kind =
+                                MediaKind::from_name(key).ok_or_else(|| A::Error::custom(NOT_PLAIN))?;
+                            content.replace(PlainContent::Media(kind, map.next_value()?)).is_some()
+                        }
+                    };
+                    if was_given {
+                        return Err(A::Error::custom(NOT_PLAIN));
+                    }
+                }
+                match (to, content) {
+                    (Some(to), Some(content)) if matches!(recipient_type, None | Some("individual")) => {
+                        Ok(Plain { to, named_type, preview_url, content })
+                    }
+                    _ => Err(A::Error::custom(NOT_PLAIN)),
+                }
+            }
+        }
+
+        deserializer.deserialize_map(Members)
+    }
+}
+
+/// Reads `json` if it is a plain message; `None` when it is anything else.
 pub(super) fn parse(json: &str) -> Option<Result<Message<'_>, Invalid>> {
     let plain: Plain<'_> = serde_json::from_str(json).ok()?;
-    let is_plain = matches!(plain.recipient_type, None | Some("individual"))
-        && matches!(plain.named_type, None | Some("text"));
+    let is_plain = match (&plain.content, plain.named_type) {
+        (PlainContent::Text(_), None) => true,
+        (PlainContent::Text(_), Some(name)) => name == "text",
+        (PlainContent::Media(kind, _), name) => name == Some(kind.name()),
+    };
     is_plain.then(|| message(plain))
 }
 
 fn message(plain: Plain<'_>) -> Result<Message<'_>, Invalid> {
     let recipient = Recipient::read(Str::from(plain.to))?;
-    let PlainText { body, preview_url } = plain.text;
-    check_body(body, Path::Root.key("text").key("body"))?;
+    let content = match plain.content {
+        PlainContent::Text(PlainText { body, preview_url }) => {
+            check_body(body, Path::Root.key("text").key("body"))?;
+            Content::Text(Text { body, preview_url, rest: Vec::new() })
+        }
+        PlainContent::Media(kind, PlainMedia { id, link, provider, caption, filename }) => {
+            let path = Path::Root.key(kind.name());
+            let provider = provider.map(|raw| Fields::provider(raw, path)).transpose()?.flatten();
+            let fields = Fields { id, link, provider, caption, filename };
+            Content::Media(Media::of(kind, fields, Vec::new(), path)?)
+        }
+    };
     Ok(Message {
         recipient,
         named_type: plain.named_type.map(Str::from),
@@ -49,7 +130,7 @@ fn message(plain: Plain<'_>) -> Result<Message<'_>, Invalid> {
         preview_url: plain.preview_url,
         has_ttl: false,
         has_idle_status: false,
-        content: Content::Text(Text { body, preview_url, rest: Vec::new() }),
+        content,
         context: None,
         other_content: Vec::new(),
         rest: Vec::new(),
@@ -73,6 +154,19 @@ mod tests {
             r#"{"to":"16505551234","text":{"body":""}}"#,
             r#"{"to":"16505551234","text":{"body":5}}"#,
             r#"{"to":"16505551234","text":{"body":"\ud800"}}"#,
+            r#"{"to":"16505551234","type":"image","image":{"id":"1234","caption":"a \"b\" \u00e4"}}"#,
+            r#"{"to":"1","type":"image","image":{}}"#,
+            r#"{"to":"16505551234","type":"image","image":{}}"#,
+            r#"{"to":"16505551234","type":"image","image":{"id":"1","link":"https://h/a"}}"#,
+            r#"{"to":"16505551234","type":"image","image":{"id":"","link":"https://h/a","caption":""}}"#,
+            r#"{"to":"16505551234","type":"image","preview_url":true,"image":{"id":"1","provider":"cdn"}}"#,
+            r#"{"image":{"link":"ftp://h/a"},"type":"image","to":"16505551234"}"#,
+            r#"{"to":"16505551234","type":"video","video":{"link":"cdn/https://h/a","filename":"b"}}"#,
+            r#"{"to":"16505551234","type":"document","document":{"provider":{"name":"cdn"},"link":"https:\/\/h\/a"}}"#,
+            r#"{"to":"16505551234","type":"document","document":{"provider":{"name":5},"link":"https://h/a"}}"#,
+            r#"{"to":"16505551234","type":"document","document":{"provider":5,"link":"x","filename":"a.pdf"}}"#,
+            r#"{"to":"16505551234","type":"audio","audio":{"link":"HTTP://h/a b"}}"#,
+            r#"{"to":"16505551234","type":"sticker","sticker":{"link":"https:///a","caption":"x"}}"#,
         ] {
             let plain = parse(json).expect(json);
             let general = Message::parse(Object::parse(json).unwrap());
@@ -91,6 +185,17 @@ mod tests {
             r#"{"to":"1\u003650555","text":{"body":"hello"}}"#,
             r#"{"to":"16505551234","text":{"body":"hello"}} x"#,
             r#"{"messaging_product":"whatsapp","to":"16505551234","text":{"body":"hello"}}"#,
+            r#"{"to":"16505551234","image":{"id":"1"}}"#,
+            r#"{"to":"16505551234","type":"video","image":{"id":"1"}}"#,
+            r#"{"to":"16505551234","type":"image","image":{"id":1}}"#,
+            r#"{"to":"16505551234","type":"image","image":{"id":"1","id":"2"}}"#,
+            r#"{"to":"16505551234","type":"image","image":{"id":"1","ids":"2"}}"#,
+            r#"{"to":"16505551234","type":"image","image":{"id":"1","caption":"\ud800"}}"#,
+            r#"{"to":"16505551234","type":"image","image":{"id":"1"},"image":{"id":"1"}}"#,
+            r#"{"to":"16505551234","type":"image","image":{"id":"1"},"text":{"body":"hello"}}"#,
+            r#"{"to":"16505551234","type":"template","template":{"name":"a"}}"#,
+            r#"[]"#,
+            r#"{}"#,
         ] {
             assert!(parse(json).is_none(), "{json}");
         }

@@ -8,7 +8,6 @@ use http::StatusCode;
 use super::{Call, media};
 use crate::cloud::GraphError;
 use crate::cloud::message as cloud;
-use crate::cloud::reply::Reply as CloudReply;
 use crate::media::Resolution;
 use crate::onprem::ErrorCode;
 use crate::onprem::message::{Body, Message, Request, parse_status_update};
@@ -63,10 +62,13 @@ async fn post_message(
     }
     let references = media_refs(message);
     let end = state.media.patience();
-    // In a box, since most messages have no files and their futures need no room for it.
     let mut files = match references.as_slice() {
         [] => Resolution::default(),
-        references => Box::pin(resolve(call, references, end, trail)).await?,
+        references => match state.media.at_hand(&call.number.account, references) {
+            Some(files) => told(call, files, trail),
+            // In a box, since most messages need no room for it in their futures.
+            None => Box::pin(resolve(call, references, end, trail)).await?,
+        },
     };
     let mut notes = Notes::brief();
     let mut waited = Duration::ZERO;
@@ -90,14 +92,13 @@ async fn post_message(
     let reply =
         reply_to_onprem(&answer.body, Some(sent), &state.compat.options, &state.compat.version, &mut notes)
             .map_err(|unusable| in_doubt(state, Op::Message, 500, &unusable.to_string()))?;
-    if let Some(wamid) = &reply.respelt
-        && state.compat.options.wa_id == WaId::AsSent
-    {
+    if reply.is_respelt && state.compat.options.wa_id == WaId::AsSent {
         let intake = state.callbacks.intake();
-        intake.note_recipient(&call.number.phone_number_id, wamid, &message.recipient.input);
+        intake.note_recipient(&call.number.phone_number_id, &reply.wamid, &message.recipient.input);
     }
     if !files.found.is_empty() {
-        note_files(state, &answer, files);
+        // Cloud may still find that it cannot use a file, and says so by webhook with the message's id.
+        state.media.note_sent(&reply.wamid, files.found);
     }
     count_rules(state, &notes);
     Ok(respond::bytes(created(state), reply.json))
@@ -157,11 +158,16 @@ async fn resolve(
         state.media.resolve(account, references, end).await.map_err(|missing| {
             media::failure(state, &account.number, &missing.path, &missing.error, trail)
         })?;
-    if state.log_requests && !files.found.is_empty() {
+    Ok(told(call, files, trail))
+}
+
+/// Says in the trail how the files were found, if anybody will read it.
+fn told(call: &Call<'_>, files: Resolution, trail: &mut Trail) -> Resolution {
+    if call.state.log_requests && !files.found.is_empty() {
         let events: Vec<String> = files.found.iter().map(|found| found.event.to_string()).collect();
         trail.media = Some(events.join(", "));
     }
-    Ok(files)
+    files
 }
 
 async fn post_translated(
@@ -198,13 +204,6 @@ fn too_fast(refusal: Refusal) -> Failure {
 fn is_dead_media(answer: &Answer) -> bool {
     answer.status.is_client_error()
         && GraphError::parse(&answer.body).is_some_and(|error| error.is_dead_media())
-}
-
-/// Cloud may still find that it cannot use a file, and says so by webhook with the message's id.
-fn note_files(state: &State, answer: &Answer, files: Resolution) {
-    if let Ok(CloudReply { message: Some(sent), .. }) = CloudReply::read(&answer.body) {
-        state.media.note_sent(&sent.id, files.found);
-    }
 }
 
 async fn post_receipt(call: &Call<'_>, body: Bytes, trail: &mut Trail) -> Result<Reply, Failure> {

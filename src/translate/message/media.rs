@@ -82,7 +82,7 @@ pub(super) fn to_cloud<'a>(
 /// Golden messages/image/uploaded_id
 fn id_to_cloud<'a>(id: &'a str, path: &str, work: &mut Work<'_, 'a>) -> cloud::Source<'a> {
     match work.resolved.next() {
-        Some(Resolved::Id(cloud)) if cloud != id => {
+        Some(Resolved::Id(cloud)) if **cloud != *id => {
             work.notes.add(
                 Rule::MediaUploadedId,
                 format_args!("{path}.id"),
