@@ -145,7 +145,7 @@ async fn an_old_schema_is_brought_up_to_date() {
         .unwrap()
         .pragma_query_value(None, "user_version", |row| row.get(0))
         .unwrap();
-    assert_eq!(now, 5);
+    assert_eq!(now, 6);
 }
 
 /// Two processes would deliver each other's callbacks.

@@ -138,7 +138,7 @@ impl Callbacks {
     /// Forgets what has lapsed.
     pub async fn purge(&self) -> Result<(), store::Error> {
         let (store, now) = (&self.tools.store, self.tools.clock.now());
-        while store.purge_seen(now.saturating_sub(SEEN_FOR), PURGE).await? == PURGE {}
+        while store.purge_seen(now.saturating_sub(SEEN_FOR), PURGE).await? > 0 {}
         while store.purge_recipients(now.saturating_sub(RECIPIENTS_FOR), PURGE).await? == PURGE {}
         Ok(())
     }
