@@ -1,8 +1,8 @@
 //! Commits of webhooks, shared by those that come together.
 //!
-//! While a commit is under way, whoever comes waits for the next one. So the more webhooks come, the more of them share
-//! a job of the store, a wait for the disk and a wake-up of this thread by the store's; and one that comes alone waits
-//! for nobody.
+//! While the store is busy, whoever comes waits, and when it is free it takes all of them at once. So the more webhooks
+//! come, the more of them share a job of the store, a wait for the disk and a wake-up of this thread by the store's; and
+//! one that comes alone waits for nobody.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -15,8 +15,6 @@ use crate::net::this_worker;
 use crate::store::{Batch, Error, Store};
 use crate::telemetry::CallbackMetrics;
 
-/// How many webhooks share a job at most: what the first of them waits for the last stays short.
-const TOGETHER: usize = 256;
 /// Threads that share nothing here; those of a larger machine share places, which costs them wake-ups and nothing else.
 const PLACES: usize = 64;
 
@@ -33,8 +31,8 @@ pub(super) struct Commits {
 #[derive(Default)]
 struct Place {
     waiting: Vec<Waiting>,
-    /// Whether a task sees to those who wait.
-    is_served: bool,
+    /// Whether the store has been asked to take those who wait.
+    is_called: bool,
 }
 
 struct Waiting {
@@ -57,11 +55,10 @@ impl Commits {
         rooms: Vec<Reserved>,
     ) -> oneshot::Receiver<Result<(), Error>> {
         let (done, answer) = oneshot::channel();
-        let waiting = Waiting { batch: Arc::new(batch), rooms, done };
         let number = this_worker() % PLACES;
         if let Some(mut place) = self.place(number) {
-            place.waiting.push(waiting);
-            if !std::mem::replace(&mut place.is_served, true) {
+            place.waiting.push(Waiting { batch: Arc::new(batch), rooms, done });
+            if !std::mem::replace(&mut place.is_called, true) {
                 drop(place);
                 self.tasks.spawn(Arc::clone(self).serve(number));
             }
@@ -72,7 +69,8 @@ impl Commits {
     /// Commits one batch, which is put into the lanes later.
     pub(super) async fn alone(&self, batch: Batch, rooms: Vec<Reserved>) -> Result<Landing, Error> {
         let batch = Arc::new(batch);
-        let queued = self.store.queue_all(vec![Arc::clone(&batch)]).await?.pop();
+        let one = Arc::clone(&batch);
+        let queued = self.store.queue_all(Box::new(|| vec![one])).await?.pop();
         let places = queued.unwrap_or(Err(Error::Closed))?;
         Ok(Landing { batch, places, rooms })
     }
@@ -105,26 +103,25 @@ impl Commits {
     }
 
     async fn serve(self: Arc<Self>, number: usize) {
-        let service = Service { commits: &self, number };
-        while let Some(waiting) = service.next() {
-            let batches = waiting.iter().map(|waiting| Arc::clone(&waiting.batch)).collect();
-            match self.store.queue_all(batches).await {
-                Ok(all) => {
-                    let (mut landings, mut told) = (Vec::new(), Vec::new());
-                    for (Waiting { batch, rooms, done }, queued) in waiting.into_iter().zip(all) {
-                        told.push((done, queued.as_ref().map(drop).map_err(Error::clone)));
-                        landings.extend(queued.ok().map(|places| Landing { batch, places, rooms }));
-                    }
-                    self.land(landings);
-                    // Nobody listening is no error.
-                    told.into_iter().for_each(|(done, outcome)| drop(done.send(outcome)));
+        let call = Arc::new(Call { commits: Arc::clone(&self), number, taken: Mutex::default() });
+        let of_store = Arc::clone(&call);
+        let outcome = self.store.queue_all(Box::new(move || of_store.take())).await;
+        let waiting = call.taken();
+        match outcome {
+            Ok(all) => {
+                let (mut landings, mut told) = (Vec::new(), Vec::new());
+                for (Waiting { batch, rooms, done }, queued) in waiting.into_iter().zip(all) {
+                    told.push((done, queued.as_ref().map(drop).map_err(Error::clone)));
+                    landings.extend(queued.ok().map(|places| Landing { batch, places, rooms }));
                 }
-                Err(error) => {
-                    waiting.into_iter().for_each(|waiting| drop(waiting.done.send(Err(error.clone()))));
-                }
+                self.land(landings);
+                // Nobody listening is no error.
+                told.into_iter().for_each(|(done, outcome)| drop(done.send(outcome)));
+            }
+            Err(error) => {
+                waiting.into_iter().for_each(|waiting| drop(waiting.done.send(Err(error.clone()))));
             }
         }
-        std::mem::forget(service);
     }
 
     fn place(&self, number: usize) -> Option<MutexGuard<'_, Place>> {
@@ -133,31 +130,38 @@ impl Commits {
     }
 }
 
-/// The task of a place. If it panics, or goes with its runtime, those who wait learn of it and the next one begins anew.
-struct Service<'c> {
-    commits: &'c Commits,
+/// That the store takes those who wait in a place. However it ends, the next one who comes calls anew.
+struct Call {
+    commits: Arc<Commits>,
     number: usize,
+    /// Those who waited, from when the store took them.
+    taken: Mutex<Option<Vec<Waiting>>>,
 }
 
-impl Service<'_> {
-    /// Who is next; if nobody is, the service has ended.
-    fn next(&self) -> Option<Vec<Waiting>> {
-        let mut place = self.commits.place(self.number)?;
-        let count = place.waiting.len().min(TOGETHER);
-        place.is_served = count > 0;
-        (count > 0).then(|| place.waiting.drain(..count).collect())
+impl Call {
+    /// Takes those who wait.
+    fn take(&self) -> Vec<Arc<Batch>> {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = taken.get_or_insert_with(|| {
+            let Some(mut place) = self.commits.place(self.number) else { return Vec::new() };
+            place.is_called = false;
+            std::mem::take(&mut place.waiting)
+        });
+        all.iter().map(|waiting| Arc::clone(&waiting.batch)).collect()
+    }
+
+    /// Those who were taken, which are those who wait if the store did not get that far.
+    fn taken(&self) -> Vec<Waiting> {
+        self.take();
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        taken.as_mut().map(std::mem::take).unwrap_or_default()
     }
 }
 
-impl Drop for Service<'_> {
+impl Drop for Call {
     fn drop(&mut self) {
-        if let Some(mut place) = self.commits.place(self.number) {
-            place.is_served = false;
-            let waiting = std::mem::take(&mut place.waiting);
-            // Rooms are given back, and whoever waits is told, without the lock.
-            drop(place);
-            drop(waiting);
-        }
+        // Whoever is still in there is told by the loss of the sender.
+        self.take();
     }
 }
 

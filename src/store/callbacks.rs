@@ -10,6 +10,9 @@ use super::{Error, Reply, WantedRow};
 /// Equal for repetitions of one event: a hash that the caller makes.
 pub type EventKey = [u8; 16];
 
+/// Gives batches when their turn has come.
+pub type Batches = Box<dyn FnOnce() -> Vec<Arc<Batch>> + Send>;
+
 /// The place of each callback of a batch, in the order given and rising; none for those whose key was seen before.
 pub type Queued = Result<Vec<Option<i64>>, Error>;
 
@@ -19,12 +22,12 @@ pub type Queued = Result<Vec<Option<i64>>, Error>;
 /// whoever deletes late deletes nobody else's.
 pub trait CallbackStore: Send + Sync {
     /// Queues callbacks and remembers what they tell about users; of each batch all or nothing. One that cannot be
-    /// queued does not keep the others out.
-    fn queue_all(&self, batches: Vec<Arc<Batch>>) -> Reply<'_, Vec<Queued>>;
+    /// queued does not keep the others out. An engine that is busy asks for them when it is free.
+    fn queue_all(&self, batches: Batches) -> Reply<'_, Vec<Queued>>;
 
     /// Queues one batch.
     fn queue_callbacks(&self, batch: Batch) -> Reply<'_, Vec<Option<i64>>> {
-        let queued = self.queue_all(vec![Arc::new(batch)]);
+        let queued = self.queue_all(Box::new(|| vec![Arc::new(batch)]));
         Box::pin(async move { queued.await?.pop().unwrap_or(Err(Error::Closed)) })
     }
 

@@ -9,8 +9,8 @@ use super::seen::Seen;
 use super::writer::alone;
 use super::{Sqlite, write};
 use crate::store::{
-    Batch, CallbackStore, Error, NewCallback, Queued, QueuedRow, Recalled, RecipientRow, Reply, UserRow,
-    Wanted,
+    Batch, Batches, CallbackStore, Error, NewCallback, Queued, QueuedRow, Recalled, RecipientRow, Reply,
+    UserRow, Wanted,
 };
 
 /// `AUTOINCREMENT`, so that the place of a callback that was taken out is not given again. Bodies are read one
@@ -46,8 +46,9 @@ pub(super) const SCHEMA: &str = "
 
 impl CallbackStore for Sqlite {
     /// Most batches are good: they are tried without a savepoint for each, and once more with one when any fails.
-    fn queue_all(&self, batches: Vec<Arc<Batch>>) -> Reply<'_, Vec<Queued>> {
+    fn queue_all(&self, batches: Batches) -> Reply<'_, Vec<Queued>> {
         self.writer.submit_with_seen(move |tx, seen| {
+            let batches = batches();
             let all = alone(tx, seen, |tx, seen| {
                 let mut insert = tx.prepare_cached(INSERT)?;
                 batches.iter().map(|batch| queue(tx, seen, &mut insert, batch)).collect::<Result<Vec<_>, _>>()
