@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
@@ -17,6 +18,12 @@ const QUEUE: usize = 1024;
 
 /// How many jobs share one commit at most: what the first of them waits for the last stays short.
 const BATCH: usize = 256;
+
+/// A commit that brings so many events says that more are on their way.
+const MANY: usize = 8;
+
+/// How long the next one then waits for company: a commit costs as much as some twenty events, whoever shares it.
+const LINGER: Duration = Duration::from_micros(500);
 
 /// Hands jobs to the thread. Dropping it lets the thread finish what is queued, and waits for it.
 pub(super) struct Writer {
@@ -105,11 +112,15 @@ impl<T: Send, F: FnOnce(&Transaction<'_>, &mut Seen) -> Result<T, Error> + Send>
 }
 
 /// Whatever waits when the thread is free shares one transaction, and so one wait for the disk: a commit is
-/// dear, and under load everybody's comes with it. A lone job is committed at once.
+/// dear, and under load everybody's comes with it. A lone job is committed at once, unless it follows on many events.
 fn run(mut connection: Connection, mut seen: Seen, mut queue: mpsc::Receiver<Box<dyn Job>>) {
     let mut jobs = Vec::with_capacity(BATCH);
+    let mut is_busy = false;
     while let Some(job) = queue.blocking_recv() {
         jobs.push(job);
+        if is_busy {
+            thread::sleep(LINGER);
+        }
         while jobs.len() < BATCH
             && let Ok(job) = queue.try_recv()
         {
@@ -119,6 +130,7 @@ fn run(mut connection: Connection, mut seen: Seen, mut queue: mpsc::Receiver<Box
         // The transaction of a panic, which would be our mistake, is rolled back on its way.
         let committed =
             decided.unwrap_or_else(|_| Err(Error::Engine("it panicked; nothing was changed".to_owned())));
+        is_busy = seen.added() >= MANY;
         seen.end(committed.is_ok());
         for job in jobs.drain(..) {
             job.finish(committed.clone());

@@ -151,6 +151,11 @@ impl Seen {
         Mark { fresh: self.fresh.len(), lapsed: self.lapsed.len(), lapsed_runs: self.lapsed_runs.len() }
     }
 
+    /// How many events the transaction has added so far.
+    pub(super) fn added(&self) -> usize {
+        self.fresh.len()
+    }
+
     /// Takes back what was done since `mark`.
     pub(super) fn undo(&mut self, mark: Mark) {
         for key in self.fresh.drain(mark.fresh.min(self.fresh.len())..) {
