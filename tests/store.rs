@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use prembridge::store::{DocumentRow, Error, Identities, MediaStore, Revocation, Sqlite, Store, User};
+use prembridge::store::{
+    CallbackStore, DocumentRow, Error, Identities, MediaStore, Revocation, Sqlite, Store, User,
+};
 
 use crate::temp::TempDir;
 
@@ -145,7 +147,45 @@ async fn an_old_schema_is_brought_up_to_date() {
         .unwrap()
         .pragma_query_value(None, "user_version", |row| row.get(0))
         .unwrap();
-    assert_eq!(now, 5);
+    assert_eq!(now, 6);
+}
+
+/// As version 5 of the schema had it: what was seen in a table by key, with its age.
+#[tokio::test]
+async fn a_store_of_version_5_keeps_its_queue_and_what_was_seen() {
+    let dir = TempDir::new();
+    let path = dir.join("store.db");
+    drop(Sqlite::open(&path).unwrap());
+    let old = rusqlite::Connection::open(&path).unwrap();
+    old.execute_batch(
+        "DROP TABLE seen_log;
+         DROP TABLE seen_runs;
+         DROP TABLE seen_parts;
+         CREATE TABLE events_seen (key BLOB PRIMARY KEY CHECK (length(key) = 16), at INTEGER NOT NULL)
+             STRICT, WITHOUT ROWID;
+         CREATE INDEX events_seen_by_age ON events_seen (at);
+         INSERT INTO events_seen VALUES (x'01010101010101010101010101010101', 30),
+             (x'02020202020202020202020202020202', 20);
+         INSERT INTO callbacks VALUES (7, 'support', '16315551234', x'7b7d', 20);
+         INSERT INTO callbacks VALUES (9, 'support', '16315551234', x'7b7d', 30);
+         DELETE FROM callbacks WHERE place = 9;
+         PRAGMA user_version = 5;",
+    )
+    .unwrap();
+    drop(old);
+    for first in [10, 11] {
+        let store = Sqlite::open(&path).unwrap();
+        let queued: Vec<i64> =
+            store.queued_callbacks().await.unwrap().into_iter().map(|row| row.place).collect();
+        assert_eq!(queued.first(), Some(&7));
+        assert_eq!(callbacks::queue(&store, 40, [1, 2]).await, [None, None]);
+        let new = 100 + u8::try_from(first).unwrap();
+        assert_eq!(callbacks::queue(&store, 40, [new]).await, [Some(first)], "no place is given twice");
+    }
+    let store = Sqlite::open(&path).unwrap();
+    assert_eq!(store.purge_seen(30, 9).await.unwrap(), 1);
+    let places = callbacks::queue(&store, 50, [1, 2]).await;
+    assert!(places[0].is_none() && places[1].is_some(), "the older one is forgotten");
 }
 
 /// Two processes would deliver each other's callbacks.

@@ -12,8 +12,8 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::time::{sleep, timeout};
 use tokio_util::task::TaskTracker;
 
-use super::lanes::Event;
-use super::queue::{Memory, Queue, Reserved, Room};
+use super::commit::Commits;
+use super::queue::{Queue, Reserved, Room};
 use crate::clock::Clock;
 use crate::cloud::webhook::{Value, Webhook};
 use crate::settings::NumberSettings;
@@ -43,7 +43,7 @@ pub struct Intake {
     clock: Clock,
     options: Options,
     metrics: CallbackMetrics,
-    memory: Memory,
+    commits: Arc<Commits>,
     /// How clients wrote the recipients of their latest messages, by number and wamid.
     recipients: Cache<String, Arc<str>>,
     writes: Arc<Semaphore>,
@@ -80,13 +80,14 @@ impl Intake {
         metrics: CallbackMetrics,
         tasks: TaskTracker,
     ) -> Self {
+        let commits = Commits::new(Arc::clone(&store), metrics.clone(), tasks.clone());
         Self {
             queues: HashMap::new(),
             store,
             clock,
             options,
             metrics,
-            memory: Memory::default(),
+            commits: Arc::new(commits),
             recipients: Cache::builder()
                 .max_capacity(RECIPIENTS)
                 .eviction_policy(EvictionPolicy::lru())
@@ -145,14 +146,14 @@ impl Intake {
         }
         let batch = Batch { at: self.clock.now(), callbacks: load.callbacks, users: load.users };
         let (done, committed) = oneshot::channel();
-        let work = self.commit(batch, rooms);
+        let commits = Arc::clone(&self.commits);
         self.tasks.spawn(async move {
-            match work.await {
+            match commits.alone(batch, rooms).await {
                 Ok(landing) => {
                     let _ = done.send(Ok(()));
                     // The answer that names what this is about is still on its way to the client.
                     sleep(SETTLE).await;
-                    landing.land();
+                    commits.land([landing]);
                 }
                 Err(error) => drop(done.send(Err(Refused::Store(error.to_string())))),
             }
@@ -317,55 +318,13 @@ impl Intake {
         );
     }
 
-    /// Waits until it is in the store. The work goes on to its end, whoever waits: what is in the store has to be
-    /// in the lanes.
+    /// Waits until it is in the store. The work goes on to its end, whoever waits.
     async fn committed(&self, batch: Batch, rooms: Vec<Reserved>) -> Result<(), Refused> {
-        let work = self.commit(batch, rooms);
-        let work = self.tasks.spawn(async move { work.await.map(Landing::land) });
-        match timeout(PATIENCE, work).await {
+        match timeout(PATIENCE, self.commits.begin(batch, rooms)).await {
             Ok(Ok(Ok(()))) => Ok(()),
             Ok(Ok(Err(error))) => Err(Refused::Store(error.to_string())),
             Ok(Err(_)) => Err(Refused::Store("the task ended".to_owned())),
             Err(_) => Err(Refused::Store("the store does not answer".to_owned())),
-        }
-    }
-
-    fn commit(
-        &self,
-        batch: Batch,
-        rooms: Vec<Reserved>,
-    ) -> impl Future<Output = Result<Landing, crate::store::Error>> + Send + 'static {
-        let (store, memory, metrics) = (Arc::clone(&self.store), self.memory.clone(), self.metrics.clone());
-        async move {
-            let (at, callbacks) = (batch.at, batch.callbacks.clone());
-            let places = store.queue_callbacks(batch).await?;
-            Ok(Landing { at, places, callbacks, rooms, memory, metrics })
-        }
-    }
-}
-
-/// What is in the store and not in the lanes yet.
-struct Landing {
-    at: i64,
-    places: Vec<Option<i64>>,
-    callbacks: Vec<NewCallback>,
-    rooms: Vec<Reserved>,
-    memory: Memory,
-    metrics: CallbackMetrics,
-}
-
-impl Landing {
-    fn land(self) {
-        let Self { at, places, callbacks, mut rooms, memory, metrics } = self;
-        for (place, callback) in places.into_iter().zip(callbacks) {
-            let Some(place) = place else {
-                metrics.event("repeated");
-                continue;
-            };
-            metrics.event("queued");
-            if let Some(room) = rooms.iter_mut().find(|room| room.number() == callback.number) {
-                room.put(&callback.chat, Event { place, at, body: memory.keep(callback.body) });
-            }
         }
     }
 }

@@ -5,7 +5,7 @@
 //! 1. `signature`: whose it is, from the raw bytes.
 //! 2. `intake`: each value goes through [`value_to_onprem`](crate::translate::value_to_onprem), which needs what the
 //!    store knows of its users; switched-off statuses are left out.
-//! 3. The callbacks of a webhook are committed to the store's queue in one transaction, with the keys of their
+//! 3. `commit`: the callbacks of a webhook are committed to the store's queue in one transaction, with the keys of their
 //!    events, so that repetitions are seen for what they are. Only then is Cloud told.
 //! 4. `lanes`: each chat is a lane, in order, with delays that grow like on-prem's. Pure.
 //! 5. `worker`: one task per number delivers (`deliver`), as many at a time as the number's settings say. A callback
@@ -16,6 +16,7 @@
 //! A number's queue holds so many callbacks as `limits.max_callbacks` says: beyond that Cloud gets 503 and keeps its
 //! events (for seven days), and whoever sends messages of this number gets 1016, since each would cause more.
 
+mod commit;
 mod deliver;
 mod intake;
 mod lanes;
@@ -138,7 +139,7 @@ impl Callbacks {
     /// Forgets what has lapsed.
     pub async fn purge(&self) -> Result<(), store::Error> {
         let (store, now) = (&self.tools.store, self.tools.clock.now());
-        while store.purge_seen(now.saturating_sub(SEEN_FOR), PURGE).await? == PURGE {}
+        while store.purge_seen(now.saturating_sub(SEEN_FOR), PURGE).await? > 0 {}
         while store.purge_recipients(now.saturating_sub(RECIPIENTS_FOR), PURGE).await? == PURGE {}
         Ok(())
     }

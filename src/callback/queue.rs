@@ -78,6 +78,7 @@ pub struct Queue {
     /// When somebody last knew where callbacks should go.
     aimed_at: Mutex<Option<Instant>>,
     bell: Notify,
+    is_occupied: AtomicBool,
     has_spellings: AtomicBool,
     settings: watch::Receiver<Arc<NumberSettings>>,
 }
@@ -126,6 +127,7 @@ impl Queue {
             undeleted: Mutex::default(),
             aimed_at: Mutex::default(),
             bell: Notify::new(),
+            is_occupied: AtomicBool::new(false),
             has_spellings: AtomicBool::new(false),
             settings,
         }
@@ -211,6 +213,19 @@ impl Queue {
         self.bell.notified().await;
     }
 
+    /// Says that something was added. A worker that cannot begin anything looks by itself when it can.
+    pub(super) fn ring(&self) {
+        if !self.is_occupied.load(Ordering::Relaxed) {
+            self.bell.notify_one();
+        }
+    }
+
+    /// Whether the bell is in vain. To be taken back before the lanes are looked at: who adds something later, under
+    /// the lanes' lock, sees it then.
+    pub(super) fn occupy(&self, is_occupied: bool) {
+        self.is_occupied.store(is_occupied, Ordering::Relaxed);
+    }
+
     pub(super) fn lanes(&self) -> MutexGuard<'_, Lanes> {
         lock(&self.lanes)
     }
@@ -236,12 +251,16 @@ impl Reserved {
         &self.queue.number
     }
 
-    /// Uses room for a callback that is in the store now.
+    /// The same.
+    pub(super) fn queue(&self) -> &Arc<Queue> {
+        &self.queue
+    }
+
+    /// Uses room for a callback that is in the store now. Whoever has put all of theirs rings.
     pub fn put(&mut self, chat: &str, event: Event) {
         if let Some(left) = self.left.checked_sub(1) {
             self.left = left;
             self.queue.lanes().add(Arc::from(chat), event);
-            self.queue.bell.notify_one();
         }
     }
 }

@@ -165,6 +165,7 @@ impl Worker {
     fn take_off(&mut self) -> Option<Instant> {
         let line = Arc::clone(self.line.as_ref()?);
         let most = self.settings.borrow().application.max_concurrent_requests();
+        self.queue.occupy(false);
         while self.flights.len() < most {
             // Half of the turns are for what has not failed yet: callbacks that hang must not hold up everybody.
             let may_retry = self.retries < most.div_ceil(2);
@@ -179,6 +180,8 @@ impl Worker {
                 Arc::clone(&self.queue),
             )));
         }
+        // Each landing brings us here again.
+        self.queue.occupy(true);
         None
     }
 

@@ -1,22 +1,35 @@
 //! What is kept of callbacks: the queue, which events were seen, and what webhooks told about users.
 
 use std::fmt;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{Reply, WantedRow};
+use super::{Error, Reply, WantedRow};
 
 /// Equal for repetitions of one event: a hash that the caller makes.
 pub type EventKey = [u8; 16];
+
+/// Gives batches when their turn has come.
+pub type Batches = Box<dyn FnOnce() -> Vec<Arc<Batch>> + Send>;
+
+/// The place of each callback of a batch, in the order given and rising; none for those whose key was seen before.
+pub type Queued = Result<Vec<Option<i64>>, Error>;
 
 /// The part of an engine that callbacks need; every [`Store`](super::Store) has it.
 ///
 /// The same rules hold as for [`Store`](super::Store). A place in the queue is never given twice, so that
 /// whoever deletes late deletes nobody else's.
 pub trait CallbackStore: Send + Sync {
-    /// Queues callbacks and remembers what they tell about users; all of it or nothing. Gives each callback
-    /// its place, in the order given and rising; none to those whose key was seen before.
-    fn queue_callbacks(&self, batch: Batch) -> Reply<'_, Vec<Option<i64>>>;
+    /// Queues callbacks and remembers what they tell about users; of each batch all or nothing. One that cannot be
+    /// queued does not keep the others out. An engine that is busy asks for them when it is free.
+    fn queue_all(&self, batches: Batches) -> Reply<'_, Vec<Queued>>;
+
+    /// Queues one batch.
+    fn queue_callbacks(&self, batch: Batch) -> Reply<'_, Vec<Option<i64>>> {
+        let queued = self.queue_all(Box::new(|| vec![Arc::new(batch)]));
+        Box::pin(async move { queued.await?.pop().unwrap_or(Err(Error::Closed)) })
+    }
 
     /// The queues of all numbers, in their order, without the bodies.
     fn queued_callbacks(&self) -> Reply<'_, Vec<QueuedRow>>;
@@ -36,8 +49,9 @@ pub trait CallbackStore: Send + Sync {
     /// Remembers how a client wrote the recipient of a message.
     fn put_recipient(&self, row: RecipientRow) -> Reply<'_, ()>;
 
-    /// Forgets `most` of the events that were seen before `t` at most, and says how many. Few at a time keep
-    /// everybody else's wait short.
+    /// Forgets some of the events that were seen before `t`, the oldest, and says how many; none when all are forgotten.
+    /// Few at a time keep everybody else's wait short: `most`, unless an engine forgets them in larger pieces. Then it
+    /// may keep those that came little before `t` for some time longer.
     fn purge_seen(&self, t: i64, most: usize) -> Reply<'_, usize>;
 
     /// Forgets `most` of the recipients that were written to before `t` at most, and says how many.

@@ -12,7 +12,8 @@ mod sqlite;
 mod turn;
 
 pub use callbacks::{
-    Batch, CallbackStore, EventKey, NewCallback, QueuedRow, Recalled, RecipientRow, UserRow, Wanted,
+    Batch, Batches, CallbackStore, EventKey, NewCallback, Queued, QueuedRow, Recalled, RecipientRow, UserRow,
+    Wanted,
 };
 pub use media::{Digest, FileRow, MediaStore, ProviderRow, UploadRow, WantedRow};
 pub use sqlite::Sqlite;

@@ -73,6 +73,13 @@ impl CallbackMetrics {
         self.events.get_or_create(&OutcomeLabel { outcome }).inc();
     }
 
+    /// Counts several of one kind.
+    pub fn events(&self, outcome: &'static str, count: u64) {
+        if count > 0 {
+            self.events.get_or_create(&OutcomeLabel { outcome }).inc_by(count);
+        }
+    }
+
     /// Counts a delivery.
     pub fn delivery(&self, number: &str, outcome: &'static str) {
         self.deliveries.get_or_create(&DeliveryLabels { number: number.to_owned(), outcome }).inc();

@@ -1,11 +1,14 @@
 //! What every engine promises about callbacks.
 
+use std::sync::Arc;
+
 use prembridge::store::{Batch, NewCallback, QueuedRow, Recalled, RecipientRow, Store, UserRow, Wanted};
 
 /// Everything an engine promises about callbacks.
 pub async fn conforms(store: &dyn Store) {
     places_rise_and_are_never_given_twice(store).await;
     an_event_is_queued_once(store).await;
+    batches_that_come_together_know_of_each_other(store).await;
     users_are_known_per_number(store).await;
     recipients_are_known_per_message(store).await;
 }
@@ -18,6 +21,12 @@ fn callback(number: &str, key: Option<u8>, body: &str) -> NewCallback {
         wanted: None,
         body: body.to_owned().into(),
     }
+}
+
+/// Queues callbacks with these keys, and gives their places.
+pub async fn queue<const N: usize>(store: &dyn Store, at: i64, keys: [u8; N]) -> Vec<Option<i64>> {
+    let callbacks = keys.map(|key| callback("support", Some(key), "{}"));
+    store.queue_callbacks(batch(at, callbacks.to_vec())).await.unwrap()
 }
 
 fn batch(at: i64, callbacks: Vec<NewCallback>) -> Batch {
@@ -57,6 +66,18 @@ async fn an_event_is_queued_once(store: &dyn Store) {
     assert!(places[0].is_some() && places[1].is_none());
     store.delete_callbacks(vec![places[0].unwrap()]).await.unwrap();
     assert_eq!(store.purge_seen(31, 9).await.unwrap(), 2);
+}
+
+async fn batches_that_come_together_know_of_each_other(store: &dyn Store) {
+    let one = |key| Arc::new(batch(40, vec![callback("support", Some(key), "{}")]));
+    let all = store.queue_all(Box::new(move || vec![one(3), one(4), one(3)])).await.unwrap();
+    let places: Vec<Vec<Option<i64>>> = all.into_iter().map(Result::unwrap).collect();
+    let [first, second] = [places[0][0].unwrap(), places[1][0].unwrap()];
+    assert!(second > first && places[2] == [None], "{places:?}");
+    assert!(store.queue_all(Box::new(Vec::new)).await.unwrap().is_empty());
+    store.delete_callbacks(vec![first, second]).await.unwrap();
+    assert_eq!(store.purge_seen(41, 9).await.unwrap(), 2);
+    assert_eq!(store.purge_seen(41, 9).await.unwrap(), 0);
 }
 
 async fn users_are_known_per_number(store: &dyn Store) {

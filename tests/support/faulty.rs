@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use prembridge::store::{
-    Batch, CallbackStore, Digest, DocumentRow, Error, FileRow, Identities, Jti, MediaStore, ProviderRow,
-    QueuedRow, Recalled, RecipientRow, Reply, Sqlite, Store, UploadRow, User, Wanted, WantedRow,
+    Batches, CallbackStore, Digest, DocumentRow, Error, FileRow, Identities, Jti, MediaStore, ProviderRow,
+    Queued, QueuedRow, Recalled, RecipientRow, Reply, Sqlite, Store, UploadRow, User, Wanted, WantedRow,
 };
 use tokio::sync::Semaphore;
 
@@ -119,7 +119,7 @@ impl CallbackStore for Faulty {
             fn purge_recipients(t: i64, most: usize) -> usize;
         }
         changes {
-            fn queue_callbacks(batch: Batch) -> Vec<Option<i64>>;
+            fn queue_all(batches: Batches) -> Vec<Queued>;
             fn delete_callbacks(places: Vec<i64>) -> ();
             fn recall(number: &str, wanted: Wanted) -> Recalled;
             fn put_recipient(row: RecipientRow) -> ();

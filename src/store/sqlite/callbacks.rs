@@ -1,11 +1,16 @@
 //! The tables of callbacks.
 
-use rusqlite::{OptionalExtension, Transaction, params};
+use std::sync::Arc;
+
+use rusqlite::{CachedStatement, OptionalExtension, Transaction, params};
 
 use super::media::{at_most, want};
+use super::seen::Seen;
+use super::writer::alone;
 use super::{Sqlite, write};
 use crate::store::{
-    Batch, CallbackStore, Error, NewCallback, QueuedRow, Recalled, RecipientRow, Reply, UserRow, Wanted,
+    Batch, Batches, CallbackStore, Error, NewCallback, Queued, QueuedRow, Recalled, RecipientRow, Reply,
+    UserRow, Wanted,
 };
 
 /// `AUTOINCREMENT`, so that the place of a callback that was taken out is not given again. Bodies are read one
@@ -40,12 +45,21 @@ pub(super) const SCHEMA: &str = "
 ";
 
 impl CallbackStore for Sqlite {
-    fn queue_callbacks(&self, batch: Batch) -> Reply<'_, Vec<Option<i64>>> {
-        self.writer.submit(move |tx| {
-            for user in &batch.users {
-                put_user(tx, user)?;
+    /// Most batches are good: they are tried without a savepoint for each, and once more with one when any fails.
+    fn queue_all(&self, batches: Batches) -> Reply<'_, Vec<Queued>> {
+        self.writer.submit_with_seen(move |tx, seen| {
+            let batches = batches();
+            let all = alone(tx, seen, |tx, seen| {
+                let mut insert = tx.prepare_cached(INSERT)?;
+                batches.iter().map(|batch| queue(tx, seen, &mut insert, batch)).collect::<Result<Vec<_>, _>>()
+            })?;
+            if let Ok(all) = all {
+                return Ok(all.into_iter().map(Ok).collect());
             }
-            batch.callbacks.iter().map(|callback| queue(tx, callback, batch.at)).collect()
+            let one = |batch: &Arc<Batch>| {
+                alone(tx, seen, |tx, seen| queue(tx, seen, &mut tx.prepare_cached(INSERT)?, batch))
+            };
+            batches.iter().map(one).collect()
         })
     }
 
@@ -105,11 +119,7 @@ impl CallbackStore for Sqlite {
     }
 
     fn purge_seen(&self, t: i64, most: usize) -> Reply<'_, usize> {
-        self.writer.submit(move |tx| {
-            let sql = "DELETE FROM events_seen WHERE key IN (
-                           SELECT key FROM events_seen WHERE at < ?1 ORDER BY at LIMIT ?2)";
-            write(tx, sql, params![t, at_most(most)])
-        })
+        self.writer.submit_with_seen(move |tx, seen| seen.purge(tx, t, most))
     }
 
     fn purge_recipients(&self, t: i64, most: usize) -> Reply<'_, usize> {
@@ -121,19 +131,32 @@ impl CallbackStore for Sqlite {
     }
 }
 
-fn queue(tx: &Transaction<'_>, callback: &NewCallback, at: i64) -> Result<Option<i64>, Error> {
-    if let Some(key) = &callback.key {
-        let sql = "INSERT INTO events_seen (key, at) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
-        if write(tx, sql, params![key.as_slice(), at])? == 0 {
-            return Ok(None);
+const INSERT: &str = "INSERT INTO callbacks (number, chat, body, at) VALUES (?1, ?2, ?3, ?4)";
+
+fn queue(
+    tx: &Transaction<'_>,
+    seen: &mut Seen,
+    insert: &mut CachedStatement<'_>,
+    batch: &Batch,
+) -> Result<Vec<Option<i64>>, Error> {
+    for user in &batch.users {
+        put_user(tx, user)?;
+    }
+    let mut places = Vec::with_capacity(batch.callbacks.len());
+    for NewCallback { number, chat, key, wanted, body } in &batch.callbacks {
+        if let Some(key) = key
+            && !seen.add(tx, key, batch.at)?
+        {
+            places.push(None);
+            continue;
         }
+        if let Some(wanted) = wanted {
+            want(tx, wanted)?;
+        }
+        insert.execute(params![number, chat, &body[..], batch.at])?;
+        places.push(Some(tx.last_insert_rowid()));
     }
-    if let Some(wanted) = &callback.wanted {
-        want(tx, wanted)?;
-    }
-    let sql = "INSERT INTO callbacks (number, chat, body, at) VALUES (?1, ?2, ?3, ?4)";
-    write(tx, sql, params![callback.number, callback.chat, &callback.body[..], at])?;
-    Ok(Some(tx.last_insert_rowid()))
+    Ok(places)
 }
 
 fn put_user(tx: &Transaction<'_>, user: &UserRow) -> Result<(), Error> {

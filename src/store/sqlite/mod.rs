@@ -11,6 +11,7 @@ use writer::Writer;
 mod callbacks;
 mod media;
 mod open;
+mod seen;
 mod writer;
 
 /// A store in one SQLite file, or in memory.

@@ -1,11 +1,13 @@
 //! What only the engine's inside can provoke: a full disk and a foreign lock.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::task::{Context, Waker};
 
 use rusqlite::Connection;
 
 use super::{Error, Sqlite, Store, User};
+use crate::store::{Batch, CallbackStore, NewCallback};
 
 #[tokio::test]
 async fn a_full_disk_is_an_error_and_the_thread_survives() {
@@ -131,6 +133,36 @@ async fn a_full_disk_fails_everything_that_shares_its_commit() {
     let users = store.identities().await.unwrap().users;
     let told = [before, after].into_iter().filter(|told| matches!(told, Ok(true))).count();
     assert_eq!(users.len(), told, "whoever was told of a success is there, and nobody else");
+}
+
+#[tokio::test]
+async fn a_bad_webhook_among_good_ones_fails_alone() {
+    let store = Sqlite::memory().unwrap();
+    let bad = "CREATE TRIGGER bad BEFORE INSERT ON callbacks WHEN NEW.chat = 'bad'
+               BEGIN SELECT RAISE (ABORT, 'on purpose'); END";
+    store.writer.submit(move |tx| Ok(tx.execute_batch(bad)?)).await.unwrap();
+    let webhook = |callbacks: &[(&str, u8)]| {
+        let callback = |(chat, key): &(&str, u8)| NewCallback {
+            number: "support".into(),
+            chat: (*chat).into(),
+            key: Some([*key; 16]),
+            wanted: None,
+            body: "{}".into(),
+        };
+        Arc::new(Batch { at: 10, callbacks: callbacks.iter().map(callback).collect(), users: Vec::new() })
+    };
+    // The good half of the bad one is the third's, too.
+    let all = vec![webhook(&[("a", 1)]), webhook(&[("a", 2), ("bad", 3)]), webhook(&[("a", 2), ("b", 1)])];
+    let again = all.clone();
+    let queued = store.queue_all(Box::new(move || all)).await.unwrap();
+    let [Ok(first), Err(Error::Engine(_)), Ok(last)] = &queued[..] else { panic!("{queued:?}") };
+    assert!(matches!((&first[..], &last[..]), ([Some(_)], [Some(_), None])), "{queued:?}");
+    assert_eq!(store.queued_callbacks().await.unwrap().len(), 2);
+    store.writer.submit(|tx| Ok(tx.execute_batch("DROP TRIGGER bad")?)).await.unwrap();
+    let queued = store.queue_all(Box::new(move || again)).await.unwrap();
+    let new: Vec<usize> =
+        queued.into_iter().map(|places| places.unwrap().into_iter().flatten().count()).collect();
+    assert_eq!(new, [0, 1, 0], "only what failed, and nobody else had, is new");
 }
 
 /// The settings belong to the connection and leave no trace in the file, so only the inside shows them.

@@ -2,10 +2,12 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
+use super::seen::{self, Seen};
 use crate::store::{Error, Reply};
 
 /// How many compiled statements are kept: all that there are, with room for more.
@@ -17,6 +19,12 @@ const QUEUE: usize = 1024;
 /// How many jobs share one commit at most: what the first of them waits for the last stays short.
 const BATCH: usize = 256;
 
+/// A commit that brings so many events says that more are on their way.
+const MANY: usize = 8;
+
+/// How long the next one then waits for company: a commit costs as much as some twenty events, whoever shares it.
+const LINGER: Duration = Duration::from_micros(500);
+
 /// Hands jobs to the thread. Dropping it lets the thread finish what is queued, and waits for it.
 pub(super) struct Writer {
     jobs: Option<mpsc::Sender<Box<dyn Job>>>,
@@ -25,12 +33,13 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Gives the connection to a thread of its own: SQLite blocks, and has one writer anyway.
-    pub(super) fn start(connection: Connection) -> Result<Self, Error> {
+    pub(super) fn start(mut connection: Connection) -> Result<Self, Error> {
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        let seen = Seen::load(&mut connection, seen::MOST)?;
         let (jobs, queue) = mpsc::channel(QUEUE);
         let thread = thread::Builder::new()
             .name("store".to_owned())
-            .spawn(move || run(connection, queue))
+            .spawn(move || run(connection, seen, queue))
             .map_err(|error| Error::Engine(format!("its thread cannot be started: {error}")))?;
         Ok(Self { jobs: Some(jobs), thread: Some(thread) })
     }
@@ -39,6 +48,14 @@ impl Writer {
     pub(super) fn submit<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, Error> + Send + 'static,
+    ) -> Reply<'_, T> {
+        self.submit_with_seen(move |tx, _| work(tx))
+    }
+
+    /// The same for work that changes what was seen.
+    pub(super) fn submit_with_seen<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>, &mut Seen) -> Result<T, Error> + Send + 'static,
     ) -> Reply<'_, T> {
         let (reply, answer) = oneshot::channel();
         let job = Box::new(Work { work: Some(work), outcome: None, reply });
@@ -64,7 +81,7 @@ impl Drop for Writer {
 /// all learn of it.
 trait Job: Send {
     /// Does the work; on an error it must be undone.
-    fn run(&mut self, tx: &Transaction<'_>) -> Result<(), Error>;
+    fn run(&mut self, tx: &Transaction<'_>, seen: &mut Seen) -> Result<(), Error>;
     /// Tells the caller; nobody listening is no error.
     fn finish(self: Box<Self>, committed: Result<(), Error>);
 }
@@ -75,9 +92,9 @@ struct Work<T, F> {
     reply: oneshot::Sender<Result<T, Error>>,
 }
 
-impl<T: Send, F: FnOnce(&Transaction<'_>) -> Result<T, Error> + Send> Job for Work<T, F> {
-    fn run(&mut self, tx: &Transaction<'_>) -> Result<(), Error> {
-        let outcome = self.work.take().map_or(Err(Error::Closed), |work| work(tx));
+impl<T: Send, F: FnOnce(&Transaction<'_>, &mut Seen) -> Result<T, Error> + Send> Job for Work<T, F> {
+    fn run(&mut self, tx: &Transaction<'_>, seen: &mut Seen) -> Result<(), Error> {
+        let outcome = self.work.take().map_or(Err(Error::Closed), |work| work(tx, seen));
         let done = outcome.as_ref().map(drop).map_err(Error::clone);
         self.outcome = Some(outcome);
         done
@@ -95,45 +112,66 @@ impl<T: Send, F: FnOnce(&Transaction<'_>) -> Result<T, Error> + Send> Job for Wo
 }
 
 /// Whatever waits when the thread is free shares one transaction, and so one wait for the disk: a commit is
-/// dear, and under load everybody's comes with it. A lone job is committed at once.
-fn run(mut connection: Connection, mut queue: mpsc::Receiver<Box<dyn Job>>) {
+/// dear, and under load everybody's comes with it. A lone job is committed at once, unless it follows on many events.
+fn run(mut connection: Connection, mut seen: Seen, mut queue: mpsc::Receiver<Box<dyn Job>>) {
     let mut jobs = Vec::with_capacity(BATCH);
+    let mut is_busy = false;
     while let Some(job) = queue.blocking_recv() {
         jobs.push(job);
+        if is_busy {
+            thread::sleep(LINGER);
+        }
         while jobs.len() < BATCH
             && let Ok(job) = queue.try_recv()
         {
             jobs.push(job);
         }
-        let decided = catch_unwind(AssertUnwindSafe(|| decide(&mut connection, &mut jobs)));
+        let decided = catch_unwind(AssertUnwindSafe(|| decide(&mut connection, &mut seen, &mut jobs)));
         // The transaction of a panic, which would be our mistake, is rolled back on its way.
         let committed =
             decided.unwrap_or_else(|_| Err(Error::Engine("it panicked; nothing was changed".to_owned())));
+        is_busy = seen.added() >= MANY;
+        seen.end(committed.is_ok());
         for job in jobs.drain(..) {
             job.finish(committed.clone());
         }
+        seen.settle(&mut connection);
     }
 }
 
 /// Takes the write lock at once: a transaction that upgrades later can fail half-way with "busy".
-fn decide(connection: &mut Connection, jobs: &mut [Box<dyn Job>]) -> Result<(), Error> {
+fn decide(connection: &mut Connection, seen: &mut Seen, jobs: &mut [Box<dyn Job>]) -> Result<(), Error> {
     let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let mut is_worth_it = false;
     for job in jobs.iter_mut() {
-        // What a failed job had done is undone alone.
-        tx.prepare_cached("SAVEPOINT job")?.execute([])?;
-        let done = job.run(&tx);
-        if let (Err(error), true) = (&done, tx.is_autocommit()) {
-            // Some errors, a full disk among them, undo the whole transaction (SQLite, "Transactions", 3.1):
-            // then nothing of what ran before has happened either.
-            return Err(error.clone());
-        }
-        is_worth_it |= done.is_ok();
-        if done.is_err() {
-            tx.prepare_cached("ROLLBACK TO job")?.execute([])?;
-        }
-        tx.prepare_cached("RELEASE job")?.execute([])?;
+        is_worth_it |= alone(&tx, seen, |tx, seen| job.run(tx, seen))?.is_ok();
     }
     // Otherwise the drop rolls back; its own failure would only hide the jobs' errors.
-    if is_worth_it { Ok(tx.commit()?) } else { Ok(()) }
+    if is_worth_it {
+        seen.write(&tx)?;
+        tx.commit()?;
+    }
+    Ok(())
+}
+
+/// What failed work had done is undone alone. An error of its own is within; the other one undoes everything.
+pub(super) fn alone<T>(
+    tx: &Transaction<'_>,
+    seen: &mut Seen,
+    work: impl FnOnce(&Transaction<'_>, &mut Seen) -> Result<T, Error>,
+) -> Result<Result<T, Error>, Error> {
+    let mark = seen.mark();
+    tx.prepare_cached("SAVEPOINT job")?.execute([])?;
+    let done = work(tx, seen);
+    if let (Err(error), true) = (&done, tx.is_autocommit()) {
+        // Some errors, a full disk among them, undo the whole transaction (SQLite, "Transactions", 3.1):
+        // then nothing of what ran before has happened either.
+        return Err(error.clone());
+    }
+    if done.is_err() {
+        seen.undo(mark);
+        tx.prepare_cached("ROLLBACK TO job")?.execute([])?;
+    }
+    tx.prepare_cached("RELEASE job")?.execute([])?;
+    Ok(done)
 }
