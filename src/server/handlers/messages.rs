@@ -1,9 +1,12 @@
 //! `/v1/messages`
 
+use std::cell::LazyCell;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
+use memchr::memmem::Finder;
 
 use super::{Call, media};
 use crate::cloud::GraphError;
@@ -61,13 +64,14 @@ async fn post_message(
         return Err(callbacks_full());
     }
     let references = media_refs(message);
-    let end = state.media.patience();
+    // Only where there is something to wait for.
+    let end = LazyCell::new(|| state.media.patience());
     let mut files = match references.as_slice() {
         [] => Resolution::default(),
         references => match state.media.at_hand(&call.number.account, references) {
             Some(files) => told(call, files, trail),
             // In a box, since most messages need no room for it in their futures.
-            None => Box::pin(resolve(call, references, end, trail)).await?,
+            None => Box::pin(resolve(call, references, *end, trail)).await?,
         },
     };
     let mut notes = Notes::brief();
@@ -76,7 +80,7 @@ async fn post_message(
         // Refused, so nothing was sent: beside throttling, the one case in which a message is sent again. Once.
         answer if !files.found.is_empty() && is_dead_media(&answer) => {
             state.media.forget(&files.found).await;
-            files = Box::pin(resolve(call, &references, end, trail)).await?;
+            files = Box::pin(resolve(call, &references, *end, trail)).await?;
             notes = Notes::brief();
             let again = post_translated(call, message, body, &files.resolved, &mut notes, &mut waited);
             let answer = Box::pin(again).await?;
@@ -268,9 +272,10 @@ fn accepted(call: &Call<'_>, op: Op, answer: Answer, trail: &mut Trail) -> Resul
 
 /// An error body beats the status.
 fn is_graph_error(answer: &Answer) -> bool {
+    /// Made once, since most answers are shorter than that takes.
+    static WORD: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"error\""));
     // Cheap look first: a success never holds the word.
-    memchr::memmem::find(&answer.body, b"\"error\"").is_some()
-        && crate::cloud::GraphError::parse(&answer.body).is_some()
+    WORD.find(&answer.body).is_some() && crate::cloud::GraphError::parse(&answer.body).is_some()
 }
 
 fn refused(state: &State, number: &Number, answer: &Answer, trail: &mut Trail) -> Failure {

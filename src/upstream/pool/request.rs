@@ -1,7 +1,7 @@
 //! Requests of HTTP/1.1: how each is written, and what of it is gone.
 
 use std::cell::RefCell;
-use std::io::{self, Write as _};
+use std::io;
 use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -138,8 +138,7 @@ fn write(bytes: &mut Vec<u8>, attempt: &Attempt<'_>) {
     }
     // What posts nothing says so (RFC 9110 section 8.6).
     if **method == Method::POST || !body.is_empty() {
-        // Writing to memory does not fail.
-        let _ = write!(bytes, "content-length: {}\r\n", body.len());
+        put(&[b"content-length: ", itoa::Buffer::new().format(body.len()).as_bytes(), b"\r\n"]);
     }
     bytes.extend_from_slice(b"\r\n");
     bytes.extend_from_slice(body);

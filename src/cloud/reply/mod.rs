@@ -1,11 +1,13 @@
 //! What Graph answers to a message.
 
+mod plain;
+
 use serde::Deserialize;
 
 use crate::wire::{self, Object, Raw, Str};
 
 /// A success body, with what we read of it.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Reply<'a> {
     /// `contacts[0]`: whom the message went to.
     pub contact: Option<Contact<'a>>,
@@ -25,6 +27,9 @@ impl<'a> Reply<'a> {
     pub fn read(body: &'a [u8]) -> Result<Self, NotAnObject> {
         // One check for the whole body is cheaper than one for each string in it.
         let text = std::str::from_utf8(body).map_err(|_| NotAnObject)?;
+        if let Some(reply) = plain::read(text) {
+            return Ok(reply);
+        }
         match serde_json::from_str::<Usual<'_>>(text) {
             Ok(Usual { contacts: [contact], messages: [message] }) => {
                 Ok(Self { contact: Some(contact), message: Some(message), success: false })
@@ -73,7 +78,7 @@ fn text_of<'a>(object: &Object<'a>, key: &str) -> Option<Str<'a>> {
 }
 
 /// One element of `contacts`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, PartialEq, Eq)]
 pub struct Contact<'a> {
     /// What we sent.
     #[serde(borrow, default)]
@@ -87,7 +92,7 @@ pub struct Contact<'a> {
 }
 
 /// One element of `messages`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, PartialEq, Eq)]
 pub struct SentMessage<'a> {
     /// The wamid.
     #[serde(borrow)]
