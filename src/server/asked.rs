@@ -3,6 +3,8 @@
 //! Most of what a head says is of no interest here. So the fields that are (the closed list of [`Name`]) are found once,
 //! and the others only counted: building a map of all of them costs a message as much as translating it.
 
+use std::fmt;
+
 use bytes::{Bytes, BytesMut};
 use http::header::EXPECT;
 use http::uri::PathAndQuery;
@@ -37,7 +39,7 @@ pub struct Head {
 impl From<Request<Incoming>> for Asked {
     fn from(request: Request<Incoming>) -> Self {
         let (parts, body) = request.into_parts();
-        let target = parts.uri.path_and_query().map_or("/", PathAndQuery::as_str);
+        let target = parts.uri.path_and_query().map_or(parts.uri.path(), PathAndQuery::as_str);
         let head = Head {
             method: parts.method,
             target: Target::new(Bytes::copy_from_slice(target.as_bytes())),
@@ -49,10 +51,17 @@ impl From<Request<Incoming>> for Asked {
 }
 
 /// A path, and a query.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Target {
     text: Bytes,
     path: usize,
+}
+
+/// Without the query, which may hold a secret.
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Target").field(&self.path()).finish()
+    }
 }
 
 impl Target {
@@ -116,7 +125,7 @@ impl Name {
 }
 
 /// The fields of a head.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Fields {
     /// How many there were, known or not.
     count: usize,
@@ -130,6 +139,13 @@ struct Known {
     name: Name,
     start: usize,
     end: usize,
+}
+
+/// Without the values, some of which are secrets.
+impl fmt::Debug for Fields {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fields").field("count", &self.count).finish_non_exhaustive()
+    }
 }
 
 impl Fields {

@@ -1,5 +1,6 @@
 //! Request bodies, under limits.
 
+use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -20,7 +21,6 @@ const DRAIN: usize = 256 * 1024;
 const DRAIN_TIME: Duration = Duration::from_millis(100);
 
 /// The body of a request.
-#[derive(Debug)]
 pub enum Asking {
     /// It came with the head.
     Whole(Bytes),
@@ -31,6 +31,16 @@ pub enum Asking {
         /// Whether the client waits for permission to send it (RFC 9110 section 10.1.1).
         is_expecting: bool,
     },
+}
+
+/// Without a word of it.
+impl fmt::Debug for Asking {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Whole(bytes) => write!(f, "Whole({} bytes)", bytes.len()),
+            Self::Arriving { .. } => f.write_str("Arriving"),
+        }
+    }
 }
 
 impl Body for Asking {

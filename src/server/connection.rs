@@ -10,12 +10,12 @@
 //! (RFC 9112 section 9.6): the sending side is closed, and what still arrives is read and forgotten,
 //! because closing at once would make the system reset the connection and destroy the answer.
 
-use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
+use std::{fmt, io};
 
 use bytes::{Buf, Bytes};
 use hyper::rt::{Read, ReadBufCursor, Write};
@@ -38,7 +38,6 @@ const LINGER_READ: usize = 16 * 1024;
 const STALLED: Duration = Duration::from_secs(60);
 
 /// A client's connection, plain or with TLS.
-#[derive(Debug)]
 pub struct ClientStream {
     stream: TokioIo<Stream>,
     /// What was read already.
@@ -106,6 +105,13 @@ impl AsyncWrite for Stream {
 struct Substitute {
     bytes: Vec<u8>,
     written: usize,
+}
+
+/// Without what was read, which may hold secrets.
+impl fmt::Debug for ClientStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientStream").field("stream", self.stream.inner()).finish_non_exhaustive()
+    }
 }
 
 impl ClientStream {
@@ -256,6 +262,10 @@ impl Read for ClientStream {
         let length = buffer.remaining().min(this.before.len());
         buffer.put_slice(this.before.get(..length).unwrap_or_default());
         this.before.advance(length);
+        if this.before.is_empty() {
+            // Bytes that are used up keep their memory.
+            this.before = Bytes::new();
+        }
         Poll::Ready(Ok(()))
     }
 }

@@ -15,6 +15,7 @@ pub use health::{Health, Standing};
 pub use media::{MediaUpstream, Stream, UploadError, is_success};
 pub use pool::answer;
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -95,7 +96,7 @@ pub struct CallError {
 }
 
 /// A whole answer.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 pub struct Answer {
     /// Its status.
     pub status: StatusCode,
@@ -103,6 +104,13 @@ pub struct Answer {
     pub retry_after: Option<u32>,
     /// Its body.
     pub body: Bytes,
+}
+
+/// Without its body, which is about people.
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Answer({}, {} bytes)", self.status, self.body.len())
+    }
 }
 
 impl Target {

@@ -1,5 +1,9 @@
 //! Plain requests are answered without hyper's server, everything else by it: nobody can tell which.
 
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
+
 use super::{body, good, key, send_head};
 use crate::support::{Client, Proxy, Reply, request};
 
@@ -123,5 +127,62 @@ async fn a_connection_changes_hands_between_requests() {
             assert_eq!(client.reply().await.status, 201);
         }
         assert_eq!(proxy.mock.accepted(), before + 3);
+    }
+}
+
+/// An answer that takes long does not shorten the time that a connection may be idle after it.
+#[tokio::test]
+async fn a_connection_is_idle_from_the_end_of_its_answer() {
+    const IDLE: Duration = Duration::from_secs(1);
+    let proxy = Proxy::with("[limits]\nheader_timeout = \"1s\"\n").await;
+    let key = key();
+    let user = [("Authorization", key.as_str())];
+    // More than sockets hold.
+    let file = vec![b'x'; 24 * 1024 * 1024];
+    let mut client = proxy.connect().await;
+    client.write_all(request("POST", "/v1/media", &user, &file)).await;
+    let path = format!("/v1/media/{}", client.reply().await.json()["media"][0]["id"].as_str().unwrap());
+    let mut client = proxy.connect().await;
+    client.write(request("GET", &path, &user, b"")).await;
+    // Nothing happens that could be waited for: this is about the time itself.
+    sleep_until(Instant::now() + IDLE + IDLE / 10).await;
+    let reply = client.reply().await;
+    assert_eq!((reply.status, reply.body.len()), (200, file.len()));
+    client.write(good()).await;
+    assert_eq!(client.reply().await.status, 201);
+}
+
+/// Whether a head is too long does not depend on how it comes.
+#[tokio::test]
+async fn a_head_that_is_too_long_is_refused_whole_and_in_pieces() {
+    let proxy = Proxy::with("[limits]\nmax_header_bytes = \"8KiB\"\n").await;
+    let text = body();
+    let long = |bytes| {
+        let filler = "x".repeat(bytes);
+        format!("{}X: {filler}\r\nContent-Length: {}\r\n\r\n{text}", send_head(), text.len())
+    };
+    assert_eq!(proxy.raw(long(7000)).await.status, 201);
+    let long = long(9000);
+    for cut in [0, 5000, 8500, long.len() - 10] {
+        let mut client = proxy.connect().await;
+        client.write(&long[..cut]).await;
+        tokio::task::yield_now().await;
+        client.write(&long[cut..]).await;
+        let reply = client.reply().await;
+        assert_eq!((reply.status, reply.code()), (431, 1025), "{cut}");
+    }
+    assert_eq!(proxy.mock.accepted(), 1);
+}
+
+/// However many come at once.
+#[tokio::test]
+async fn a_long_pipeline_is_answered_in_order() {
+    let proxy = Proxy::start().await;
+    let mut client = proxy.connect().await;
+    let one = |number: usize| request("GET", "/", &[("X-Request-Id", &format!("n-{number}"))], b"");
+    client.write((0..300).flat_map(one).collect::<Vec<u8>>()).await;
+    for number in 0..300 {
+        let reply = client.reply().await;
+        assert_eq!((reply.status, reply.header("x-request-id")), (200, Some(&*format!("n-{number}"))));
     }
 }

@@ -5,7 +5,9 @@
 //! it; the checks are the same ones.
 
 use std::fmt;
+use std::marker::PhantomData;
 
+use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
@@ -52,13 +54,36 @@ struct PlainMedia<'a> {
     filename: Option<Str<'a>>,
 }
 
+/// What is read from an object alone: a derived reader takes an array for one whose names are left out.
+struct Members<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Members<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OfObject<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for OfObject<T> {
+            type Value = Members<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Members<T>, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(Members)
+            }
+        }
+
+        deserializer.deserialize_map(OfObject(PhantomData))
+    }
+}
+
 /// By hand, because a derived one tells at length which fields it knows when it meets another, and most templates
 /// have one.
 impl<'de> Deserialize<'de> for Plain<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Members;
+        struct OfMessage;
 
-        impl<'de> Visitor<'de> for Members {
+        impl<'de> Visitor<'de> for OfMessage {
             type Value = Plain<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -74,11 +99,15 @@ impl<'de> Deserialize<'de> for Plain<'de> {
                         "recipient_type" => recipient_type.replace(map.next_value()?).is_some(),
                         "type" => named_type.replace(map.next_value()?).is_some(),
                         "preview_url" => preview_url.replace(map.next_value()?).is_some(),
-                        "text" => content.replace(PlainContent::Text(map.next_value()?)).is_some(),
+                        "text" => {
+                            let Members(text) = map.next_value()?;
+                            content.replace(PlainContent::Text(text)).is_some()
+                        }
                         _ => {
                             let kind =
                                 MediaKind::from_name(key).ok_or_else(|| A::Error::custom(NOT_PLAIN))?;
-                            content.replace(PlainContent::Media(kind, map.next_value()?)).is_some()
+                            let Members(media) = map.next_value()?;
+                            content.replace(PlainContent::Media(kind, media)).is_some()
                         }
                     };
                     if was_given {
@@ -94,7 +123,7 @@ impl<'de> Deserialize<'de> for Plain<'de> {
             }
         }
 
-        deserializer.deserialize_map(Members)
+        deserializer.deserialize_map(OfMessage)
     }
 }
 
@@ -139,6 +168,8 @@ fn message(plain: Plain<'_>) -> Result<Message<'_>, Invalid> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::parse;
     use crate::onprem::message::Message;
     use crate::wire::Object;
@@ -194,10 +225,59 @@ mod tests {
             r#"{"to":"16505551234","type":"image","image":{"id":"1"},"image":{"id":"1"}}"#,
             r#"{"to":"16505551234","type":"image","image":{"id":"1"},"text":{"body":"hello"}}"#,
             r#"{"to":"16505551234","type":"template","template":{"name":"a"}}"#,
+            r#"{"to":"16505551234","text":["hello",null]}"#,
+            r#"{"to":"16505551234","type":"image","image":["1234",null,null,null,null]}"#,
+            r#"{"to":"16505551234","type":"image","image":["","https://h/a","",null,null]}"#,
+            r#"["16505551234"]"#,
             r#"[]"#,
             r#"{}"#,
         ] {
             assert!(parse(json).is_none(), "{json}");
+        }
+    }
+
+    /// A value of whatever type: mostly one that could stand there.
+    fn value() -> impl Strategy<Value = String> {
+        let leaf = prop_oneof![
+            4 => prop::sample::select(vec![
+                r#""1234""#, r#""""#, r#""https://h/a""#, r#""cdn/https://h/a""#, r#""a\u00e4\n""#, r#""\ud800""#,
+            ]),
+            1 => prop::sample::select(vec!["null", "5", "true", "{}", "[]", r#"{"name":"cdn"}"#]),
+        ];
+        let name = prop::sample::select(vec![
+            "body",
+            "preview_url",
+            "id",
+            "link",
+            "provider",
+            "caption",
+            "filename",
+            "name",
+            "x",
+        ]);
+        let members = prop::collection::vec((name, leaf.clone()), 0..4).prop_map(|members| {
+            let members: Vec<_> = members.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
+            format!("{{{}}}", members.join(","))
+        });
+        let elements = prop::collection::vec(leaf.clone(), 0..6)
+            .prop_map(|elements| format!("[{}]", elements.join(",")));
+        prop_oneof![6 => members, 1 => elements, 1 => leaf.prop_map(str::to_owned)]
+    }
+
+    proptest! {
+        /// What the quick way takes, the general way takes, too, and finds the same in it.
+        #[test]
+        fn both_ways_agree(
+            kind in prop::sample::select(vec!["text", "image", "document", "sticker", "audio", "video", "contacts"]),
+            named in prop::sample::select(vec!["", r#""type":"text","#, r#""type":"image","#, r#""type":"document","#]),
+            content in value(),
+            rest in prop::sample::select(vec!["", r#","preview_url":true"#, r#","preview_url":"true""#, r#","x":1"#]),
+        ) {
+            let json = format!(r#"{{{named}"to":"16505551234","{kind}":{content}{rest}}}"#);
+            if let Some(plain) = parse(&json) {
+                let general = Object::parse(&json).map(Message::parse);
+                prop_assert_eq!(format!("Ok({plain:?})"), format!("{general:?}"), "{}", json);
+            }
         }
     }
 }

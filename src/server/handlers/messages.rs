@@ -64,8 +64,11 @@ async fn post_message(
         return Err(callbacks_full());
     }
     let references = media_refs(message);
-    // Only where there is something to wait for.
     let end = LazyCell::new(|| state.media.patience());
+    // From now on, but for a message without files, which has no need of the clock.
+    if !references.is_empty() {
+        LazyCell::force(&end);
+    }
     let mut files = match references.as_slice() {
         [] => Resolution::default(),
         references => match state.media.at_hand(&call.number.account, references) {

@@ -37,14 +37,14 @@ pub(super) struct Plain {
     pub(super) is_last: bool,
 }
 
-/// Reads the first of `bytes`, which is not copied.
-pub(super) fn read(bytes: &Bytes) -> Result<Plain, Unready> {
+/// Reads the first of `bytes`, which is not copied, if its head has `most` bytes at most.
+pub(super) fn read(bytes: &Bytes, most: usize) -> Result<Plain, Unready> {
     let mut fields = [const { MaybeUninit::uninit() }; FIELDS];
     let mut head = httparse::Request::new(&mut []);
     let body = match head.parse_with_uninit_headers(bytes, &mut fields) {
-        Ok(Status::Complete(length)) => length,
-        Ok(Status::Partial) => return Err(Unready::Head),
-        Err(_) => return Err(Unready::Odd),
+        Ok(Status::Complete(length)) if length <= most => length,
+        Ok(Status::Partial) if bytes.len() <= most => return Err(Unready::Head),
+        Ok(Status::Complete(_) | Status::Partial) | Err(_) => return Err(Unready::Odd),
     };
     let Framing { body_length, is_last } = framing(&head).ok_or(Unready::Odd)?;
     let length = body + body_length;
@@ -140,6 +140,8 @@ mod tests {
     use super::super::super::asked::Name;
     use super::super::super::body::Asking;
 
+    /// Longer than any head here.
+    const MOST: usize = 4096;
     const PLAIN: &str = "POST /v1/messages?a=b HTTP/1.1\r\nHost: proxy\r\nX-Request-Id: b\r\nX-Request-Id:  c \r\n\
                          Content-Length: 5\r\n\r\nhello";
 
@@ -156,7 +158,7 @@ mod tests {
 
     #[test]
     fn a_plain_request_is_read_as_it_was_written() {
-        let plain = read(&Bytes::from_static(PLAIN.as_bytes())).unwrap();
+        let plain = read(&Bytes::from_static(PLAIN.as_bytes()), MOST).unwrap();
         let head = &plain.asked.head;
         assert_eq!(
             (head.method.as_str(), head.target.path(), head.target.query()),
@@ -168,7 +170,7 @@ mod tests {
         for (field, is_last) in
             [("", false), ("Connection: Close\r\n", true), ("connection: keep-alive\r\n", false)]
         {
-            let plain = read(&Bytes::from(with("GET /", field))).unwrap();
+            let plain = read(&Bytes::from(with("GET /", field)), MOST).unwrap();
             assert_eq!((plain.is_last, body(&plain.asked.body)), (is_last, &b""[..]), "{field}");
         }
     }
@@ -202,7 +204,7 @@ mod tests {
             ("GET /\"", ""),
         ] {
             let request = with(line, field);
-            assert_eq!(read(&Bytes::from(request.clone())).unwrap_err(), Unready::Odd, "{request}");
+            assert_eq!(read(&Bytes::from(request.clone()), MOST).unwrap_err(), Unready::Odd, "{request}");
         }
         for request in [
             "GET / HTTP/1.0\r\n\r\n",
@@ -210,8 +212,23 @@ mod tests {
             "\u{16}\u{3}\u{1}",
             "GET /\r\n\r\n",
         ] {
-            assert_eq!(read(&Bytes::from_static(request.as_bytes())).unwrap_err(), Unready::Odd, "{request}");
+            assert_eq!(
+                read(&Bytes::from_static(request.as_bytes()), MOST).unwrap_err(),
+                Unready::Odd,
+                "{request}"
+            );
         }
+    }
+
+    #[test]
+    fn a_head_that_is_too_long_is_not_plain_whole_or_not() {
+        let bytes = Bytes::from_static(PLAIN.as_bytes());
+        let head = PLAIN.len() - 5;
+        for length in [head - 1, head, PLAIN.len()] {
+            assert_eq!(read(&bytes.slice(..length), head - 2).unwrap_err(), Unready::Odd, "{length}");
+        }
+        assert_eq!(read(&bytes.slice(..head), head).unwrap_err(), Unready::Body(PLAIN.len()));
+        assert_eq!(read(&bytes, head).unwrap().length, PLAIN.len());
     }
 
     proptest! {
@@ -223,20 +240,20 @@ mod tests {
         ) {
             let beginning = Bytes::from_static(PLAIN.as_bytes()).slice(..length);
             let head = PLAIN.len() - 5;
-            match read(&beginning) {
+            match read(&beginning, MOST) {
                 Err(Unready::Head) => prop_assert!(length < head),
                 Err(Unready::Body(whole)) => prop_assert!(length >= head && whole == PLAIN.len()),
                 other => prop_assert!(false, "{other:?}"),
             }
             let longer = Bytes::from([PLAIN.as_bytes(), &more].concat());
-            let plain = read(&longer).unwrap();
+            let plain = read(&longer, MOST).unwrap();
             prop_assert_eq!((plain.length, body(&plain.asked.body)), (PLAIN.len(), &b"hello"[..]));
         }
 
         #[test]
         fn nothing_makes_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..512)) {
             let bytes = Bytes::from(bytes);
-            match read(&bytes) {
+            match read(&bytes, MOST) {
                 Ok(plain) => prop_assert!(plain.length <= bytes.len()),
                 Err(Unready::Body(whole)) => prop_assert!(whole > bytes.len()),
                 Err(Unready::Head | Unready::Odd) => {}

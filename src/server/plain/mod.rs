@@ -8,42 +8,35 @@
 
 mod answer;
 mod head;
+mod wait;
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::future::poll_fn;
-use std::io;
-use std::pin::{Pin, pin};
-use std::task::{Context, Poll, ready};
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
+use std::{fmt, io};
 
 use bytes::Bytes;
-use http_body_util::BodyExt;
-use memchr::memmem;
-use tokio::time::{Instant, Sleep, sleep_until};
-use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
-use self::head::{Plain, Unready};
+use self::head::Plain;
+use self::wait::Wait;
 use super::asked::Asked;
 use super::connection::ClientStream;
 use super::respond::{After, Body, Reply};
 use crate::upstream::Stream;
 
-/// What is read at once: any plain request, mostly.
-const READ: usize = 16 * 1024 + 4096;
-/// How long the rest of a request is waited for. Many clients send head and body one after the other.
-const MOMENT: Duration = Duration::from_secs(1);
 /// Answers that are larger are not copied behind their heads.
 const SMALL: usize = 16 * 1024;
 
 thread_local! {
-    /// What has just been read; nothing stays in it.
-    static INCOMING: RefCell<Vec<u8>> = RefCell::new(vec![0; READ]);
     /// Room for an answer that is about to be written; not there while one waits for its client.
     static OUTGOING: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
 /// How the plain part of a connection ended.
-#[derive(Debug)]
 pub(super) enum Ended {
     /// With the connection.
     Closed,
@@ -51,10 +44,13 @@ pub(super) enum Ended {
     Odd(Bytes),
 }
 
-impl Ended {
-    /// With what there is of a request that does not go on.
-    fn with(bytes: Vec<u8>) -> Self {
-        if bytes.is_empty() { Self::Closed } else { Self::Odd(bytes.into()) }
+impl fmt::Debug for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed => f.write_str("Closed"),
+            // With secrets in it.
+            Self::Odd(bytes) => write!(f, "Odd({} bytes)", bytes.len()),
+        }
     }
 }
 
@@ -82,13 +78,14 @@ where
     F: Future<Output = Reply>,
 {
     let mut closed = pin!(patience.closing.cancelled());
-    let mut wait = Wait::new(patience.idle);
+    let mut wait = Wait::new(patience.idle, patience.head_bytes);
     loop {
         let next = poll_fn(|context| {
-            if let Poll::Ready(next) = wait.poll(stream, context, patience.head_bytes) {
+            if let Poll::Ready(next) = wait.poll(stream, context) {
                 return Poll::Ready(next);
             }
-            wait.poll_closing(closed.as_mut(), context, patience.silent, &is_closing).map(|()| Ok(END))
+            let ended = wait.poll_closing(closed.as_mut(), context, patience.silent, is_closing());
+            ended.map(|ended| Ok(Err(ended)))
         });
         let Plain { asked, is_last, .. } = match next.await? {
             Ok(plain) => plain,
@@ -100,8 +97,7 @@ where
             stream.linger().ask();
         }
         let is_last = is_last || reply.after != After::Open;
-        wait.since = reply.ready_at.unwrap_or_else(Instant::now);
-        give(stream, reply, is_last, wait.since).await?;
+        wait.since = give(stream, reply, is_last).await?;
         if is_last {
             break;
         }
@@ -110,230 +106,123 @@ where
     Ok(Ended::Closed)
 }
 
-/// What comes next on a connection.
-type Next = Result<Plain, Ended>;
-
-/// Nothing does.
-const END: Next = Err(Ended::Closed);
-
-/// Waiting for the next request.
-struct Wait {
-    /// What there is of it.
-    begun: Begun,
-    /// Since when it is waited for.
-    since: Instant,
-    idle: Duration,
-    /// Set to some time that is not later than it has to be, and put off only when it rings: requests come more often
-    /// than anybody has to be told that there are none.
-    alarm: Option<Pin<Box<Sleep>>>,
-    /// Whether the end of the listener would wake this connection.
-    is_watched: bool,
-    /// Whether there was a request.
-    has_asked: bool,
-}
-
-/// What there is of a request.
-struct Begun {
-    bytes: Vec<u8>,
-    /// The whole of it, once its head is there.
-    length: Option<usize>,
-    /// When its rest has to be there.
-    end: Option<Instant>,
-}
-
-impl Begun {
-    const NOTHING: Self = Self { bytes: Vec::new(), length: None, end: None };
-}
-
-impl Wait {
-    fn new(idle: Duration) -> Self {
-        Self {
-            begun: Begun::NOTHING,
-            since: Instant::now(),
-            idle,
-            alarm: None,
-            is_watched: false,
-            has_asked: false,
-        }
-    }
-
-    /// Reads until there is a whole request.
-    fn poll(
-        &mut self,
-        stream: &mut ClientStream,
-        context: &mut Context<'_>,
-        head_bytes: usize,
-    ) -> Poll<io::Result<Next>> {
-        // One that came with the request before it.
-        if self.begun.end.is_none() && !self.begun.bytes.is_empty() {
-            let bytes = Bytes::from(std::mem::take(&mut self.begun.bytes));
-            if let Some(next) = self.take(bytes, head_bytes) {
-                return Poll::Ready(Ok(next));
-            }
-        }
-        loop {
-            let read = INCOMING.with_borrow_mut(|buffer| {
-                let count = ready!(stream.poll_take(context, buffer))?;
-                let read = buffer.get(..count).unwrap_or_default();
-                Poll::Ready(io::Result::Ok(match read {
-                    [] => self.end(),
-                    read if self.begun.bytes.is_empty() => {
-                        self.take(Bytes::copy_from_slice(read), head_bytes)
-                    }
-                    read => self.add(read, head_bytes),
-                }))
-            });
-            match read {
-                Poll::Ready(Ok(Some(next))) => return Poll::Ready(Ok(next)),
-                Poll::Ready(Ok(None)) => {}
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                Poll::Pending => return self.poll_alarm(context).map(Ok),
-            }
-        }
-    }
-
-    /// The client sends nothing more. What it began is for hyper to refuse.
-    fn end(&mut self) -> Option<Next> {
-        let bytes = std::mem::replace(&mut self.begun, Begun::NOTHING).bytes;
-        Some(Err(Ended::with(bytes)))
-    }
-
-    /// Takes the request off the front of `bytes`, or keeps them for later.
-    fn take(&mut self, bytes: Bytes, head_bytes: usize) -> Option<Next> {
-        match head::read(&bytes) {
-            Ok(plain) => {
-                let after = bytes.get(plain.length..).unwrap_or_default();
-                self.begun = Begun { bytes: after.to_vec(), ..Begun::NOTHING };
-                self.has_asked = true;
-                Some(Ok(plain))
-            }
-            Err(Unready::Head) if bytes.len() <= head_bytes => {
-                self.keep(&bytes, None);
-                None
-            }
-            Err(Unready::Body(length)) => {
-                self.keep(&bytes, Some(length));
-                None
-            }
-            Err(Unready::Head | Unready::Odd) => Some(Err(Ended::Odd(bytes))),
-        }
-    }
-
-    fn keep(&mut self, bytes: &[u8], length: Option<usize>) {
-        let end = self.begun.end.unwrap_or_else(|| Instant::now() + MOMENT);
-        self.begun = Begun { bytes: bytes.to_vec(), length, end: Some(end) };
-    }
-
-    /// Adds what has arrived to what is there of a request.
-    fn add(&mut self, read: &[u8], head_bytes: usize) -> Option<Next> {
-        let Begun { bytes, length, .. } = &mut self.begun;
-        let seen = bytes.len();
-        bytes.extend_from_slice(read);
-        let is_ready = match *length {
-            Some(length) => length <= bytes.len(),
-            // Reading a head again for each of its bytes would take the square of its length.
-            None => {
-                ends_head(bytes.get(seen.saturating_sub(3)..).unwrap_or_default()) || bytes.len() > head_bytes
-            }
-        };
-        if is_ready {
-            let bytes = std::mem::take(bytes);
-            return self.take(bytes.into(), head_bytes);
-        }
-        None
-    }
-
-    /// A connection that asks nothing for too long ends; a request that does not go on is for hyper to wait for.
-    fn poll_alarm(&mut self, context: &mut Context<'_>) -> Poll<Next> {
-        let end = self.begun.end.unwrap_or(self.since + self.idle);
-        let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep_until(end)));
-        if alarm.deadline() > end {
-            alarm.as_mut().reset(end);
-        }
-        while alarm.as_mut().poll(context).is_ready() {
-            if end <= Instant::now() {
-                let bytes = std::mem::replace(&mut self.begun, Begun::NOTHING).bytes;
-                return Poll::Ready(Err(Ended::with(bytes)));
-            }
-            alarm.as_mut().reset(end);
-        }
-        Poll::Pending
-    }
-
-    /// Whether nobody is to be waited for any more, because the listener closes.
-    ///
-    /// Asking that takes a lock which all connections share. So it is asked once, and again when there is reason to; a
-    /// task's waker stays the same, so what was once left with the token does not have to be renewed.
-    fn poll_closing(
-        &mut self,
-        closed: Pin<&mut WaitForCancellationFuture<'_>>,
-        context: &mut Context<'_>,
-        silent: Duration,
-        is_closing: impl Fn() -> bool,
-    ) -> Poll<()> {
-        if self.is_watched && !is_closing() {
-            return Poll::Pending;
-        }
-        self.is_watched = true;
-        ready!(closed.poll(context));
-        if self.begun.end.is_some() {
-            return Poll::Pending;
-        }
-        if self.has_asked {
-            return Poll::Ready(());
-        }
-        if self.idle != silent {
-            (self.since, self.idle) = (Instant::now(), silent);
-        }
-        self.poll_alarm(context).map(|_| ())
-    }
-}
-
-/// Whether a head ends in `bytes`, in lines of either kind.
-fn ends_head(bytes: &[u8]) -> bool {
-    memmem::find(bytes, b"\n\r\n").is_some() || memmem::find(bytes, b"\n\n").is_some()
-}
-
-/// Writes an answer.
-async fn give(stream: &mut ClientStream, reply: Reply, is_last: bool, now: Instant) -> io::Result<()> {
+/// Writes an answer, and says since when the client has it.
+async fn give(stream: &mut ClientStream, reply: Reply, is_last: bool) -> io::Result<Instant> {
+    let ready_at = reply.ready_at.unwrap_or_else(Instant::now);
     let is_small = matches!(&reply.body, Body::Whole(whole) if whole.len() <= SMALL);
     let mut out = OUTGOING.take();
-    answer::head(&mut out, &reply, is_last, now);
+    answer::head(&mut out, &reply, is_last, ready_at);
     if let Body::Whole(whole) = &reply.body
         && is_small
     {
         out.extend_from_slice(whole);
     }
-    write(stream, &out).await?;
+    let has_waited = write(stream, &out).await?;
     out.clear();
     OUTGOING.set(out);
     match reply.body {
+        Body::Whole(_) if is_small && !has_waited => return Ok(ready_at),
         Body::Whole(_) if is_small => {}
-        Body::Whole(whole) => write(stream, &whole).await?,
+        Body::Whole(whole) => {
+            write(stream, &whole).await?;
+        }
         Body::Stream { bytes, length } => pass(stream, bytes, length).await?,
     }
-    poll_fn(|context| stream.poll_let_go(context)).await
+    Ok(Instant::now())
 }
 
 /// Passes a file on as it arrives. If it ends too early or too late, so does the connection: nothing else would tell the
 /// client.
 async fn pass(stream: &mut ClientStream, mut bytes: Stream, length: u64) -> io::Result<()> {
     let mut left = length;
-    while let Some(frame) = bytes.frame().await {
-        let Ok(data) = frame?.into_data() else { continue };
+    while left > 0 {
+        let frame = poll_fn(|context| bytes.as_mut().poll_frame(context)).await;
+        let frame = frame.ok_or(io::ErrorKind::UnexpectedEof)??;
+        let Ok(data) = frame.into_data() else { continue };
         left = left.checked_sub(data.len() as u64).ok_or(io::ErrorKind::InvalidData)?;
         write(stream, &data).await?;
     }
-    if left == 0 { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+    Ok(())
 }
 
-async fn write(stream: &mut ClientStream, mut bytes: &[u8]) -> io::Result<()> {
-    while !bytes.is_empty() {
-        let count = poll_fn(|context| stream.poll_give(context, bytes)).await?;
-        if count == 0 {
-            return Err(io::ErrorKind::WriteZero.into());
+/// Writes all of `bytes`, and says whether the client had to be waited for.
+async fn write(stream: &mut ClientStream, bytes: &[u8]) -> io::Result<bool> {
+    let (mut left, mut has_waited) = (bytes, false);
+    poll_fn(|context| {
+        while !left.is_empty() {
+            let Poll::Ready(count) = stream.poll_give(context, left)? else {
+                has_waited = true;
+                return Poll::Pending;
+            };
+            if count == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            left = left.get(count..).unwrap_or_default();
         }
-        bytes = bytes.get(count..).unwrap_or_default();
+        // What TLS holds back; without it there is nothing.
+        let let_go = stream.poll_let_go(context);
+        has_waited |= let_go.is_pending();
+        let_go
+    })
+    .await?;
+    Ok(has_waited)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::pin::Pin;
+    use std::sync::Arc;
+    use std::task::{Context, Poll};
+
+    use bytes::Bytes;
+    use hyper::body::{Body, Frame};
+    use tokio::io::AsyncReadExt;
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::super::connection::ClientStream;
+    use super::pass;
+
+    /// Gives these, and then says nothing more.
+    struct Stalling(Vec<Bytes>);
+
+    impl Body for Stalling {
+        type Data = Bytes;
+        type Error = io::Error;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+            self.0.pop().map_or(Poll::Pending, |bytes| Poll::Ready(Some(Ok(Frame::data(bytes)))))
+        }
     }
-    Ok(())
+
+    async fn pair() -> (ClientStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        (ClientStream::plain(listener.accept().await.unwrap().0, Arc::from("v")), client)
+    }
+
+    #[tokio::test]
+    async fn a_file_is_over_with_its_last_byte() {
+        let (mut stream, mut client) = pair().await;
+        let body = Stalling(vec![Bytes::from_static(b"llo"), Bytes::from_static(b"he")]);
+        pass(&mut stream, Box::pin(body), 5).await.unwrap();
+        let mut read = [0; 5];
+        client.read_exact(&mut read).await.unwrap();
+        assert_eq!(&read, b"hello");
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_not_as_long_as_it_said_ends_the_connection() {
+        let (mut stream, _client) = pair().await;
+        let body = Stalling(vec![Bytes::from_static(b"too long")]);
+        let error = pass(&mut stream, Box::pin(body), 5).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+        let body = http_body_util::Full::new(Bytes::from_static(b"short"));
+        let body = http_body_util::BodyExt::map_err(body, |never| match never {});
+        let error = pass(&mut stream, Box::pin(body), 6).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+    }
 }

@@ -114,12 +114,14 @@ struct Exchange<'a> {
     reader: Reader,
     /// Until when a body may pause that has begun; none when more of it has come since.
     pause: Option<Instant>,
+    /// Whether nothing has happened since the look before the call, which has left word to be told if something does.
+    is_watched: bool,
 }
 
 impl<'a> Exchange<'a> {
     fn new(stream: &'a mut Stream, attempt: &'a Attempt<'a>) -> Self {
         let reader = Reader::new(attempt.limits.most);
-        Self { stream, attempt, request: Request::new(), reader, pause: None }
+        Self { stream, attempt, request: Request::new(), reader, pause: None, is_watched: true }
     }
 
     /// How it ended, and whether the connection is good for another one. A server may answer before it has taken all of
@@ -127,6 +129,9 @@ impl<'a> Exchange<'a> {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<(Fate, bool)> {
         if let Err(error) = self.request.poll(self.attempt, self.stream, context) {
             return Poll::Ready((Fate::Untouched(error.to_string()), false));
+        }
+        if std::mem::take(&mut self.is_watched) {
+            return Poll::Pending;
         }
         INCOMING.with_borrow_mut(|scratch| {
             loop {

@@ -30,7 +30,6 @@ use crate::net::{ConnectError, Connector};
 static JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// One attempt at a call. Everything on the way looks at this one; nothing has to carry a request along.
-#[derive(Debug)]
 pub(super) struct Attempt<'a> {
     pub(super) method: &'a Method,
     pub(super) target: &'a Target,

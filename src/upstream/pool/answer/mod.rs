@@ -30,7 +30,6 @@ const MOST_EXTRA: usize = 8 * 1024;
 const MOST_ROOM: usize = 64 * 1024;
 
 /// Reads one answer.
-#[derive(Debug)]
 pub struct Reader {
     /// The largest body that is read.
     most: usize,
