@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until};
 
 use super::{body, good, key, send_head};
+use crate::support::random::Random;
 use crate::support::{Client, Proxy, Reply, request};
 
 /// A connection in hyper's hands.
@@ -184,5 +187,69 @@ async fn a_long_pipeline_is_answered_in_order() {
     for number in 0..300 {
         let reply = client.reply().await;
         assert_eq!((reply.status, reply.header("x-request-id")), (200, Some(&*format!("n-{number}"))));
+    }
+}
+
+/// The statuses of all answers that `bytes` get, sent whole, on a connection where `before` was asked first.
+async fn verdicts(proxy: &Proxy, before: &[u8], bytes: &[u8]) -> Vec<String> {
+    let mut stream = TcpStream::connect(proxy.api).await.unwrap();
+    stream.write_all(before).await.unwrap();
+    // The rest may be refused before it was taken.
+    drop(stream.write_all(bytes).await);
+    drop(stream.shutdown().await);
+    let mut answers = Vec::new();
+    drop(stream.read_to_end(&mut answers).await);
+    let answers = String::from_utf8_lossy(&answers).into_owned();
+    answers.split("HTTP/1.1 ").skip(1).map(|answer| answer[..3].to_owned()).collect()
+}
+
+/// Damaged in whatever way, a request gets the same answers, and as many messages are sent.
+#[tokio::test]
+async fn both_ways_judge_damaged_requests_alike() {
+    const PIECES: [&[u8]; 22] = [
+        b"\r",
+        b"\n",
+        b"\r\n",
+        b" ",
+        b"\t",
+        b":",
+        b"\0",
+        b"\x80",
+        b"\"",
+        b"#",
+        b"?",
+        b"/",
+        b"0",
+        b"9",
+        b"A",
+        b",",
+        b"+",
+        b"\r\nContent-Length: 5",
+        b"\r\nTransfer-Encoding: chunked",
+        b"\r\nConnection: close",
+        b"\r\nHost: x",
+        b"\r\nExpect: 100-continue",
+    ];
+    let proxy = Proxy::start().await;
+    let whole = good();
+    let before = request("GET", "/", &[], b"");
+    // Its answer tells the length of a body that it does not have, and the connection is hyper's from then on.
+    let unusual = request("HEAD", "/", &[], b"");
+    let mut random = Random(1);
+    for _ in 0..400 {
+        let mut bytes = [&whole[..], &whole].concat();
+        for _ in 0..1 + random.below(2) {
+            let at = random.below(whole.len());
+            let piece = PIECES[random.below(PIECES.len())];
+            let end = at + random.below(3);
+            bytes.splice(at..end, piece.iter().copied());
+        }
+        let start = proxy.mock.accepted();
+        let plain = verdicts(&proxy, &before, &bytes).await;
+        let by_plain = proxy.mock.accepted() - start;
+        let other = verdicts(&proxy, &unusual, &bytes).await;
+        let by_other = proxy.mock.accepted() - start - by_plain;
+        let shown = String::from_utf8_lossy(&bytes);
+        assert_eq!((plain, by_plain), (other, by_other), "{shown}");
     }
 }

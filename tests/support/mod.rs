@@ -4,6 +4,7 @@ mod client;
 pub mod faulty;
 pub mod ids;
 pub mod process;
+pub mod random;
 pub mod tls;
 
 use std::net::{Ipv4Addr, SocketAddr};
