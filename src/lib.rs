@@ -47,6 +47,8 @@
 //!   on-prem's own: an empty 404 for a CA that is not there. A 401 is only ever about the client's own login.
 //! - The hot path, a text message, touches no store and waits for no lock that others hold across an await, unless it has
 //!   to wait for its turn ([`upstream::pacing`]).
+//! - What could be read in two ways is not read by us: an unusual request is hyper's, an ambiguous answer of Cloud is
+//!   none, and its connection ends.
 //! - What cannot be translated is refused or noted ([`translate::rules`]), never silently dropped.
 //! - A file is only ever used by the number, and the credentials, that it was fetched with; what is `private` or
 //!   `no-store` is used once and not remembered.

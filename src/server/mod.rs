@@ -1,5 +1,9 @@
 //! The listeners: accept, TLS, route, handlers, respond.
 //!
+//! A connection begins in `plain`, which reads and answers what clients usually send and keeps no memory for one that
+//! waits; the first request of it that is unusual in its HTTP is hyper's, and so are all after it. Both make an
+//! `Asked` of a request, and take a `Reply`: what is in between does not know which of them it was.
+//!
 //! One function writes each error ([`respond::Failure::response`]), in the on-prem dialect.
 
 pub mod admin;

@@ -2,7 +2,7 @@
 //!
 //! A request is checked against memory alone: the token's signature, its expiry, and a snapshot of user
 //! epochs and revoked tokens. Every change is committed to the store first and shows in the snapshot after.
-//! A signature that was found good is not computed again ([`remembered`]). Its expiry is looked at each time, and the
+//! A signature that was found good is not computed again (`remembered`). Its expiry is looked at each time, and the
 //! snapshot whenever anything in it may have changed since.
 
 use std::collections::HashMap;
