@@ -4,6 +4,7 @@ mod bounds;
 mod deferred;
 mod deliver;
 mod ids;
+mod parts;
 mod process;
 mod receive;
 pub mod scene;
