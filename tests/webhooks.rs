@@ -1,6 +1,7 @@
 //! Webhooks in, callbacks out, through the whole app.
 
 mod bounds;
+mod commits;
 mod deferred;
 mod deliver;
 mod ids;

@@ -72,35 +72,6 @@ async fn nothing_is_acknowledged_that_is_not_committed() {
     assert!(store.queued_callbacks().await.unwrap().is_empty());
 }
 
-/// Those who come while the store is asked share its answer, whatever that is, and nobody waits for ever after.
-#[tokio::test]
-async fn webhooks_that_come_together_are_committed_together() {
-    let Parts { store, callbacks, mut taken } = parts().await;
-    for (is_broken, expected) in [(true, 0), (false, 3)] {
-        store.close();
-        store.broken.store(is_broken, Ordering::SeqCst);
-        let take = async |id: &str| {
-            let body = text(id, id).to_string();
-            callbacks.intake().take(&Webhook::read(body.as_bytes()).unwrap()).await.is_ok()
-        };
-        let open = async {
-            // The three have been polled once before this, and wait.
-            store.entered.acquire().await.unwrap().forget();
-            assert_eq!(callbacks.queue(PHONE_NUMBER_ID).unwrap().depth(), 3);
-            assert_eq!(store.entered.available_permits(), 0, "one change for all");
-            store.gate.add_permits(1);
-        };
-        let (one, two, three, ()) =
-            tokio::join!(biased; take("wamid.1"), take("wamid.2"), take("wamid.3"), open);
-        assert_eq!([one, two, three].iter().filter(|is_taken| **is_taken).count(), expected);
-    }
-    store.gate.add_permits(1_000);
-    for id in ["wamid.1", "wamid.2", "wamid.3"] {
-        assert!(String::from_utf8(taken.recv().await.unwrap()).unwrap().contains(id), "in their order");
-    }
-    until(|| callbacks.queue(PHONE_NUMBER_ID).unwrap().depth() == 0).await;
-}
-
 #[tokio::test]
 async fn a_panic_costs_a_repetition_and_nothing_else() {
     let Parts { callbacks, mut taken, .. } = parts().await;
