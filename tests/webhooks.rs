@@ -1,9 +1,11 @@
 //! Webhooks in, callbacks out, through the whole app.
 
 mod bounds;
+mod commits;
 mod deferred;
 mod deliver;
 mod ids;
+mod parts;
 mod process;
 mod receive;
 pub mod scene;

@@ -1,22 +1,25 @@
 //! Commits of webhooks, shared by those that come together.
 //!
-//! While the store is busy, whoever comes waits, and when it is free it takes all of them at once. So the more webhooks
-//! come, the more of them share a job of the store, a wait for the disk and a wake-up of this thread by the store's; and
-//! one that comes alone waits for nobody.
+//! All webhooks stand in one row, whatever thread they came on: Cloud may tell one chat's events over several
+//! connections, and they have to stay in order. While the store is busy the row grows, and when the store is free it
+//! takes from the front what one transaction should have. So the more webhooks come, the more of them share a job of the
+//! store and a wait for the disk; and one that comes alone waits for nobody.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
 
 use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 
 use super::lanes::Event;
-use super::queue::{Memory, Queue, Reserved};
-use crate::net::this_worker;
-use crate::store::{Batch, Error, Store};
+use super::queue::{Memory, Queue, Reserved, lock};
+use crate::store::{Batch, Error, Queued, Store};
 use crate::telemetry::CallbackMetrics;
 
-/// Threads that share nothing here; those of a larger machine share places, which costs them wake-ups and nothing else.
-const PLACES: usize = 64;
+/// How many webhooks share a transaction at most. There may be many after a stall, and everybody waits for its end.
+const TOGETHER: usize = 512;
+/// How many bytes of callbacks they bring at most. One webhook alone may bring more.
+const BYTES: usize = 4 * 1024 * 1024;
 
 /// Brings webhooks into the store, and what is in the store into the lanes.
 pub(super) struct Commits {
@@ -24,15 +27,17 @@ pub(super) struct Commits {
     metrics: CallbackMetrics,
     memory: Memory,
     tasks: TaskTracker,
-    /// By the thread that they came on, so that whom the store wakes is woken on its own thread.
-    places: Vec<Mutex<Place>>,
+    row: Arc<Mutex<Row>>,
 }
 
+/// Those who wait for the store, in the order in which they came.
 #[derive(Default)]
-struct Place {
-    waiting: Vec<Waiting>,
-    /// Whether the store has been asked to take those who wait.
+struct Row {
+    waiting: VecDeque<Waiting>,
+    /// Whether somebody has the duty to have them taken.
     is_called: bool,
+    /// Ends when those who were taken last are in the lanes.
+    landed: Option<oneshot::Receiver<()>>,
 }
 
 struct Waiting {
@@ -43,8 +48,7 @@ struct Waiting {
 
 impl Commits {
     pub(super) fn new(store: Arc<dyn Store>, metrics: CallbackMetrics, tasks: TaskTracker) -> Self {
-        let places = (0..PLACES).map(|_| Mutex::default()).collect();
-        Self { store, metrics, memory: Memory::default(), tasks, places }
+        Self { store, metrics, memory: Memory::default(), tasks, row: Arc::default() }
     }
 
     /// Has `batch` committed and put into the lanes, whether or not anybody waits for the answer: what is in the store
@@ -55,13 +59,9 @@ impl Commits {
         rooms: Vec<Reserved>,
     ) -> oneshot::Receiver<Result<(), Error>> {
         let (done, answer) = oneshot::channel();
-        let number = this_worker() % PLACES;
-        if let Some(mut place) = self.place(number) {
-            place.waiting.push(Waiting { batch: Arc::new(batch), rooms, done });
-            if !std::mem::replace(&mut place.is_called, true) {
-                drop(place);
-                self.tasks.spawn(Arc::clone(self).serve(number));
-            }
+        // The duty is made before the task, which may go with its runtime before it runs.
+        if let Some(duty) = Duty::join(&self.row, Waiting { batch: Arc::new(batch), rooms, done }) {
+            self.tasks.spawn(Arc::clone(self).serve(duty));
         }
         answer
     }
@@ -102,66 +102,132 @@ impl Commits {
         self.metrics.events("repeated", repeated);
     }
 
-    async fn serve(self: Arc<Self>, number: usize) {
-        let call = Arc::new(Call { commits: Arc::clone(&self), number, taken: Mutex::default() });
-        let of_store = Arc::clone(&call);
-        let outcome = self.store.queue_all(Box::new(move || of_store.take())).await;
-        let waiting = call.taken();
-        match outcome {
-            Ok(all) => {
-                let (mut landings, mut told) = (Vec::new(), Vec::new());
-                for (Waiting { batch, rooms, done }, queued) in waiting.into_iter().zip(all) {
-                    told.push((done, queued.as_ref().map(drop).map_err(Error::clone)));
-                    landings.extend(queued.ok().map(|places| Landing { batch, places, rooms }));
-                }
-                self.land(landings);
-                // Nobody listening is no error.
-                told.into_iter().for_each(|(done, outcome)| drop(done.send(outcome)));
+    /// Has those in the row taken, some at a time, until nobody is left there.
+    async fn serve(self: Arc<Self>, duty: Duty) {
+        let mut next = Some(duty);
+        while let Some(duty) = next {
+            let stage = Arc::new(Mutex::new(Stage::Called(duty)));
+            let of_store = Arc::clone(&stage);
+            let outcome = self.store.queue_all(Box::new(move || lock(&of_store).take())).await;
+            let Some(Taken { waiting, before, landed, rest }) = lock(&stage).end() else { return };
+            if let Some(before) = before {
+                // It ends by its loss, whether those have landed or are lost themselves.
+                let _ = before.await;
             }
-            Err(error) => {
-                waiting.into_iter().for_each(|waiting| drop(waiting.done.send(Err(error.clone()))));
-            }
+            self.finish(waiting, outcome);
+            drop(landed);
+            next = rest;
         }
     }
 
-    fn place(&self, number: usize) -> Option<MutexGuard<'_, Place>> {
-        // What is in there is whole at every moment: nothing calls out.
-        self.places.get(number).map(|place| place.lock().unwrap_or_else(PoisonError::into_inner))
+    fn finish(&self, waiting: Vec<Waiting>, outcome: Result<Vec<Queued>, Error>) {
+        let all = match outcome {
+            Ok(all) => all,
+            Err(error) => waiting.iter().map(|_| Err(error.clone())).collect(),
+        };
+        let (mut landings, mut told) = (Vec::new(), Vec::new());
+        for (Waiting { batch, rooms, done }, queued) in waiting.into_iter().zip(all) {
+            told.push((done, queued.as_ref().map(drop).map_err(Error::clone)));
+            landings.extend(queued.ok().map(|places| Landing { batch, places, rooms }));
+        }
+        self.land(landings);
+        // Nobody listening is no error.
+        told.into_iter().for_each(|(done, outcome)| drop(done.send(outcome)));
     }
 }
 
-/// That the store takes those who wait in a place. However it ends, the next one who comes calls anew.
-struct Call {
-    commits: Arc<Commits>,
-    number: usize,
-    /// Those who waited, from when the store took them.
-    taken: Mutex<Option<Vec<Waiting>>>,
+/// The duty to have those in the row taken; one has it at a time. If it is lost, they learn of it by the loss of their
+/// senders, and the next one who comes calls anew.
+struct Duty {
+    row: Arc<Mutex<Row>>,
+    is_done: bool,
 }
 
-impl Call {
-    /// Takes those who wait.
-    fn take(&self) -> Vec<Arc<Batch>> {
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let all = taken.get_or_insert_with(|| {
-            let Some(mut place) = self.commits.place(self.number) else { return Vec::new() };
-            place.is_called = false;
-            std::mem::take(&mut place.waiting)
-        });
-        all.iter().map(|waiting| Arc::clone(&waiting.batch)).collect()
+impl Duty {
+    /// Puts `waiting` at the end of the row. Whoever finds that nobody has the duty gets it.
+    fn join(row: &Arc<Mutex<Row>>, waiting: Waiting) -> Option<Self> {
+        let mut locked = lock(row);
+        locked.waiting.push_back(waiting);
+        let is_called = std::mem::replace(&mut locked.is_called, true);
+        (!is_called).then(|| Self { row: Arc::clone(row), is_done: false })
     }
 
-    /// Those who were taken, which are those who wait if the store did not get that far.
-    fn taken(&self) -> Vec<Waiting> {
-        self.take();
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        taken.as_mut().map(std::mem::take).unwrap_or_default()
+    /// Takes those whose turn it is.
+    fn take(mut self) -> Taken {
+        let (landed, of_next) = oneshot::channel();
+        let (mut waiting, mut bytes) = (Vec::new(), 0_usize);
+        let mut row = lock(&self.row);
+        while waiting.len() < TOGETHER
+            && let Some(next) = row.waiting.pop_front_if(|next| {
+                bytes = bytes.saturating_add(next.bytes());
+                waiting.is_empty() || bytes <= BYTES
+            })
+        {
+            waiting.push(next);
+        }
+        let before = row.landed.replace(of_next);
+        self.is_done = row.waiting.is_empty();
+        row.is_called = !self.is_done;
+        drop(row);
+        let rest = if self.is_done { None } else { Some(self) };
+        Taken { waiting, before, landed, rest }
     }
 }
 
-impl Drop for Call {
+impl Drop for Duty {
     fn drop(&mut self) {
-        // Whoever is still in there is told by the loss of the sender.
-        self.take();
+        if !self.is_done {
+            let mut row = lock(&self.row);
+            row.is_called = false;
+            let lost = std::mem::take(&mut row.waiting);
+            // Whom this wakes may come again at once.
+            drop(row);
+            drop(lost);
+        }
+    }
+}
+
+impl Waiting {
+    fn bytes(&self) -> usize {
+        self.batch.callbacks.iter().map(|callback| callback.body.len()).sum()
+    }
+}
+
+/// Those whom the store takes together.
+struct Taken {
+    waiting: Vec<Waiting>,
+    /// Ends when those who were taken before are in the lanes: a chat's next callback must not be there first.
+    before: Option<oneshot::Receiver<()>>,
+    /// Its loss is what those who are taken next wait for.
+    landed: oneshot::Sender<()>,
+    /// For those who are left.
+    rest: Option<Duty>,
+}
+
+/// How far a call of the store is. The store's job shares it with the task that waits for the outcome. It owns nothing
+/// that owns the store, or the store's own thread might be the last to let go of it, and wait for its own end.
+enum Stage {
+    Called(Duty),
+    Taken(Taken),
+    Over,
+}
+
+impl Stage {
+    /// What the store commits; nothing when the call is over.
+    fn take(&mut self) -> Vec<Arc<Batch>> {
+        let Some(taken) = self.end() else { return Vec::new() };
+        let batches = taken.waiting.iter().map(|waiting| Arc::clone(&waiting.batch)).collect();
+        *self = Self::Taken(taken);
+        batches
+    }
+
+    /// Those who were taken, or would have been if the store had got that far.
+    fn end(&mut self) -> Option<Taken> {
+        match std::mem::replace(self, Self::Over) {
+            Self::Called(duty) => Some(duty.take()),
+            Self::Taken(taken) => Some(taken),
+            Self::Over => None,
+        }
     }
 }
 

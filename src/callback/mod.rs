@@ -6,7 +6,8 @@
 //! 2. `intake`: each value goes through [`value_to_onprem`](crate::translate::value_to_onprem), which needs what the
 //!    store knows of its users; switched-off statuses are left out.
 //! 3. `commit`: the callbacks of a webhook are committed to the store's queue in one transaction, with the keys of their
-//!    events, so that repetitions are seen for what they are. Only then is Cloud told.
+//!    events, so that repetitions are seen for what they are. Only then is Cloud told. Webhooks that come together share
+//!    a transaction, in the order in which they came, up to a bound.
 //! 4. `lanes`: each chat is a lane, in order, with delays that grow like on-prem's. Pure.
 //! 5. `worker`: one task per number delivers (`deliver`), as many at a time as the number's settings say. A callback
 //!    leaves the store before its place is given to another, so that a kill repeats at most what is on its way.

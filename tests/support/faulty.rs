@@ -1,7 +1,7 @@
 //! A store that fails or stalls on demand.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use prembridge::store::{
     Batches, CallbackStore, Digest, DocumentRow, Error, FileRow, Identities, Jti, MediaStore, ProviderRow,
@@ -18,6 +18,10 @@ pub struct Faulty {
     pub gate: Semaphore,
     /// One permit for each change that has begun.
     pub entered: Semaphore,
+    /// Makes the next job with batches panic, on the inner store's thread.
+    pub panics: Arc<AtomicBool>,
+    /// How many batches each job brought.
+    pub jobs: Arc<Mutex<Vec<usize>>>,
 }
 
 impl Faulty {
@@ -27,6 +31,8 @@ impl Faulty {
             broken: AtomicBool::new(false),
             gate: Semaphore::new(1_000),
             entered: Semaphore::new(0),
+            panics: Arc::default(),
+            jobs: Arc::default(),
         })
     }
 
@@ -110,6 +116,16 @@ impl MediaStore for Faulty {
 }
 
 impl CallbackStore for Faulty {
+    fn queue_all(&self, batches: Batches) -> Reply<'_, Vec<Queued>> {
+        let (panics, jobs) = (Arc::clone(&self.panics), Arc::clone(&self.jobs));
+        self.pass(self.inner.queue_all(Box::new(move || {
+            let batches = batches();
+            jobs.lock().unwrap().push(batches.len());
+            assert!(!panics.swap(false, Ordering::SeqCst), "on purpose");
+            batches
+        })))
+    }
+
     methods! {
         reads {
             fn queued_callbacks() -> Vec<QueuedRow>;
@@ -119,7 +135,6 @@ impl CallbackStore for Faulty {
             fn purge_recipients(t: i64, most: usize) -> usize;
         }
         changes {
-            fn queue_all(batches: Batches) -> Vec<Queued>;
             fn delete_callbacks(places: Vec<i64>) -> ();
             fn recall(number: &str, wanted: Wanted) -> Recalled;
             fn put_recipient(row: RecipientRow) -> ();

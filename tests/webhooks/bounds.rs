@@ -1,22 +1,16 @@
 //! Full queues, stores that fail, and what is never shown.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use prembridge::callback::{Callbacks, Dial, Line, Outcome, Refused, Tools};
-use prembridge::clock::Clock;
+use prembridge::callback::{Callbacks, Refused};
 use prembridge::cloud::webhook::Webhook;
-use prembridge::settings::{NumberSettings, Settings};
-use prembridge::store::{CallbackStore as _, Store};
-use prembridge::telemetry::CallbackMetrics;
-use prembridge::translate::Options;
+use prembridge::store::CallbackStore as _;
 use serde_json::json;
-use tokio::sync::mpsc;
 
+use super::parts::{Parts, parts, parts_over};
 use super::scene::{Scene, bodies, status, text};
 use crate::stub::Take;
-use crate::support::faulty::Faulty;
 use crate::support::{PHONE_NUMBER_ID, TO, text as message, until};
 
 #[tokio::test]
@@ -61,58 +55,6 @@ async fn secrets_are_never_shown() {
     assert!(!debug.contains("canary"), "{debug}");
 }
 
-/// Takes everything, and tells what it took; the first text "panic" is our own mistake.
-#[derive(Clone)]
-struct Taker(mpsc::UnboundedSender<Vec<u8>>, Arc<AtomicBool>);
-
-impl Dial for Taker {
-    fn dial(&self, settings: &NumberSettings) -> Result<Option<Arc<dyn Line>>, String> {
-        Ok(settings.callback_target().map(|_| Arc::new(self.clone()) as Arc<dyn Line>))
-    }
-}
-
-impl Line for Taker {
-    fn deliver(&self, body: bytes::Bytes) -> std::pin::Pin<Box<dyn Future<Output = Outcome> + Send>> {
-        let is_fatal = body.windows(7).any(|text| text == b"\"panic\"");
-        if is_fatal && !self.1.swap(true, Ordering::SeqCst) {
-            return Box::pin(async { panic!("on purpose") });
-        }
-        self.0.send(body.to_vec()).unwrap();
-        Box::pin(std::future::ready(Outcome::Taken))
-    }
-}
-
-struct Parts {
-    store: Arc<Faulty>,
-    callbacks: Callbacks,
-    taken: mpsc::UnboundedReceiver<Vec<u8>>,
-}
-
-async fn parts() -> Parts {
-    parts_over(Faulty::new()).await
-}
-
-async fn parts_over(store: Arc<Faulty>) -> Parts {
-    let url = prembridge::config::Secret::new("http://client/");
-    let configured = [(PHONE_NUMBER_ID.to_owned(), Some(url))];
-    let dyn_store: Arc<dyn Store> = Arc::clone(&store) as Arc<dyn Store>;
-    let settings = Settings::open(Arc::clone(&dyn_store), configured.into_iter()).await.unwrap();
-    let (taker, taken) = mpsc::unbounded_channel();
-    let tools = Tools {
-        store: dyn_store,
-        settings,
-        dial: Arc::new(Taker(taker, Arc::default())),
-        clock: Clock::fixed(1_700_000_000),
-        metrics: CallbackMetrics::default(),
-        options: Options::default(),
-        most: 10,
-    };
-    let numbers = [(PHONE_NUMBER_ID.to_owned(), "support".to_owned())];
-    let callbacks = Callbacks::open(numbers.into_iter(), tools).await.unwrap();
-    callbacks.start();
-    Parts { store, callbacks, taken }
-}
-
 #[tokio::test]
 async fn nothing_is_acknowledged_that_is_not_committed() {
     let Parts { store, callbacks, mut taken } = parts().await;
@@ -128,35 +70,6 @@ async fn nothing_is_acknowledged_that_is_not_committed() {
     assert!(String::from_utf8(taken.recv().await.unwrap()).unwrap().contains("hello"));
     until(|| callbacks.queue(PHONE_NUMBER_ID).unwrap().depth() == 0).await;
     assert!(store.queued_callbacks().await.unwrap().is_empty());
-}
-
-/// Those who come while the store is asked share its answer, whatever that is, and nobody waits for ever after.
-#[tokio::test]
-async fn webhooks_that_come_together_are_committed_together() {
-    let Parts { store, callbacks, mut taken } = parts().await;
-    for (is_broken, expected) in [(true, 0), (false, 3)] {
-        store.close();
-        store.broken.store(is_broken, Ordering::SeqCst);
-        let take = async |id: &str| {
-            let body = text(id, id).to_string();
-            callbacks.intake().take(&Webhook::read(body.as_bytes()).unwrap()).await.is_ok()
-        };
-        let open = async {
-            // The three have been polled once before this, and wait.
-            store.entered.acquire().await.unwrap().forget();
-            assert_eq!(callbacks.queue(PHONE_NUMBER_ID).unwrap().depth(), 3);
-            assert_eq!(store.entered.available_permits(), 0, "one change for all");
-            store.gate.add_permits(1);
-        };
-        let (one, two, three, ()) =
-            tokio::join!(biased; take("wamid.1"), take("wamid.2"), take("wamid.3"), open);
-        assert_eq!([one, two, three].iter().filter(|is_taken| **is_taken).count(), expected);
-    }
-    store.gate.add_permits(1_000);
-    for id in ["wamid.1", "wamid.2", "wamid.3"] {
-        assert!(String::from_utf8(taken.recv().await.unwrap()).unwrap().contains(id), "in their order");
-    }
-    until(|| callbacks.queue(PHONE_NUMBER_ID).unwrap().depth() == 0).await;
 }
 
 #[tokio::test]
@@ -222,7 +135,7 @@ async fn the_store_is_asked_for_spellings_only_where_there_are_some() {
     assert_eq!(begun() - before, 6, "and was asked about");
     callbacks.stop().await;
 
-    let Parts { callbacks, mut taken, .. } = parts_over(store).await;
+    let Parts { callbacks, mut taken, .. } = parts_over(store, 10).await;
     tell(&callbacks, "wamid.2").await;
     let callback = String::from_utf8(taken.recv().await.unwrap()).unwrap();
     assert!(callback.contains("+1 (631) 555-1234"), "known after a start, too: {callback}");
