@@ -161,6 +161,7 @@ async fn a_store_of_version_5_keeps_its_queue_and_what_was_seen() {
         "DROP TABLE seen_log;
          DROP TABLE seen_runs;
          DROP TABLE seen_parts;
+         DROP TABLE seen_filters;
          CREATE TABLE events_seen (key BLOB PRIMARY KEY CHECK (length(key) = 16), at INTEGER NOT NULL)
              STRICT, WITHOUT ROWID;
          CREATE INDEX events_seen_by_age ON events_seen (at);
