@@ -199,7 +199,8 @@ impl Seen {
         Ok(true)
     }
 
-    /// Goes on with a merge. If that fails it begins anew, some time later.
+    /// Goes on with a merge. If that fails it begins anew, some time later, but not with runs that are damaged: others would
+    /// wait behind them.
     fn merge(&mut self, connection: &mut Connection, mut merge: Merge) -> Result<(), Error> {
         let id = merge.id();
         let sources: Vec<i64> = merge.sources().collect();
@@ -224,6 +225,10 @@ impl Seen {
             }
             Err(error) => {
                 self.upkeep.dead.push(id);
+                if matches!(error, Error::Damaged(_)) {
+                    let damaged = self.runs.iter_mut().filter(|run| sources.contains(&run.id));
+                    damaged.for_each(|run| run.level = LAST);
+                }
                 Err(error)
             }
         }

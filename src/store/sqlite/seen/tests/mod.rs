@@ -16,7 +16,10 @@ fn key(n: u32) -> EventKey {
 }
 
 fn connection() -> Connection {
-    let connection = Connection::open_in_memory().unwrap();
+    with_tables(Connection::open_in_memory().unwrap())
+}
+
+fn with_tables(connection: Connection) -> Connection {
     connection.execute_batch("CREATE TABLE events_seen (key, at);").unwrap();
     connection.execute_batch(SCHEMA).unwrap();
     connection
@@ -167,8 +170,7 @@ fn no_merged_run_covers_too_much() {
 }
 
 /// Runs that are to be merged, and nothing of that done.
-fn three_runs() -> (Connection, Seen) {
-    let mut connection = connection();
+fn three_runs(mut connection: Connection) -> (Connection, Seen) {
     let mut seen = load(&mut connection);
     let bad = "CREATE TRIGGER bad BEFORE INSERT ON seen_runs WHEN NEW.level > 0
                BEGIN SELECT RAISE (ABORT, 'on purpose'); END";
@@ -187,7 +189,7 @@ fn three_runs() -> (Connection, Seen) {
 fn a_merge_that_is_interrupted_begins_anew() {
     let mut seen_halves = 0;
     for steps in 0.. {
-        let (mut connection, mut seen) = three_runs();
+        let (mut connection, mut seen) = three_runs(connection());
         let is_over = (0..steps).any(|_| !seen.go_on(&mut connection));
         seen_halves += usize::from(count(&connection, "seen_runs") == 4 && seen.runs.len() == 3);
         let mut seen = load(&mut connection);
@@ -206,7 +208,7 @@ fn a_merge_that_is_interrupted_begins_anew() {
 
 #[test]
 fn a_run_that_lapses_ends_the_merge_that_it_is_part_of() {
-    let (mut connection, mut seen) = three_runs();
+    let (mut connection, mut seen) = three_runs(connection());
     while seen.upkeep.merge.is_none() {
         assert!(seen.go_on(&mut connection));
     }
@@ -214,6 +216,24 @@ fn a_run_that_lapses_ends_the_merge_that_it_is_part_of() {
     rest(&mut connection, &mut seen);
     assert_eq!((levels(&seen).as_slice(), count(&connection, "seen_runs")), ([0; 2].as_slice(), 2));
     assert_eq!(add(&mut connection, &mut seen, 0..192, 20), 64);
+}
+
+#[test]
+fn runs_that_are_damaged_are_not_merged() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let path = folder.path().join("seen.db");
+    let (connection, _) = three_runs(with_tables(Connection::open(&path).unwrap()));
+    let sql = "SELECT rootpage * page_size FROM sqlite_schema, pragma_page_size WHERE name = 'seen_parts'";
+    let end: i64 = connection.query_row(sql, [], |row| row.get(0)).unwrap();
+    drop(connection);
+    let mut bytes = std::fs::read(&path).unwrap();
+    let end = usize::try_from(end).unwrap();
+    bytes[end - 4096..end].fill(0xA5);
+    std::fs::write(&path, &bytes).unwrap();
+    let mut connection = Connection::open(&path).unwrap();
+    let mut seen = load(&mut connection);
+    rest(&mut connection, &mut seen);
+    assert_eq!((levels(&seen), seen.upkeep.merge.is_none()), (vec![LAST; 3], true));
 }
 
 #[test]
