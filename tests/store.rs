@@ -161,6 +161,7 @@ async fn a_store_of_version_5_keeps_its_queue_and_what_was_seen() {
         "DROP TABLE seen_log;
          DROP TABLE seen_runs;
          DROP TABLE seen_parts;
+         DROP TABLE seen_filters;
          CREATE TABLE events_seen (key BLOB PRIMARY KEY CHECK (length(key) = 16), at INTEGER NOT NULL)
              STRICT, WITHOUT ROWID;
          CREATE INDEX events_seen_by_age ON events_seen (at);
@@ -237,6 +238,45 @@ async fn a_file_damaged_inside_is_refused() {
     fs::write(&path, &bytes).unwrap();
     let error = open(&path);
     assert!(matches!(problem_of(&error), Error::Damaged(_)), "{error}");
+}
+
+/// The keys of seen events may be gigabytes, so the start reads none of them.
+#[tokio::test]
+async fn damage_among_seen_events_is_told_when_they_are_read() {
+    let dir = TempDir::new();
+    let path = dir.join("store.db");
+    drop(Sqlite::open(&path).unwrap());
+    // Their upper bytes differ evenly, as those of hashes do.
+    let key = |n: u32| [n.wrapping_mul(0x9e37_79b9).to_be_bytes(); 4].concat();
+    let log = rusqlite::Connection::open(&path).unwrap();
+    let keys: Vec<u8> = (0..100_000).flat_map(key).collect();
+    log.execute("INSERT INTO seen_log (at, keys) VALUES (10, ?1)", [keys]).unwrap();
+    drop(log);
+    drop(Sqlite::open(&path).unwrap());
+    let mut bytes = fs::read(&path).unwrap();
+    // The log, which has become a run, has left the first half free.
+    let page = bytes.len() * 3 / 4 / 4096 * 4096;
+    bytes[page..page + 4096].fill(0xA5);
+    fs::write(&path, &bytes).unwrap();
+    let store = Sqlite::open(&path).unwrap();
+    let (mut damaged, mut known) = (0, 0);
+    for n in 0..2000 {
+        let places = callbacks::queue_event(&store, 20, key(n * 50).try_into().unwrap()).await;
+        damaged += i32::from(matches!(places, Err(Error::Damaged(_))));
+        known += i32::from(places.is_ok_and(|places| places == [None]));
+    }
+    assert!((1..50).contains(&damaged) && damaged + known == 2000, "{damaged} and {known}");
+}
+
+#[test]
+fn what_fails_behind_the_schema_names_the_file() {
+    let dir = TempDir::new();
+    let path = dir.join("store.db");
+    drop(Sqlite::open(&path).unwrap());
+    rusqlite::Connection::open(&path).unwrap().execute_batch("DROP TABLE seen_runs").unwrap();
+    let error = open(&path);
+    assert!(matches!(problem_of(&error), Error::Engine(_)), "{error}");
+    assert!(error.to_string().contains("store.db cannot be opened"), "{error}");
 }
 
 #[test]

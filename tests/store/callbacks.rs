@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use prembridge::store::{Batch, NewCallback, QueuedRow, Recalled, RecipientRow, Store, UserRow, Wanted};
+use prembridge::store::{
+    Batch, Error, EventKey, NewCallback, QueuedRow, Recalled, RecipientRow, Store, UserRow, Wanted,
+};
 
 /// Everything an engine promises about callbacks.
 pub async fn conforms(store: &dyn Store) {
@@ -27,6 +29,12 @@ fn callback(number: &str, key: Option<u8>, body: &str) -> NewCallback {
 pub async fn queue<const N: usize>(store: &dyn Store, at: i64, keys: [u8; N]) -> Vec<Option<i64>> {
     let callbacks = keys.map(|key| callback("support", Some(key), "{}"));
     store.queue_callbacks(batch(at, callbacks.to_vec())).await.unwrap()
+}
+
+/// Queues one event, and gives its place.
+pub async fn queue_event(store: &dyn Store, at: i64, key: EventKey) -> Result<Vec<Option<i64>>, Error> {
+    let event = NewCallback { key: Some(key), ..callback("support", None, "{}") };
+    store.queue_callbacks(batch(at, vec![event])).await
 }
 
 fn batch(at: i64, callbacks: Vec<NewCallback>) -> Batch {

@@ -28,7 +28,7 @@ impl Sqlite {
     pub fn open(path: &Path) -> Result<Self, Error> {
         let inside = |problem| Error::Open { path: path.display().to_string(), problem: Box::new(problem) };
         let claim = open::claim(path).map_err(inside)?;
-        let writer = Writer::start(open::file(path).map_err(inside)?)?;
+        let writer = open::file(path).and_then(Writer::start).map_err(inside)?;
         Ok(Self { writer, _claim: Some(claim) })
     }
 

@@ -165,6 +165,36 @@ async fn a_bad_webhook_among_good_ones_fails_alone() {
     assert_eq!(new, [0, 1, 0], "only what failed, and nobody else had, is new");
 }
 
+/// The keys of a webhook that shared a commit with what broke it are not known: Cloud is not told, and sends it again.
+#[tokio::test]
+async fn events_of_a_commit_that_failed_are_new_again() {
+    let store = Sqlite::memory().unwrap();
+    let webhook = |key: u8, length: usize| {
+        let callback = NewCallback {
+            number: "support".into(),
+            chat: "a".into(),
+            key: Some([key; 16]),
+            wanted: None,
+            body: vec![b' '; length].into(),
+        };
+        Arc::new(Batch { at: 10, callbacks: vec![callback], users: Vec::new() })
+    };
+    let queue = |webhooks: Vec<Arc<Batch>>| store.queue_all(Box::new(move || webhooks));
+    assert!(matches!(&queue(vec![webhook(1, 2)]).await.unwrap()[..], [Ok(_)]));
+    let (gate, held) = hold(&store);
+    let small = queue(vec![webhook(2, 2)]);
+    let limit = store.writer.submit(|tx| Ok(tx.pragma_update(None, "max_page_count", 1)?));
+    let large = queue(vec![webhook(3, 2), webhook(4, 100_000)]);
+    let open = async { gate.send(()).unwrap() };
+    let (_, small, _, large, ()) = tokio::join!(biased; held, small, limit, large, open);
+    assert!(matches!((small, large), (Err(Error::Full), Err(Error::Full))));
+    store.writer.submit(|tx| Ok(tx.pragma_update(None, "max_page_count", 10_000)?)).await.unwrap();
+    let again = queue(vec![webhook(1, 2), webhook(2, 2), webhook(3, 2), webhook(4, 100_000)]).await.unwrap();
+    let new: Vec<bool> = again.into_iter().map(|places| places.unwrap()[0].is_some()).collect();
+    assert_eq!(new, [false, true, true, true]);
+    assert_eq!(store.queued_callbacks().await.unwrap().len(), 4);
+}
+
 /// The settings belong to the connection and leave no trace in the file, so only the inside shows them.
 #[tokio::test]
 async fn commits_are_made_for_a_power_loss() {

@@ -5,6 +5,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
+use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
 
 use super::seen::{self, Seen};
@@ -35,7 +36,7 @@ impl Writer {
     /// Gives the connection to a thread of its own: SQLite blocks, and has one writer anyway.
     pub(super) fn start(mut connection: Connection) -> Result<Self, Error> {
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
-        let seen = Seen::load(&mut connection, seen::MOST)?;
+        let seen = Seen::load(&mut connection, seen::SIZES)?;
         let (jobs, queue) = mpsc::channel(QUEUE);
         let thread = thread::Builder::new()
             .name("store".to_owned())
@@ -116,7 +117,7 @@ impl<T: Send, F: FnOnce(&Transaction<'_>, &mut Seen) -> Result<T, Error> + Send>
 fn run(mut connection: Connection, mut seen: Seen, mut queue: mpsc::Receiver<Box<dyn Job>>) {
     let mut jobs = Vec::with_capacity(BATCH);
     let mut is_busy = false;
-    while let Some(job) = queue.blocking_recv() {
+    while let Some(job) = next(&mut queue, || keep(&mut seen, |seen| seen.go_on(&mut connection))) {
         jobs.push(job);
         if is_busy {
             thread::sleep(LINGER);
@@ -135,8 +136,31 @@ fn run(mut connection: Connection, mut seen: Seen, mut queue: mpsc::Receiver<Box
         for job in jobs.drain(..) {
             job.finish(committed.clone());
         }
-        seen.settle(&mut connection);
+        keep(&mut seen, |seen| {
+            seen.settle(&mut connection);
+            true
+        });
     }
+}
+
+/// Waits for a job; until there is one, does what is left to do, piece by piece.
+fn next(queue: &mut mpsc::Receiver<Box<dyn Job>>, mut go_on: impl FnMut() -> bool) -> Option<Box<dyn Job>> {
+    loop {
+        match queue.try_recv() {
+            Ok(job) => return Some(job),
+            Err(TryRecvError::Disconnected) => return None,
+            Err(TryRecvError::Empty) if go_on() => {}
+            Err(TryRecvError::Empty) => return queue.blocking_recv(),
+        }
+    }
+}
+
+/// Upkeep of what was seen; a panic, which would be our mistake, must not end the thread.
+fn keep(seen: &mut Seen, work: impl FnOnce(&mut Seen) -> bool) -> bool {
+    catch_unwind(AssertUnwindSafe(|| work(seen))).unwrap_or_else(|_| {
+        seen.failed(&Error::Engine("it panicked".to_owned()));
+        false
+    })
 }
 
 /// Takes the write lock at once: a transaction that upgrades later can fail half-way with "busy".

@@ -1,68 +1,112 @@
 //! Which events were seen.
 //!
 //! Keys are hashes: in a table that is sorted by them, each event would change a page of its own, and such pages are what
-//! a commit costs. So keys are written in the order in which they come, one row for all of a commit, and the latest of
-//! them are known in memory. When these are [`MOST`], they are sorted and written as a run, which is never changed
-//! again, and of which a [`Filter`] stays in memory. A new event so touches no page of an earlier one, and is looked up
-//! on disk only in those runs whose filter lets it through.
+//! a commit costs. So keys are written in the order in which they come (`log`), and the latest of them are known in
+//! memory. When these are [`Sizes::run`], they are sorted and written as a run (`run`), which is never changed again, and
+//! of which a [`filter`] stays in memory. A new event so touches no page of an earlier one, and is looked up on disk only
+//! in those runs whose filter lets it through. Runs are merged (`merge`), so that they are few however many events there
+//! are, a little at a time between the store's other work (`upkeep`).
+//!
+//! # Bounds
+//!
+//! Keys are forgotten by runs, so some stay longer than they have to: by what the longest run covers, which is
+//! [`Sizes::span`] or the time in which as many keys come as a run from the log has. A merge has its keys twice until it
+//! is over. On the disk are so the keys of the time that they are kept for, and of two spans more, with 18 bytes each; in
+//! memory are 13 bits of each, and up to 100,000 whole ones. Filters are stored beside their runs, a tenth of what these
+//! take, and read when the store is opened, so that nothing has to be looked up meanwhile for want of them.
+//!
+//! For a time `t` that is kept there are at most 2 t/span + 1 runs that are merged no more, and of each level below, up to
+//! the one that covers a span, fan - 1, besides those that wait while a merge is under way.
 
 mod filter;
+mod log;
+mod merge;
+mod run;
+mod upkeep;
 
 use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hasher};
 
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, Transaction};
 
 use crate::store::{Error, EventKey};
-use filter::Filter;
+use filter::Probe;
+use log::Stretch;
+use run::Run;
+use upkeep::Upkeep;
 
-/// How many keys a run has: the table of so many is as full as it may be before it grows, at 2.1 MiB.
-pub(super) const MOST: usize = 114_688;
-/// The parts of a run, each with the keys that begin with the same nine bits: 3.5 KiB, so that a part fits in a page.
-const PARTS: i64 = 512;
-/// How far a key is shifted for these bits.
-const PART: u32 = 119;
 /// The bytes of a key.
 const BYTES: usize = size_of::<EventKey>();
-/// Rows of the log that are read at once.
-const ROWS: i64 = 10_000;
 
-/// Moves what earlier versions knew. `at` is when the latest event of a row came.
+/// How large things are.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sizes {
+    /// How many keys are known in memory before they become a run.
+    pub(super) run: usize,
+    /// How many runs of a level are merged.
+    pub(super) fan: usize,
+    /// How many keys a row of a run has.
+    pub(super) part: usize,
+    /// How many keys are merged in one transaction.
+    pub(super) slice: usize,
+    /// The longest time that a merged run covers, in seconds.
+    pub(super) span: i64,
+}
+
+/// 100,000 keys leave room for a commit of 14,000 more before their table, of 2.1 MiB, doubles. 250 keys fill a page of 4
+/// KiB, and 2000 take about as long as a commit does anyway.
+pub(super) const SIZES: Sizes = Sizes { run: 100_000, fan: 8, part: 250, slice: 2000, span: 86_400 };
+
+/// Moves what earlier versions knew. `at` is when the latest event of a row came. A run is alive when it is whole and not
+/// replaced; its rows are found by the number of the run, shifted, and the upper bits of the first key, or a count.
 pub(super) const SCHEMA: &str = "
     CREATE TABLE seen_log (
         id   INTEGER PRIMARY KEY,
         at   INTEGER NOT NULL,
-        keys BLOB NOT NULL CHECK (length(keys) % 16 = 0)
+        keys BLOB NOT NULL CHECK (length(keys) > 0 AND length(keys) % 16 = 0)
     ) STRICT;
     CREATE TABLE seen_runs (
-        run  INTEGER PRIMARY KEY,
-        at   INTEGER NOT NULL,
-        held INTEGER NOT NULL
+        run      INTEGER PRIMARY KEY,
+        is_alive INTEGER NOT NULL CHECK (is_alive IN (0, 1)),
+        level    INTEGER NOT NULL,
+        first    INTEGER NOT NULL,
+        last     INTEGER NOT NULL,
+        held     INTEGER NOT NULL,
+        blocks   INTEGER NOT NULL
     ) STRICT;
     CREATE TABLE seen_parts (
         part INTEGER PRIMARY KEY,
-        keys BLOB NOT NULL CHECK (length(keys) % 16 = 0)
+        keys BLOB NOT NULL CHECK (length(keys) > 0 AND length(keys) % 16 = 0)
+    ) STRICT;
+    CREATE TABLE seen_filters (
+        chunk INTEGER PRIMARY KEY,
+        bits  BLOB NOT NULL
     ) STRICT;
     INSERT INTO seen_log (at, keys) SELECT at, key FROM events_seen ORDER BY at;
     DROP TABLE events_seen;
 ";
 
-/// What is known of the three tables. What a transaction adds is known at once, and unlearnt if it fails.
+/// Tables that grow with what was seen and are not read as a whole when the store is opened.
+pub(super) const LARGE: [&str; 2] = ["seen_parts", "seen_filters"];
+
+/// What is known of the tables. What a transaction adds is known at once, and unlearnt if it fails.
 pub(super) struct Seen {
-    /// What is in the log, and what will be.
+    sizes: Sizes,
+    /// What is in the log, and what will be, but for what is in `stretches`.
     recent: HashSet<u128, BuildHasherDefault<OwnBits>>,
-    /// In the order in which they were written.
+    stretches: Vec<Stretch>,
+    /// The last row of the log that is known, while it is being read.
+    through: i64,
+    /// The oldest first.
     runs: Vec<Run>,
     /// What the transaction at hand has added, in its order, and when the latest of it came.
     fresh: Vec<u128>,
     at: i64,
     /// What it takes out.
     lapsed: Vec<u128>,
+    lapsed_row: Option<i64>,
     lapsed_runs: Vec<i64>,
-    /// How many keys a run has.
-    length: usize,
-    /// How many there are when the next one is tried.
-    most: usize,
+    upkeep: Upkeep,
 }
 
 /// A point within a transaction.
@@ -70,15 +114,8 @@ pub(super) struct Seen {
 pub(super) struct Mark {
     fresh: usize,
     lapsed: usize,
+    lapsed_row: Option<i64>,
     lapsed_runs: usize,
-}
-
-struct Run {
-    id: i64,
-    /// When its latest event came.
-    at: i64,
-    held: usize,
-    filter: Filter,
 }
 
 /// Keys are hashes already.
@@ -101,44 +138,38 @@ impl Hasher for OwnBits {
 }
 
 impl Seen {
-    /// Reads what is known; what does not fit into memory, as an earlier version may have left it, becomes runs. These
-    /// have `length` keys.
-    pub(super) fn load(connection: &mut Connection, length: usize) -> Result<Self, Error> {
+    /// Reads what is known: the runs' filters and the log. What is too much for memory, as an earlier version may have
+    /// left it, becomes runs.
+    pub(super) fn load(connection: &mut Connection, sizes: Sizes) -> Result<Self, Error> {
+        let (runs, dead) = run::load(connection)?;
         let mut seen = Self {
+            sizes,
             recent: HashSet::default(),
-            runs: runs(connection)?,
+            stretches: Vec::new(),
+            through: i64::MIN,
+            runs,
             fresh: Vec::new(),
             at: 0,
             lapsed: Vec::new(),
+            lapsed_row: None,
             lapsed_runs: Vec::new(),
-            length,
-            most: length,
+            upkeep: Upkeep::new(dead),
         };
-        let mut last = i64::MIN;
-        loop {
-            let rows = rows(connection, last)?;
-            let Some((id, ..)) = rows.last() else { return Ok(seen) };
-            last = *id;
-            seen.recent.extend(rows.iter().flat_map(|(_, _, keys)| read(keys)));
-            if seen.recent.len() >= seen.most {
-                seen.write_run(connection, last)?;
-            }
+        while let Some((last, keys)) = log::load(connection, seen.through, sizes.run)? {
+            seen.through = last;
+            seen.upkeep.added(keys.len());
+            seen.recent.extend(keys);
+            seen.write_run(connection);
         }
+        seen.through = i64::MAX;
+        Ok(seen)
     }
 
     /// Remembers an event that came at `at`; false when it was seen before.
     pub(super) fn add(&mut self, tx: &Transaction<'_>, key: &EventKey, at: i64) -> Result<bool, Error> {
         let key = u128::from_be_bytes(*key);
-        if self.recent.contains(&key) {
+        if self.recent.contains(&key) || self.is_on_disk(tx, key)? {
             return Ok(false);
-        }
-        for run in self.runs.iter().filter(|run| run.filter.may_have(key)) {
-            let sql = "SELECT keys FROM seen_parts WHERE part = ?1";
-            let found: Option<Vec<u8>> =
-                tx.prepare_cached(sql)?.query_row(params![part(run.id, key)], |row| row.get(0)).optional()?;
-            if found.is_some_and(|keys| read(&keys).any(|known| known == key)) {
-                return Ok(false);
-            }
         }
         self.recent.insert(key);
         self.at = if self.fresh.is_empty() { at } else { self.at.max(at) };
@@ -146,9 +177,30 @@ impl Seen {
         Ok(true)
     }
 
+    /// The latest runs first: repetitions mostly come soon.
+    fn is_on_disk(&self, connection: &Connection, key: u128) -> Result<bool, Error> {
+        let probe = Probe::new(key);
+        for run in self.runs.iter().rev().filter(|run| run.filter.may_have(&probe)) {
+            if run.has(connection, key)? {
+                return Ok(true);
+            }
+        }
+        for stretch in self.stretches.iter().filter(|stretch| stretch.may_have(&probe)) {
+            if stretch.has(connection, key)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// How far the transaction is.
     pub(super) fn mark(&self) -> Mark {
-        Mark { fresh: self.fresh.len(), lapsed: self.lapsed.len(), lapsed_runs: self.lapsed_runs.len() }
+        Mark {
+            fresh: self.fresh.len(),
+            lapsed: self.lapsed.len(),
+            lapsed_row: self.lapsed_row,
+            lapsed_runs: self.lapsed_runs.len(),
+        }
     }
 
     /// How many events the transaction has added so far.
@@ -162,18 +214,13 @@ impl Seen {
             self.recent.remove(&key);
         }
         self.lapsed.truncate(mark.lapsed);
+        self.lapsed_row = mark.lapsed_row;
         self.lapsed_runs.truncate(mark.lapsed_runs);
     }
 
     /// Writes what was added, as the last work of its transaction.
     pub(super) fn write(&self, tx: &Transaction<'_>) -> Result<(), Error> {
-        if self.fresh.is_empty() {
-            return Ok(());
-        }
-        let keys: Vec<u8> = self.fresh.iter().flat_map(|key| key.to_be_bytes()).collect();
-        tx.prepare_cached("INSERT INTO seen_log (at, keys) VALUES (?1, ?2)")?
-            .execute(params![self.at, keys])?;
-        Ok(())
+        if self.fresh.is_empty() { Ok(()) } else { log::append(tx, self.at, &self.fresh) }
     }
 
     /// The transaction has ended, so or so.
@@ -181,119 +228,40 @@ impl Seen {
         if !is_committed {
             return self.undo(Mark::default());
         }
+        self.upkeep.added(self.fresh.len());
         self.fresh.clear();
         for key in self.lapsed.drain(..) {
             self.recent.remove(&key);
         }
+        if let Some(row) = self.lapsed_row.take() {
+            self.stretches.retain(|stretch| stretch.rows.through > row);
+        }
         for id in self.lapsed_runs.drain(..) {
             self.runs.retain(|run| run.id != id);
+            self.upkeep.run_ended(id);
         }
     }
 
-    /// Forgets events that came before `t`: the oldest run, or rows of the log with `most` keys at most.
+    /// Forgets events that came before `t`: the oldest run, whose rows are removed later, or `most` keys of the log.
     pub(super) fn purge(&mut self, tx: &Transaction<'_>, t: i64, most: usize) -> Result<usize, Error> {
-        let old = self.runs.iter().find(|run| run.at < t && !self.lapsed_runs.contains(&run.id));
+        let old = self.runs.iter().find(|run| run.times.1 < t && !self.lapsed_runs.contains(&run.id));
         if let Some(Run { id, held, .. }) = old {
-            let (first, end) = (id * PARTS, (id + 1) * PARTS);
-            tx.execute("DELETE FROM seen_parts WHERE part >= ?1 AND part < ?2", params![first, end])?;
-            tx.execute("DELETE FROM seen_runs WHERE run = ?1", params![id])?;
+            run::end(tx, *id)?;
             self.lapsed_runs.push(*id);
-            return Ok(*held);
+            return Ok((*held).max(1));
         }
-        let mut left = most;
-        for (id, at, keys) in rows(tx, i64::MIN)? {
-            if at >= t || left == 0 {
-                break;
-            }
-            let split = keys.len().min(left * BYTES);
-            let (gone, rest) = keys.split_at(split);
-            if rest.is_empty() {
-                tx.prepare_cached("DELETE FROM seen_log WHERE id = ?1")?.execute(params![id])?;
-            } else {
-                tx.execute("UPDATE seen_log SET keys = ?2 WHERE id = ?1", params![id, rest])?;
-            }
-            self.lapsed.extend(read(gone));
-            left -= split / BYTES;
-        }
-        Ok(most - left)
+        let purged = log::purge(tx, t, most)?;
+        let count = purged.keys.len();
+        self.lapsed.extend(purged.keys);
+        self.lapsed_row = purged.row.or(self.lapsed_row);
+        Ok(count)
     }
-
-    /// Between two transactions: makes a run when it is time. If that fails nothing has changed, and it is tried again
-    /// when there is somewhat more.
-    pub(super) fn settle(&mut self, connection: &mut Connection) {
-        if self.recent.len() >= self.most && self.write_run(connection, i64::MAX).is_err() {
-            self.most = self.recent.len() + self.length / 8;
-        }
-    }
-
-    /// Turns the rows of the log up to `last`, which are all that is known in memory, into a run.
-    fn write_run(&mut self, connection: &mut Connection, last: i64) -> Result<(), Error> {
-        let mut keys: Vec<u128> = self.recent.iter().copied().collect();
-        keys.sort_unstable();
-        let mut filter = Filter::new(keys.len());
-        keys.iter().for_each(|key| filter.add(*key));
-        let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let at: i64 =
-            tx.query_row("SELECT coalesce(max(at), 0) FROM seen_log WHERE id <= ?1", params![last], |row| {
-                row.get(0)
-            })?;
-        let id: i64 =
-            tx.query_row("SELECT coalesce(max(run), 0) + 1 FROM seen_runs", [], |row| row.get(0))?;
-        let held = i64::try_from(keys.len()).unwrap_or(i64::MAX);
-        tx.execute("INSERT INTO seen_runs (run, at, held) VALUES (?1, ?2, ?3)", params![id, at, held])?;
-        for of_part in keys.chunk_by(|one, other| one >> PART == other >> PART) {
-            let bytes: Vec<u8> = of_part.iter().flat_map(|key| key.to_be_bytes()).collect();
-            let part = of_part.first().map(|key| part(id, *key));
-            tx.prepare_cached("INSERT INTO seen_parts (part, keys) VALUES (?1, ?2)")?
-                .execute(params![part, bytes])?;
-        }
-        tx.execute("DELETE FROM seen_log WHERE id <= ?1", params![last])?;
-        tx.commit()?;
-        self.runs.push(Run { id, at, held: keys.len(), filter });
-        self.recent.clear();
-        self.most = self.length;
-        Ok(())
-    }
-}
-
-/// Where the keys of a run are that begin as `key` does.
-fn part(run: i64, key: u128) -> i64 {
-    run * PARTS + i64::try_from(key >> PART).unwrap_or_default()
 }
 
 /// The keys in a row.
 fn read(bytes: &[u8]) -> impl Iterator<Item = u128> {
     let (keys, _) = bytes.as_chunks::<BYTES>();
     keys.iter().map(|key| u128::from_be_bytes(*key))
-}
-
-/// Some rows of the log behind `last`: place, time, keys.
-fn rows(connection: &Connection, last: i64) -> Result<Vec<(i64, i64, Vec<u8>)>, Error> {
-    let sql = "SELECT id, at, keys FROM seen_log WHERE id > ?1 ORDER BY id LIMIT ?2";
-    let mut query = connection.prepare_cached(sql)?;
-    let rows = query.query_map(params![last, ROWS], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-    Ok(rows.collect::<Result<_, _>>()?)
-}
-
-/// The runs with their filters, which are read off the keys.
-fn runs(connection: &Connection) -> Result<Vec<Run>, Error> {
-    let mut query = connection.prepare("SELECT run, at, held FROM seen_runs ORDER BY run")?;
-    let heads = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-    let mut runs = Vec::new();
-    for head in heads {
-        let (id, at, held): (i64, i64, i64) = head?;
-        let held = usize::try_from(held).unwrap_or_default();
-        let mut filter = Filter::new(held);
-        let mut query =
-            connection.prepare_cached("SELECT keys FROM seen_parts WHERE part >= ?1 AND part < ?2")?;
-        let mut parts = query.query(params![id * PARTS, (id + 1) * PARTS])?;
-        while let Some(row) = parts.next()? {
-            let keys = row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?;
-            read(keys).for_each(|key| filter.add(key));
-        }
-        runs.push(Run { id, at, held, filter });
-    }
-    Ok(runs)
 }
 
 #[cfg(test)]

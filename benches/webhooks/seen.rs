@@ -1,0 +1,147 @@
+//! What an event costs the store when many were seen before it.
+//!
+//! The keys of eight days are put into the log as a file of that age might have them, so the store sorts and merges them
+//! as it would have all along. Then new events and repetitions are queued, in turn with a store that is empty.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use prembridge::store::{Batch, CallbackStore, EventKey, NewCallback, Sqlite};
+use rusqlite::Connection;
+use sha2::{Digest, Sha256};
+use tempfile::TempDir;
+use tokio::time::sleep;
+
+/// For how long keys are kept.
+const SECONDS: u64 = 8 * 86_400;
+/// Keys in a row of the log.
+const ROW: u64 = 10_000;
+/// Webhooks that share a commit, each with one event.
+const TOGETHER: u64 = 50;
+
+/// What one measurement gives: for an event of each kind.
+struct Cost {
+    new: Duration,
+    again: Duration,
+}
+
+/// `count` events were seen before; `events` of each kind are measured in a round.
+pub async fn measure(count: u64, events: u64, rounds: usize) {
+    let folder = tempfile::Builder::new().prefix("seen-").tempdir().unwrap();
+    let (full, empty) = (folder.path().join("full.db"), folder.path().join("empty.db"));
+    drop(Sqlite::open(&full).unwrap());
+    fill(&full, count);
+    let before = resident();
+    let started = Instant::now();
+    let store = Sqlite::open(&full).unwrap();
+    println!("\n{count} events seen; sorted in {:.1?}", started.elapsed());
+    let (runs, merging) = merged(&full, started).await;
+    drop(store);
+    let started = Instant::now();
+    let store = Sqlite::open(&full).unwrap();
+    let opened = started.elapsed();
+    println!("merged {merging:.1?} later; opened with {runs} runs in {opened:.1?}");
+    let sizes = (fs::metadata(&full).unwrap().len() >> 20, resident().saturating_sub(before) >> 10);
+    println!("{} MiB of file, as large as it ever was; {} MiB of memory more", sizes.0, sizes.1);
+    let beside = Sqlite::open(&empty).unwrap();
+    let mut costs = [Vec::new(), Vec::new()];
+    let mut next = count;
+    for _ in 0..rounds {
+        for (store, costs) in [&beside, &store].into_iter().zip(&mut costs) {
+            let new = queue(store, next, events, 1, true).await;
+            let again = queue(store, next, events, 1, false).await;
+            costs.push(Cost { new, again });
+        }
+        next += events;
+    }
+    let old = queue(&store, 0, events, count / events, false).await;
+    println!("| store | new event | repetition of one of the last |\n|---|---|---|");
+    for (name, costs) in ["empty", "full"].iter().zip(&costs) {
+        let times = |of: fn(&Cost) -> Duration| {
+            super::spread(costs.iter().map(|cost| of(cost).as_secs_f64() * 1e6), 2)
+        };
+        println!("| {name} | {} µs | {} µs |", times(|cost| cost.new), times(|cost| cost.again));
+    }
+    println!("repetition of any event: {:.1} µs", old.as_secs_f64() * 1e6);
+    drop((store, beside));
+    drop::<TempDir>(folder);
+}
+
+fn fill(path: &Path, count: u64) {
+    let mut connection = Connection::open(path).unwrap();
+    let tx = connection.transaction().unwrap();
+    for row in 0..count.div_ceil(ROW) {
+        let numbers = row * ROW..((row + 1) * ROW).min(count);
+        let at = numbers.start * SECONDS / count;
+        let keys: Vec<u8> = numbers.flat_map(key).collect();
+        let mut insert = tx.prepare_cached("INSERT INTO seen_log (at, keys) VALUES (?1, ?2)").unwrap();
+        insert.execute(rusqlite::params![i64::try_from(at).unwrap(), keys]).unwrap();
+    }
+    tx.commit().unwrap();
+}
+
+fn key(number: u64) -> EventKey {
+    let digest = Sha256::digest(number.to_be_bytes());
+    *digest.first_chunk().unwrap()
+}
+
+/// Waits until nothing has changed for two seconds; gives the number of runs, and how long it took.
+async fn merged(path: &Path, started: Instant) -> (i64, Duration) {
+    let connection = Connection::open(path).unwrap();
+    let sorted = started.elapsed();
+    let mut last = ((0, 0, 0), Instant::now());
+    while last.1.elapsed() < Duration::from_secs(2) {
+        let sql = "SELECT count(*), coalesce(max(run), 0), coalesce(sum(is_alive), 0) FROM seen_runs";
+        let now = connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
+        if now != last.0 || now.0 != now.2 {
+            last = (now, Instant::now());
+        }
+        sleep(Duration::from_millis(20)).await;
+    }
+    (last.0.2, last.1.duration_since(started).saturating_sub(sorted))
+}
+
+/// Queues events and takes them out again; gives the processor time of queueing, for each.
+async fn queue(store: &Sqlite, from: u64, events: u64, step: u64, is_new: bool) -> Duration {
+    let at = i64::try_from(SECONDS).unwrap();
+    let mut spent = Duration::ZERO;
+    for first in (0..events).step_by(TOGETHER as usize) {
+        let webhook = |n: u64| {
+            let callback = NewCallback {
+                number: "support".to_owned(),
+                chat: "16315551234".to_owned(),
+                key: Some(key(from + n * step)),
+                wanted: None,
+                body: vec![b' '; 400].into(),
+            };
+            Arc::new(Batch { at, callbacks: vec![callback], users: Vec::new() })
+        };
+        let webhooks: Vec<_> = (first..first + TOGETHER).map(webhook).collect();
+        let before = processor_time();
+        let queued = store.queue_all(Box::new(move || webhooks)).await.unwrap();
+        spent += processor_time() - before;
+        let places: Vec<i64> = queued.into_iter().flat_map(|places| places.unwrap()).flatten().collect();
+        assert_eq!(places.len(), if is_new { TOGETHER as usize } else { 0 });
+        store.delete_callbacks(places).await.unwrap();
+    }
+    spent.div_f64(events as f64)
+}
+
+/// Of all threads of this process.
+fn processor_time() -> Duration {
+    let nanoseconds = |task: fs::DirEntry| -> Option<u64> {
+        let text = fs::read_to_string(task.path().join("schedstat")).ok()?;
+        text.split(' ').next()?.parse().ok()
+    };
+    let tasks = fs::read_dir("/proc/self/task").unwrap();
+    Duration::from_nanos(tasks.filter_map(|task| nanoseconds(task.ok()?)).sum())
+}
+
+/// KiB of memory of this process.
+fn resident() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
