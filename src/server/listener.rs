@@ -50,6 +50,13 @@ pub struct ServeLimits {
     pub tls_handshake: Duration,
 }
 
+impl ServeLimits {
+    /// Bytes of a head: hyper takes no buffer below 8 KiB.
+    fn head_bytes(&self) -> usize {
+        self.header_bytes.max(8192)
+    }
+}
+
 /// A bound address.
 #[derive(Debug)]
 pub struct Listener {
@@ -240,7 +247,7 @@ async fn connection<H, F>(
 {
     let patience = Patience {
         idle: limits.header_timeout,
-        head_bytes: limits.header_bytes.max(8192),
+        head_bytes: limits.head_bytes(),
         closing: &closing,
         silent: SILENT,
     };
@@ -283,7 +290,7 @@ async fn unusual<H, F>(
         http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(limits.header_timeout)
-            .max_buf_size(limits.header_bytes.max(8192))
+            .max_buf_size(limits.head_bytes())
             // While an answer is pending the connection is not read: a client that hangs up cannot
             // interrupt a message half-way.
             .half_close(true)
