@@ -3,6 +3,7 @@
 mod client;
 pub mod faulty;
 pub mod ids;
+pub mod needs;
 pub mod process;
 pub mod random;
 pub mod tls;
