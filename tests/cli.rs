@@ -2,6 +2,11 @@
 
 use std::fs;
 
+#[path = "cli/init.rs"]
+mod init;
+#[path = "cli/usage.rs"]
+mod usage;
+
 use serde_json::{Value, json};
 
 use crate::support::process::{Run, run};
@@ -25,7 +30,7 @@ fn check_says_that_nothing_is_wrong() {
     fs::write(&config, text).unwrap();
     let run = run(&["check", "-c", config.to_str().unwrap()], "");
     assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{run:?}");
-    assert!(run.stdout.contains("1 number(s), no problems"), "{run:?}");
+    assert!(run.stdout.contains("1 number, no problems"), "{run:?}");
 }
 
 #[test]
@@ -49,7 +54,7 @@ fn check_and_serve_tell_every_problem_at_once() {
             "number[0].phone_number_id:",
             "number[0].access_token:",
             "number[0].api_key[0].key:",
-            "7 problem(s)",
+            "7 problems",
         ] {
             assert!(run.stderr.contains(key), "{key}: {run:?}");
         }
@@ -165,7 +170,11 @@ fn translate_refuses_as_the_proxy_would() {
         assert!(run.stderr.starts_with("refused: "), "{run:?}");
     }
     let run = run(&["translate", "/nowhere/at/all.json"], "");
-    assert_eq!((run.code, run.stderr.starts_with("/nowhere/at/all.json: ")), (Some(1), true), "{run:?}");
+    assert_eq!(
+        (run.code, run.stderr.starts_with("error: /nowhere/at/all.json: ")),
+        (Some(1), true),
+        "{run:?}"
+    );
 }
 
 #[test]

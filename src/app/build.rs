@@ -15,7 +15,7 @@ use super::{callbacks, egress, installation, media, pacing};
 use crate::callback::Callbacks;
 use crate::clock::Clock;
 use crate::cloud::number::NumberState;
-use crate::config::{self, Config, HttpVersion, Tls};
+use crate::config::{self, Config, HttpVersion, Tls, in_words};
 use crate::media::providers::{self, Providers};
 use crate::media::{Account, Media, MediaError};
 use crate::net::{self, Connector, TlsError};
@@ -51,7 +51,7 @@ pub enum StartError {
     #[error("TLS: {0}")]
     Tls(#[from] TlsError),
     /// A listener cannot be bound.
-    #[error("{what} cannot listen on {address}: {source}; is it in use?")]
+    #[error("{what} cannot listen on {address}: {}", in_words(source))]
     Bind {
         /// The key of the configuration.
         what: &'static str,
