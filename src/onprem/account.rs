@@ -285,6 +285,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::seeded::config(256))]
+
         #[test]
         fn a_pin_is_six_digits_and_nothing_else(pin in "\\PC{0,8}|[0-9]{5,7}") {
             let is_pin = pin.len() == 6 && pin.bytes().all(|byte| byte.is_ascii_digit());

@@ -242,6 +242,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::seeded::config(256))]
+
         /// One result per input, in order, each with its input; valid are exactly those that a message may go to,
         /// under the id that it would go to.
         #[test]

@@ -236,6 +236,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::seeded::config(256))]
+
         #[test]
         fn an_about_text_has_1_to_139_characters(text in "\\PC{0,160}") {
             let count = text.chars().count();

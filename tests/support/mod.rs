@@ -5,6 +5,7 @@ pub mod faulty;
 pub mod ids;
 pub mod process;
 pub mod random;
+pub mod seeded;
 pub mod tls;
 
 use std::net::{Ipv4Addr, SocketAddr};

@@ -206,6 +206,8 @@ fn a_url_alone_is_a_patch_too() {
 }
 
 proptest! {
+    #![proptest_config(crate::seeded::config(256))]
+
     #[test]
     fn no_body_is_a_panic(bytes in any::<Vec<u8>>(), text in "[{}\\[\\]\",:a-z0-9_ ]{0,60}") {
         for bytes in [bytes.as_slice(), text.as_bytes()] {

@@ -156,6 +156,8 @@ fn what_is_not_ours_is_not_read() {
 }
 
 proptest! {
+    #![proptest_config(crate::seeded::config(256))]
+
     /// Whatever is accepted comes back as it was sent, after a restart too.
     #[test]
     fn what_goes_in_comes_out(

@@ -134,6 +134,8 @@ fn a_new_template_has_a_frame() {
 }
 
 proptest! {
+    #![proptest_config(crate::seeded::config(256))]
+
     /// Pages of any size, put together, are the whole.
     #[test]
     fn pages_make_the_whole(size in 1_usize..6, count in 0_usize..12, descending: bool) {
