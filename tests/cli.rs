@@ -174,6 +174,7 @@ fn explain_knows_both_sides() {
         ("131026", 0, &["Cloud 131026", "becomes on-prem 1026", "compat.undeliverable_as"][..]),
         ("1006", 0, &["On-prem 1006: Resource not found", "HTTP 404", "unknown contact"]),
         ("471", 0, &["On-prem 471", "24 hours", "from Cloud 131048"]),
+        ("2006", 0, &["White Space", "from Cloud 100, 131009"]),
         ("10", 0, &["Cloud 10", "on-prem 1005"]),
         ("777", 1, &["777 is in neither list"]),
     ] {

@@ -8,6 +8,7 @@ use crate::onprem::ErrorCode;
 use crate::onprem::error::NO_BEHAVIOUR;
 use crate::translate::errors::explain;
 use crate::translate::errors::table::{Row, UNLISTED};
+use crate::translate::errors::words::{BY_WORDS, WORDED};
 
 /// Arguments of `explain`.
 #[derive(Debug, clap::Args)]
@@ -39,7 +40,12 @@ pub fn run(args: &Args) -> ExitCode {
             Some(sentence) => line(format_args!("  clients: {sentence}")),
             None => line(format_args!("  clients: {NO_BEHAVIOUR}")),
         }
-        if onprem.is_empty() {
+        let is_worded = BY_WORDS.iter().any(|(code, _)| *code == known);
+        if is_worded {
+            let codes: Vec<_> = WORDED.iter().map(ToString::to_string).collect();
+            line(format_args!("  from Cloud {}: where its text gives this reason", codes.join(", ")));
+        }
+        if onprem.is_empty() && !is_worded {
             line("  no Cloud error becomes it; the proxy itself may answer it");
         }
         for row in onprem {
