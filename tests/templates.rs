@@ -133,6 +133,10 @@ async fn a_template_is_made_and_deleted() {
     assert_eq!((reply.status, code), (404, 1006), "{reply:?}");
     assert!(details.contains("wasn't found"), "{details}");
     assert_eq!(proxy.call("GET", PATH, "").await.json()["total"], 0);
+    // The other way to say it.
+    proxy.mock.fault("132001@any".parse().unwrap());
+    let reply = admin(&proxy, "DELETE", "/configs/templates/order_shipped", "").await;
+    assert_eq!((reply.status, reply.code()), (404, 1006), "{reply:?}");
 }
 
 #[tokio::test]

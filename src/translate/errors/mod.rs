@@ -154,6 +154,8 @@ fn verdict(error: &GraphError, failure: &CloudFailure<'_>, options: &Options) ->
         // A fault of the template that was sent, whatever it is.
         (2_388_000..=2_388_999, Endpoint::Other) if failure.http < 500 => fix(ErrorCode::ParameterInvalid),
         (100, endpoint) => parameter::verdict(&text, error.subcode, endpoint),
+        // On this endpoint it can only be about the template that was asked for.
+        (132_001, Endpoint::Other) => fix(ErrorCode::ResourceNotFound),
         (code, Endpoint::Messages) if let Some(said) = words::code_of(code, &text) => fix(said),
         (131_026, _) if options.undeliverable_as == UndeliverableAs::UserNotValid => {
             let verdict = Verdict::new(ErrorCode::UserNotValid, 400, Class::Recipient);
