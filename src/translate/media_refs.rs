@@ -60,7 +60,7 @@ fn of_component<'a>(at: usize, component: &'a Component<'a>) -> impl Iterator<It
                 media,
                 format!("template.components[{at}].parameters[{position}].{}", media.kind.name()).into(),
             )),
-            ParameterValue::Same | ParameterValue::DateTime { .. } => None,
+            ParameterValue::Same | ParameterValue::Currency { .. } | ParameterValue::DateTime { .. } => None,
         },
     )
 }

@@ -152,6 +152,9 @@ rules! {
     ButtonIndex: "template.button-index", Translated,
         "Writes the position of a button as a string.",
         "Messages, example: `\"index\": 0`", "Messages, template examples: `\"index\": \"0\"`";
+    TemplateAmount: "template.amount", Translated,
+        "Writes an amount of money as a whole number.",
+        "Messages, currency object, `amount_1000`", "Messages, currency object, `amount_1000`";
     TemplateDateTime: "template.date-time", Dropped,
         "Keeps only the fallback text of a date: Cloud never localizes dates.",
         "Localizable Parameters, `date_time`", "Messages, date_time object: \"we always use the fallback value\"";

@@ -21,7 +21,7 @@ pub use recipient::{Address, Recipient};
 pub use template::{Component, Language, Parameter, ParameterValue, Template};
 
 use super::read::{array, at_most, missing, object, object_error, optional_bool, optional_string};
-use super::read::{printable, required_string, string, wrong};
+use super::read::{printable, required_string, string, whole, wrong};
 use super::{ErrorCode, Invalid};
 use crate::wire::{self, Kind, Member, Object, Path, Raw, Str};
 
@@ -324,6 +324,11 @@ fn reaction<'a>(raw: Raw<'a>, path: Path<'_>) -> Result<Raw<'a>, Invalid> {
     required_string(&mut object, "message_id", path)?;
     optional_string(&mut object, "emoji", path)?.ok_or_else(|| missing(path.key("emoji")))?;
     Ok(raw)
+}
+
+/// The whole number that an amount of money is, multiplied by 1000.
+fn amount(raw: Raw<'_>, path: Path<'_>) -> Result<i64, Invalid> {
+    whole(raw).ok_or_else(|| wrong(path, "must be a whole number: the amount multiplied by 1000"))
 }
 
 /// Reads each element of the array at `path` with `read`.

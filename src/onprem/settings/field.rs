@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::onprem::Invalid;
-use crate::onprem::read::{array, string, wrong};
+use crate::onprem::read::{array, string, whole, wrong};
 use crate::wire::{self, Kind, Path, Raw};
 
 /// An object of the settings. The first is the settings themselves, the others stand in it or in each other.
@@ -217,7 +217,7 @@ fn flag(raw: Raw<'_>, path: Path<'_>) -> Result<bool, Invalid> {
     }
 }
 
-/// `3000`, or `"3000"`: the documents show both.
+/// `3000`, or `"3000"`: the documents show both; `3000.0` is the same number.
 fn number(raw: Raw<'_>, least: u64, path: Path<'_>) -> Result<u64, Invalid> {
     let text = match wire::kind(raw) {
         Kind::Number => raw.get(),
@@ -226,7 +226,9 @@ fn number(raw: Raw<'_>, least: u64, path: Path<'_>) -> Result<u64, Invalid> {
     };
     // Longer ones are too large, and `parse` alone would take a plus sign.
     let is_digits = (1..=20).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
-    let number = text.parse().ok().filter(|number| is_digits && (least..=LARGEST).contains(number));
+    let digits = text.parse().ok().filter(|_| is_digits);
+    let number = digits.or_else(|| u64::try_from(whole(raw)?).ok());
+    let number = number.filter(|number| (least..=LARGEST).contains(number));
     number.ok_or_else(|| wrong(path, format_args!("must be a whole number from {least} to {LARGEST}")))
 }
 

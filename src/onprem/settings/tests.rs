@@ -294,3 +294,11 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_number_may_have_a_fraction_of_nothing() {
+    for body in [r#"{"callback_backoff_delay_ms":5e3}"#, r#"{"callback_backoff_delay_ms":"5000.0"}"#] {
+        let application = Application::default().patched(&Patch::parse(body.as_bytes()).unwrap()).unwrap();
+        assert_eq!(application.backoff_step(), std::time::Duration::from_secs(5), "{body}");
+    }
+}
