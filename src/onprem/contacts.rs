@@ -211,7 +211,8 @@ mod tests {
             (json!({"contacts": ["1"], "blocking": "Wait"}), 1009, "blocking must be"),
             (json!({"contacts": ["1"], "blocking": true}), 1009, "blocking must be"),
             (json!({"contacts": ["1"], "blocking": ""}), 1009, "blocking must be"),
-            (json!({"contacts": ["1"], "force_check": "true"}), 1009, "force_check must be"),
+            (json!({"contacts": ["1"], "force_check": "yes"}), 1009, "force_check must be"),
+            (json!({"contacts": ["1"], "force_check": 1}), 1009, "force_check must be"),
             (json!(["16315551234"]), 1025, "must be a JSON object"),
         ] {
             let invalid = check(&body).unwrap_err();

@@ -71,11 +71,15 @@ pub fn string<'a>(raw: Raw<'a>, path: Path<'_>) -> Result<Str<'a>, Invalid> {
 
 /// The boolean `key`, if it is there.
 pub fn optional_bool(parent: &mut Object<'_>, key: &str, path: Path<'_>) -> Result<Option<bool>, Invalid> {
-    match parent.take(key).map(|raw| raw.get()) {
-        None => Ok(None),
-        Some("true") => Ok(Some(true)),
-        Some("false") => Ok(Some(false)),
-        Some(_) => Err(wrong(path.key(key), "must be true or false")),
+    parent.take(key).map(|raw| boolean(raw, path.key(key))).transpose()
+}
+
+/// `true`, or `"true"` as form-minded clients write it.
+pub fn boolean(raw: Raw<'_>, path: Path<'_>) -> Result<bool, Invalid> {
+    match raw.get() {
+        "true" | "\"true\"" => Ok(true),
+        "false" | "\"false\"" => Ok(false),
+        _ => Err(wrong(path, "must be true or false")),
     }
 }
 

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::onprem::Invalid;
-use crate::onprem::read::{array, string, whole, wrong};
+use crate::onprem::read::{array, boolean, string, whole, wrong};
 use crate::wire::{self, Kind, Path, Raw};
 
 /// An object of the settings. The first is the settings themselves, the others stand in it or in each other.
@@ -194,7 +194,7 @@ impl Form {
     /// What a client sent; nothing for an empty text, which unsets.
     pub(super) fn read(self, raw: Raw<'_>, path: Path<'_>) -> Result<Option<Setting>, Invalid> {
         match self {
-            Self::Flag(_) => flag(raw, path).map(Setting::Flag),
+            Self::Flag(_) => boolean(raw, path).map(Setting::Flag),
             Self::Seconds(_) => number(raw, 0, path).map(Setting::Number),
             Self::Millis(_) => number(raw, 1, path).map(Setting::Number),
             Self::Concurrency => concurrency(raw, path).map(Setting::Number),
@@ -205,15 +205,6 @@ impl Form {
             Self::Downloads => downloads(raw, path).map(Setting::Downloads),
         }
         .map(Some)
-    }
-}
-
-/// `true`, or `"true"` as form-minded clients write it.
-fn flag(raw: Raw<'_>, path: Path<'_>) -> Result<bool, Invalid> {
-    match raw.get() {
-        "true" | "\"true\"" => Ok(true),
-        "false" | "\"false\"" => Ok(false),
-        _ => Err(wrong(path, "must be true or false")),
     }
 }
 
