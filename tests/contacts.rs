@@ -88,7 +88,8 @@ async fn bodies_that_cannot_be() {
     for (body, status, code, words) in [
         ("", 400, 1025, "empty"),
         ("{", 400, 1025, "not a JSON object"),
-        ("[]", 400, 1025, "must be a JSON object"),
+        ("[]", 400, 1008, "contacts is missing"),
+        ("[1]", 400, 1025, "must be a JSON object"),
         ("{}", 400, 1008, "contacts is missing"),
         (r#"{"contacts":[]}"#, 400, 1008, "contacts is missing"),
         (r#"{"contacts":"16315551234"}"#, 400, 1009, "must be an array"),
@@ -181,8 +182,9 @@ async fn any_hash_is_acknowledged_and_nobody_else_s() {
         (r#"{"hash":""}"#, 1008),
         (r#"{"hash":null}"#, 1008),
         (r#"{"hash":["x"]}"#, 1009),
+        ("[]", 1008),
         ("{", 1025),
-        ("[]", 1025),
+        ("[1]", 1025),
     ] {
         let reply = proxy.call("PUT", IDENTITY, body).await;
         assert_eq!((reply.status, reply.code()), (400, code), "{body}");

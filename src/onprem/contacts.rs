@@ -9,9 +9,9 @@ use serde::Serialize;
 
 use super::error::Meta;
 use super::message::{Address, Body, Recipient};
-use super::read::{array, missing, object_error, optional_bool, optional_string, string, wrong};
+use super::read::{array, missing, optional_bool, optional_string, string, wrong};
 use super::{ErrorCode, Invalid};
-use crate::wire::{Object, Path, Raw, Str};
+use crate::wire::{Path, Raw, Str};
 
 /// The longest of them in bytes: each is given back, and kept until the callback was taken.
 const LONGEST: usize = 256;
@@ -41,7 +41,7 @@ impl<'a> Check<'a> {
     /// Reads the body, which alone limits how many it asks about: on-prem's documentation names no number.
     /// `force_check` is looked at and changes nothing, since nothing is cached.
     pub fn parse(body: &'a Body<'_>) -> Result<Self, Invalid> {
-        let mut object = Object::parse(body.json()).map_err(|error| object_error(&error, Path::Root))?;
+        let mut object = body.object()?;
         let blocking = optional_string(&mut object, "blocking", Path::Root)?;
         let is_blocking = match blocking.as_deref() {
             None | Some("no_wait") => false,
@@ -104,11 +104,11 @@ pub struct ContactsReply<'a> {
 /// acknowledges one must not be refused.
 pub fn parse_acknowledgement(bytes: &[u8]) -> Result<(), Invalid> {
     let here = Path::Root.key("hash");
-    if bytes.iter().all(u8::is_ascii_whitespace) {
+    if Body::content(bytes).is_empty() {
         return Err(missing(here));
     }
     let body = Body::read(bytes)?;
-    let mut object = Object::parse(body.json()).map_err(|error| object_error(&error, Path::Root))?;
+    let mut object = body.object()?;
     match optional_string(&mut object, "hash", Path::Root)? {
         Some(hash) if hash.len() > LONGEST_HASH => {
             Err(wrong(here, format_args!("must be at most {LONGEST_HASH} bytes long")))
@@ -213,6 +213,7 @@ mod tests {
             (json!({"contacts": ["1"], "blocking": ""}), 1009, "blocking must be"),
             (json!({"contacts": ["1"], "force_check": "yes"}), 1009, "force_check must be"),
             (json!({"contacts": ["1"], "force_check": 1}), 1009, "force_check must be"),
+            (json!([]), 1008, "contacts is missing"),
             (json!(["16315551234"]), 1025, "must be a JSON object"),
         ] {
             let invalid = check(&body).unwrap_err();
@@ -233,7 +234,8 @@ mod tests {
             (r#"{"hash":""}"#, 1008),
             (r#"{"hash":1}"#, 1009),
             (long.as_str(), 1009),
-            ("[]", 1025),
+            ("[]", 1008),
+            ("[1]", 1025),
             ("{", 1025),
         ] {
             assert_eq!(parse_acknowledgement(body.as_bytes()).unwrap_err().code.code(), code, "{body}");

@@ -5,11 +5,18 @@ use crate::wire::{self, Kind, Object, ObjectError, Path, Raw, Str};
 
 /// Reads the object in `raw`.
 pub fn object<'a>(raw: Raw<'a>, path: Path<'_>) -> Result<Object<'a>, Invalid> {
-    Object::parse(raw.get()).map_err(|error| object_error(&error, path))
+    object_of(raw.get(), path)
 }
 
-/// What is wrong with a text that should be an object.
-pub fn object_error(error: &ObjectError, path: Path<'_>) -> Invalid {
+/// Reads the object in `text`. An empty one may be written as `[]`: PHP has no other literal for it.
+pub fn object_of<'a>(text: &'a str, path: Path<'_>) -> Result<Object<'a>, Invalid> {
+    match Object::parse(text) {
+        Err(ObjectError::NotAnObject) if wire::is_empty_array(text) => Ok(Object::default()),
+        read => read.map_err(|error| object_error(&error, path)),
+    }
+}
+
+fn object_error(error: &ObjectError, path: Path<'_>) -> Invalid {
     let here = || match path {
         Path::Root => "the body".to_owned(),
         Path::Key(..) | Path::Index(..) => path.to_string(),

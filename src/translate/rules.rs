@@ -71,8 +71,8 @@ rules! {
         "A message without `type` is a text.",
         "Messages, `type`: \"the default is text\"", "Messages, `type`";
     NullField: "message.null-field", Dropped,
-        "Takes out members that are `null`: on-prem clients write unset options that way.",
-        "client libraries serialise unset options as null", "no field is documented to take null";
+        "Takes out members that are `null`, or `[]` in place of an object: on-prem clients write unset options that way.",
+        "client libraries serialise unset options as null, PHP's as []", "no field is documented to take either";
     OtherContent: "message.other-content", Dropped,
         "Leaves out content of another type than the message's.",
         "Messages, \"required when type=…\"", "Messages, one object named like `type`";

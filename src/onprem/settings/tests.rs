@@ -102,7 +102,7 @@ fn there_is_an_end_to_what_is_kept() {
 
 #[test]
 fn what_is_not_ours_is_nothing() {
-    for stored in ["", "null", "[]", "{", r#"{"callback_persist":"canary"}"#, r#"{"a":1,"a":2}"#] {
+    for stored in ["", "null", "[1]", "{", r#"{"callback_persist":"canary"}"#, r#"{"a":1,"a":2}"#] {
         assert_eq!(Application::from_json(stored.as_bytes()), None, "{stored}");
     }
     assert_eq!(Application::from_json(b"{\"a\":\"\xff\"}"), None);

@@ -85,7 +85,7 @@ fn queries_that_cannot_be() {
         ("filters=name", "filters must be a JSON object"),
         ("filters={\"colour\":\"red\"}", "filters cannot be by \"colour\""),
         ("filters={\"name\":1}", "filters.name must be a string"),
-        ("filters=[]", "filters must be a JSON object"),
+        ("filters=[1]", "filters must be a JSON object"),
     ] {
         let invalid = Query::parse(query).unwrap_err();
         assert_eq!(invalid.code, ErrorCode::ParameterInvalid, "{query}");

@@ -34,7 +34,7 @@ pub(super) fn to_cloud<'a>(
     };
     if let Some(action) = interactive.action.as_ref().filter(|action| action.was_string) {
         work.notes.add(Rule::ActionString, "interactive.action", "unpacked: it was a string with JSON in it");
-        super::note_nulls(&action.nulls, "interactive.action.", work.notes);
+        super::note_unset(&action.nulls, "interactive.action.", work.notes);
     }
     Ok(cloud::Interactive {
         kind: &interactive.kind,

@@ -128,7 +128,7 @@ impl<'a> Action<'a> {
                 let object = if wire::too_deep(text) {
                     None
                 } else {
-                    let text = wire::without_nulls(text, &mut nulls).unwrap_or_else(|| text.to_owned());
+                    let text = wire::without_unset(text, &mut nulls).unwrap_or_else(|| text.to_owned());
                     RawValue::from_string(text).ok().filter(|inner| wire::kind(inner) == Kind::Object)
                 };
                 let object =

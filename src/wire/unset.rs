@@ -1,4 +1,5 @@
-//! Takes `null` members out of a body, in one pass over its bytes.
+//! Takes members that say nothing out of a body, in one pass over its bytes: `null`, and what PHP writes for an
+//! empty object.
 
 use std::ops::Range;
 
@@ -6,12 +7,47 @@ use super::Raw;
 
 /// Subtrees whose content belongs to the sender: a `null` in there may mean something.
 const OPAQUE: [&str; 3] = ["flow_action_payload", "flow_action_data", "biz_opaque_callback_data"];
+/// Optional fields that hold an object. PHP has one literal for an empty list and an empty object, so `[]` is there
+/// what `null` is. `parameters` is one in an action, and a list in a component.
+const OBJECTS: [&str; 31] = [
+    "action",
+    "audio",
+    "body",
+    "component",
+    "context",
+    "currency",
+    "date_time",
+    "document",
+    "flow_action_data",
+    "flow_action_payload",
+    "footer",
+    "header",
+    "Header",
+    "hsm",
+    "image",
+    "interactive",
+    "language",
+    "limited_time_offer",
+    "location",
+    "order",
+    "org",
+    "product",
+    "provider",
+    "reaction",
+    "reply",
+    "sticker",
+    "template",
+    "text",
+    "typing_indicator",
+    "unix_epoch",
+    "video",
+];
 /// As many paths are remembered, each at most so long: a hostile body must not cost more memory than
 /// it has bytes.
 const MOST_PATHS: usize = 20;
 const PATH_LENGTH: usize = 200;
 
-/// What [`without_nulls`] took out.
+/// What [`without_unset`] took out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Removed {
     /// How many members.
@@ -20,13 +56,13 @@ pub struct Removed {
     pub paths: Vec<String>,
 }
 
-/// Removes each `null` member of each object in `text`.
+/// Removes each `null` member of each object in `text`, and each `[]` where an object belongs.
 ///
-/// On-prem clients serialise unset options as `null`; Cloud documents no `null` anywhere. Returns
+/// On-prem clients serialise unset options that way; Cloud documents no `null` anywhere. Returns
 /// `None` when there is nothing to remove, or when `text` is not JSON (the parser then says what is
 /// wrong).
-pub fn without_nulls(text: &str, removed: &mut Removed) -> Option<String> {
-    if !text.contains("null") {
+pub fn without_unset(text: &str, removed: &mut Removed) -> Option<String> {
+    if !text.contains("null") && !has_empty_array(text) {
         return None;
     }
     // The pass below relies on well-formed JSON; this check is linear, too, and does not recurse.
@@ -35,6 +71,14 @@ pub fn without_nulls(text: &str, removed: &mut Removed) -> Option<String> {
     pass.run();
     let out = pass.out;
     (removed.count > 0).then_some(out)
+}
+
+/// A quick look, which takes a text for an array that looks like one.
+fn has_empty_array(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    memchr::memchr_iter(b'[', bytes)
+        .filter_map(|at| bytes.get(at + 1..))
+        .any(|rest| rest.trim_ascii_start().first() == Some(&b']'))
 }
 
 /// An object or array that is open.
@@ -82,6 +126,11 @@ impl Pass<'_, '_> {
     }
 
     fn begin(&mut self, is_object: bool) {
+        if !is_object && let Some(end) = self.end_of_empty() {
+            self.at = end;
+            self.leave_out();
+            return;
+        }
         self.comma_of_element();
         let is_opaque = self
             .open
@@ -98,6 +147,27 @@ impl Pass<'_, '_> {
             index: 0,
             is_opaque,
         });
+    }
+
+    /// Where an empty array ends that begins here in place of an object.
+    fn end_of_empty(&self) -> Option<usize> {
+        let open = self.open.last().filter(|open| open.is_object && !open.is_opaque)?;
+        let key = self.key(&open.key);
+        let is_element = || self.open.iter().rev().nth(1).is_some_and(|outer| !outer.is_object);
+        if !OBJECTS.contains(&key) && (key != "parameters" || is_element()) {
+            return None;
+        }
+        let rest = self.text.get(self.at + 1..)?.trim_ascii_start().strip_prefix(']')?;
+        Some(self.text.len() - rest.len())
+    }
+
+    /// Takes the member at hand back out.
+    fn leave_out(&mut self) {
+        self.note();
+        if let Some(open) = self.open.last_mut() {
+            open.wants_value = false;
+            self.out.truncate(open.member_start);
+        }
     }
 
     fn string(&mut self) {
@@ -142,13 +212,8 @@ impl Pass<'_, '_> {
         }
         let token = start..self.at;
         let is_null = self.text.get(token.clone()) == Some("null");
-        match self.open.last_mut() {
-            Some(open) if is_null && open.is_object && !open.is_opaque => {
-                open.wants_value = false;
-                let start = open.member_start;
-                self.note();
-                self.out.truncate(start);
-            }
+        match self.open.last() {
+            Some(open) if is_null && open.is_object && !open.is_opaque => self.leave_out(),
             Some(_) | None => {
                 self.comma_of_element();
                 self.copy(token);
@@ -206,11 +271,11 @@ impl Pass<'_, '_> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Removed, without_nulls};
+    use super::{Removed, without_unset};
 
     fn strip(text: &str) -> (Option<String>, Vec<String>) {
         let mut removed = Removed::default();
-        let out = without_nulls(text, &mut removed);
+        let out = without_unset(text, &mut removed);
         (out, removed.paths)
     }
 
@@ -234,11 +299,44 @@ mod tests {
     }
 
     #[test]
+    fn an_empty_array_is_no_object() {
+        let (out, removed) = strip(
+            r#"{"context":[],"interactive":{"footer" : [ ],"action":{"parameters":[
+            ],"name":"x"}},"a":1}"#,
+        );
+        assert_eq!(out.unwrap(), r#"{"interactive":{"action":{"name":"x"}},"a":1}"#);
+        assert_eq!(removed, ["context", "interactive.footer", "interactive.action.parameters"]);
+        assert_eq!(strip(r#"{"name":"x","parameters":[]}"#).0.unwrap(), r#"{"name":"x"}"#, "an action alone");
+        let cards = r#"{"contacts":[{"org":[],"phones":[{"phone":"1"}]},{"org":[]}]}"#;
+        assert_eq!(strip(cards).0.unwrap(), r#"{"contacts":[{"phones":[{"phone":"1"}]},{}]}"#);
+        let carousel =
+            r#"{"cards":[{"action":{"parameters":[]},"components":[{"parameters":[],"x":null}]}]}"#;
+        assert_eq!(
+            strip(carousel).0.unwrap(),
+            r#"{"cards":[{"action":{},"components":[{"parameters":[]}]}]}"#
+        );
+    }
+
+    #[test]
+    fn a_list_stays_a_list() {
+        for text in [
+            r#"{"components":[{"type":"body","parameters":[]}],"localizable_params":[]}"#,
+            r#"{"contacts":[],"phones":[],"websites":[],"auto_download":[]}"#,
+            r#"{"context":[1],"footer":[[]],"text":{"body":"[]"}}"#,
+            r#"{"flow_action_payload":{"screen":"A","data":{"context":[],"x":null}}}"#,
+            r#"["context",[]]"#,
+            "[]",
+        ] {
+            assert_eq!(strip(text).0, None, "{text}");
+        }
+    }
+
+    #[test]
     fn costs_no_more_than_the_body_has_bytes() {
         let long = "k".repeat(100_000);
         let text = format!("{{\"{long}\":[{}]}}", vec!["{\"n\":null}"; 5_000].join(","));
         let mut removed = Removed::default();
-        let out = without_nulls(&text, &mut removed).unwrap();
+        let out = without_unset(&text, &mut removed).unwrap();
         assert!(out.len() < text.len());
         assert_eq!(removed.count, 5_000);
         assert!(removed.paths.iter().map(String::len).sum::<usize>() < 20_000);
