@@ -96,6 +96,10 @@ fn translate_goes_back_too() {
         json!({"messages": [{"id": "wamid.x"}], "contacts": [{"input": "+1", "wa_id": "1"}],
             "meta": {"api_status": "stable", "version": "v2.45.1"}})
     );
+    let nobody = run(&["translate", "--reply"], "\u{feff}{\"messages\":[{\"id\":\"wamid.x\"}]}");
+    let expected =
+        json!({"messages": [{"id": "wamid.x"}], "meta": {"api_status": "stable", "version": "v2.45.1"}});
+    assert_eq!((nobody.code, stdout_json(&nobody)), (Some(0), expected), "nobody is made up");
     let error = r#"{"error":{"message":"m","code":131047,"fbtrace_id":"A","error_data":{"details":"late"}}}"#;
     for (args, code) in
         [(&["translate", "--error"][..], 470), (&["translate", "--error", "--http", "400"], 470)]
@@ -166,6 +170,27 @@ fn translate_refuses_as_the_proxy_would() {
     }
     let run = run(&["translate", "/nowhere/at/all.json"], "");
     assert_eq!((run.code, run.stderr.starts_with("/nowhere/at/all.json: ")), (Some(1), true), "{run:?}");
+}
+
+/// Standard input may have no end.
+#[test]
+fn translate_stops_where_the_proxy_would() {
+    let spaces = |count: usize| format!("{TEXT}{}", " ".repeat(count - TEXT.len()));
+    assert_eq!(run(&["translate"], &spaces(1 << 20)).code, Some(0));
+    for (args, most, words) in [
+        (&["translate"][..], 1 << 20, "more than 1048576 bytes, the default of limits.max_body"),
+        (&["translate", "--error"], 1 << 20, "more than 1048576 bytes"),
+        (&["translate", "--webhook"], 3 << 20, "more than 3145728 bytes, the largest webhook"),
+    ] {
+        let run = run(args, &spaces(most + 1));
+        assert_eq!((run.code, run.stdout.as_str()), (Some(1), ""), "{run:?}");
+        assert!(run.stderr.contains(words), "{run:?}");
+    }
+    #[cfg(unix)]
+    {
+        let run = run(&["translate", "/dev/zero"], "");
+        assert_eq!((run.code, run.stderr.contains("more than 1048576 bytes")), (Some(1), true), "{run:?}");
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `prembridge translate`: the pure translation, offline.
 
-use std::io::Read;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -10,9 +11,11 @@ use super::FINDINGS;
 use super::output::{complain, line, one_line, pretty};
 use crate::clock::Clock;
 use crate::cloud::webhook::Webhook;
+use crate::config::MAX_BODY;
 use crate::onprem::Invalid;
 use crate::onprem::error::{DEFAULT_VERSION, ErrorBody};
 use crate::onprem::message::{Body, Request, Source};
+use crate::server::webhook::LARGEST;
 use crate::translate::errors::{CloudFailure, Endpoint};
 use crate::translate::webhook::NothingKnown;
 use crate::translate::{
@@ -45,22 +48,28 @@ pub struct Args {
 
 /// Runs it.
 pub fn run(args: &Args) -> ExitCode {
-    let bytes = match read(&args.file) {
+    let (most, why) = if args.webhook {
+        (LARGEST, "the largest webhook")
+    } else {
+        (MAX_BODY, "the default of limits.max_body")
+    };
+    let bytes = match read(&args.file, most, why) {
         Ok(bytes) => bytes,
         Err(error) => {
             complain(format_args!("{}: {error}", args.file.display()));
             return ExitCode::from(FINDINGS);
         }
     };
+    let bytes = Body::content(&bytes);
     let mut notes = Notes::full();
     let outcome = if args.reply {
-        reply(&bytes, &mut notes).map(Output::One)
+        reply(bytes, &mut notes).map(Output::One)
     } else if args.error {
-        Ok(Output::One(error(&bytes, args.http, &mut notes)))
+        Ok(Output::One(error(bytes, args.http, &mut notes)))
     } else if args.webhook {
-        webhook(&bytes, &mut notes).map(Output::Callbacks)
+        webhook(bytes, &mut notes).map(Output::Callbacks)
     } else {
-        message(&bytes, &mut notes).map(Output::One)
+        message(bytes, &mut notes).map(Output::One)
     };
     match outcome {
         Ok(output) => {
@@ -82,13 +91,16 @@ enum Output {
     Callbacks(Vec<String>),
 }
 
-fn read(file: &Path) -> std::io::Result<Vec<u8>> {
-    if file == Path::new("-") {
-        let mut bytes = Vec::new();
-        std::io::stdin().lock().read_to_end(&mut bytes)?;
-        return Ok(bytes);
+/// Reads no more than the proxy would: standard input may have no end.
+fn read(file: &Path, most: usize, why: &str) -> io::Result<Vec<u8>> {
+    let source: Box<dyn Read> =
+        if file == Path::new("-") { Box::new(io::stdin().lock()) } else { Box::new(File::open(file)?) };
+    let mut bytes = Vec::new();
+    source.take(most as u64 + 1).read_to_end(&mut bytes)?;
+    if bytes.len() > most {
+        return Err(io::Error::other(format!("it has more than {most} bytes, {why}; send less")));
     }
-    std::fs::read(file)
+    Ok(bytes)
 }
 
 /// Files that would have to be fetched first get the placeholder id `media:<link>`.
