@@ -231,7 +231,7 @@ async fn bad_input_never_reaches_cloud_and_no_pin_shows() {
         (PIN, json!({"pin": "9753186"}), 1009),
         (PIN, json!({"pin": ["975318"]}), 1009),
         (PIN, json!({"pin": "975318", "x": 1}), 1010),
-        (PIN, json!([]), 1025),
+        (PIN, json!([]), 1008),
         (ACCOUNT, but("cc", json!(null)), 1008),
         (ACCOUNT, but("phone_number", json!(null)), 1008),
         (ACCOUNT, but("method", json!(null)), 1008),

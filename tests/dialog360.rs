@@ -51,7 +51,8 @@ async fn the_url_has_the_same_rules() {
     assert_eq!(call(&proxy, ADMIN_KEY, "POST", PATH, &json!({"url": URL}).to_string()).await.status, 200);
     for (body, code, words) in [
         ("", 1025, "empty"),
-        ("[]", 1025, "JSON object"),
+        ("[1]", 1025, "JSON object"),
+        ("[]", 1008, "url is missing"),
         ("{}", 1008, "url is missing"),
         (r#"{"url":null}"#, 1008, "url is missing"),
         (r#"{"url":["canary"]}"#, 1009, "url must be a string"),

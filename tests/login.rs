@@ -102,10 +102,18 @@ async fn bodies_of_a_login() {
             assert_eq!(reply.status, 200, "{content_type:?} {body:?}: {reply:?}");
         }
     }
-    for body in ["null", " \r\n", r#"{"new_password":null}"#, r#"{"new_password":"app-password","x":1}"#] {
+    for body in [
+        "null",
+        " \r\n",
+        "[]",
+        "\u{feff}",
+        "\u{feff}[ ]",
+        r#"{"new_password":null}"#,
+        r#"{"new_password":"app-password","x":1}"#,
+    ] {
         assert_eq!(proxy.login("application", "app-password", body).await.status, 200, "{body}");
     }
-    for body in ["[]", "{", "\"x\"", "1"] {
+    for body in ["[1]", "{", "\"x\"", "1"] {
         let reply = proxy.login("application", "app-password", body).await;
         assert_eq!((reply.status, reply.code()), (400, 1025), "{body}");
     }
@@ -271,7 +279,7 @@ async fn users_that_cannot_be() {
         (json!({"password": PASSWORD}), 1008),
         (json!({"username": "", "password": PASSWORD}), 1008),
         (json!({}), 1008),
-        (json!([]), 1025),
+        (json!([]), 1008),
         (json!(null), 1025),
     ] {
         let reply = proxy.call_as(&admin, "POST", "/v1/users", &body.to_string()).await;

@@ -86,7 +86,8 @@ async fn a_bad_profile_never_reaches_cloud() {
         (r#"{"websites":["a","b","c"]}"#, 1009, "websites must have at most 2"),
         (r#"{"email":5}"#, 1009, "email must be a string"),
         (&json!({"description": "x".repeat(513)}).to_string(), 1009, "description must be at most 512"),
-        ("[]", 1025, "must be a JSON object"),
+        ("[]", 1008, "nothing of the profile"),
+        ("[1]", 1025, "must be a JSON object"),
         ("{", 1025, "not a JSON object"),
         (r#"{"email":"a","email":"b"}"#, 1025, "given twice"),
     ] {

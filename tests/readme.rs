@@ -10,7 +10,7 @@ use std::process::Command;
 
 use prembridge::config::{Config, Env};
 
-use crate::generated::{between, keep_part};
+use crate::generated::keep_part;
 use crate::support::process::run;
 use crate::temp::TempDir;
 

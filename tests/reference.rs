@@ -10,6 +10,7 @@ use prembridge::onprem::error::NO_BEHAVIOUR;
 use prembridge::onprem::route::{ENDPOINTS, Endpoint, RESOURCES, Resource};
 use prembridge::translate::errors::explain;
 use prembridge::translate::errors::table::{CLOUD_TO_ONPREM, UNLISTED};
+use prembridge::translate::errors::words::{BY_WORDS, WORDED};
 use prembridge::translate::rules::{RULES, RuleInfo, Status};
 
 use crate::generated::{keep_file, keep_part};
@@ -70,7 +71,11 @@ fn the_error_reference_has_every_code() {
     let ours = raised_by_the_proxy();
     for code in ErrorCode::ALL {
         let rows = explain(i64::from(code.code())).1;
-        let from: Vec<_> = rows.into_iter().map(|row| row.codes()).collect();
+        let mut from: Vec<_> = rows.into_iter().map(|row| row.codes()).collect();
+        if BY_WORDS.iter().any(|(worded, _)| worded == code) {
+            let codes: Vec<_> = WORDED.iter().map(ToString::to_string).collect();
+            from.push(format!("by its text: {}", codes.join(", ")));
+        }
         let (title, http, number) = (code.title(), code.http(), code.code());
         let yes = if ours.contains(&format!("{code:?}")) { "yes" } else { "" };
         let clients = code.client_behaviour().unwrap_or(NO_BEHAVIOUR);

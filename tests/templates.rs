@@ -133,6 +133,10 @@ async fn a_template_is_made_and_deleted() {
     assert_eq!((reply.status, code), (404, 1006), "{reply:?}");
     assert!(details.contains("wasn't found"), "{details}");
     assert_eq!(proxy.call("GET", PATH, "").await.json()["total"], 0);
+    // The other way to say it.
+    proxy.mock.fault("132001@any".parse().unwrap());
+    let reply = admin(&proxy, "DELETE", "/configs/templates/order_shipped", "").await;
+    assert_eq!((reply.status, reply.code()), (404, 1006), "{reply:?}");
 }
 
 #[tokio::test]
@@ -164,7 +168,7 @@ async fn bad_input_never_reaches_cloud() {
     nameless["name"] = Value::Null;
     for (method, path, body, code) in [
         ("POST", PATH.to_owned(), String::new(), 1025),
-        ("POST", PATH.to_owned(), "[]".to_owned(), 1025),
+        ("POST", PATH.to_owned(), "[]".to_owned(), 1008),
         ("POST", PATH.to_owned(), nameless.to_string(), 1008),
         ("POST", PATH.to_owned(), new().to_string().replace("[{", "{\"x\":[{").replace("}]", "}]}"), 1009),
         ("GET", format!("{PATH}?limit=x"), String::new(), 1009),

@@ -141,6 +141,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::seeded::config(256))]
+
         #[test]
         fn nothing_else_passes(value in prop::collection::vec(any::<u8>(), 0..80), body in any::<Vec<u8>>()) {
             prop_assert!(secrets().verify(Some(&value), &body).is_err());

@@ -11,6 +11,7 @@ use crate::onprem::ErrorCode;
 use crate::onprem::error::NO_BEHAVIOUR;
 use crate::translate::errors::explain;
 use crate::translate::errors::table::{CLOUD_TO_ONPREM, Row, UNLISTED};
+use crate::translate::errors::words::{BY_WORDS, WORDED};
 
 /// Arguments of `explain`.
 #[derive(Debug, clap::Args)]
@@ -59,7 +60,12 @@ pub fn run(args: &Args) -> ExitCode {
         line(format_args!("  HTTP {} when it answers a request", known.http()));
         line(format_args!("  what to do: {}", known.advice()));
         line(format_args!("  clients: {}", known.client_behaviour().unwrap_or(NO_BEHAVIOUR)));
-        if onprem.is_empty() {
+        let is_worded = BY_WORDS.iter().any(|(code, _)| *code == known);
+        if is_worded {
+            let codes: Vec<_> = WORDED.iter().map(ToString::to_string).collect();
+            line(format_args!("  from Cloud {}: where its text gives this reason", codes.join(", ")));
+        }
+        if onprem.is_empty() && !is_worded {
             line("  no Cloud error becomes it; the proxy itself may answer it");
         }
         for row in onprem {

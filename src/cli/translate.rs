@@ -1,6 +1,7 @@
 //! `prembridge translate`: the pure translation, offline.
 
-use std::io::{IsTerminal as _, Read};
+use std::fs::File;
+use std::io::{self, IsTerminal as _, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -10,10 +11,11 @@ use super::output::{complain, line, one_line, pretty};
 use super::{FINDINGS, failed, values};
 use crate::clock::Clock;
 use crate::cloud::webhook::Webhook;
-use crate::config::in_words;
+use crate::config::{MAX_BODY, in_words};
 use crate::onprem::Invalid;
 use crate::onprem::error::{DEFAULT_VERSION, ErrorBody};
 use crate::onprem::message::{Body, Request, Source};
+use crate::server::webhook::LARGEST;
 use crate::translate::errors::{CloudFailure, Endpoint};
 use crate::translate::webhook::NothingKnown;
 use crate::translate::{
@@ -56,23 +58,28 @@ pub struct Args {
 
 /// Runs it.
 pub fn run(args: &Args) -> ExitCode {
-    let bytes = match read(&args.file) {
-        Ok(bytes) => bytes,
-        Err(error) => return failed(format_args!("{}: {}", args.file.display(), in_words(&error))),
+    let read = read(&args.file).and_then(|bytes| {
+        let kind = match args.kind() {
+            Some(kind) => kind,
+            None => recognize(Body::content(&bytes))
+                .map_err(|what| format!("{what}; there is nothing to translate"))?,
+        };
+        if kind == Kind::Webhook {
+            return Ok((kind, bytes));
+        }
+        Ok((kind, within(bytes, MAX_BODY, "the default of limits.max_body")?))
+    });
+    let (kind, bytes) = match read {
+        Ok(read) => read,
+        Err(reason) => return failed(format_args!("{}: {reason}", args.file.display())),
     };
-    let kind = match args.kind() {
-        Some(kind) => kind,
-        None => match recognize(&bytes) {
-            Ok(kind) => kind,
-            Err(what) => return failed(format_args!("{what}; there is nothing to translate")),
-        },
-    };
+    let bytes = Body::content(&bytes);
     let mut notes = Notes::full();
     let outcome = match kind {
-        Kind::Reply => reply(&bytes, &mut notes).map(Output::One),
-        Kind::Error => Ok(Output::One(error(&bytes, args.http, &mut notes))),
-        Kind::Webhook => webhook(&bytes, &mut notes).map(Output::Callbacks),
-        Kind::Message => message(&bytes, &mut notes).map(Output::One),
+        Kind::Reply => reply(bytes, &mut notes).map(Output::One),
+        Kind::Error => Ok(Output::One(error(bytes, args.http, &mut notes))),
+        Kind::Webhook => webhook(bytes, &mut notes).map(Output::Callbacks),
+        Kind::Message => message(bytes, &mut notes).map(Output::One),
     };
     match outcome {
         Ok(output) => {
@@ -137,16 +144,27 @@ enum Output {
     Callbacks(Vec<String>),
 }
 
-fn read(file: &Path) -> std::io::Result<Vec<u8>> {
-    if file == Path::new("-") {
-        if std::io::stdin().is_terminal() {
+/// Reads no more than the proxy would: standard input may have no end.
+fn read(file: &Path) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    let source: io::Result<Box<dyn Read>> = if file == Path::new("-") {
+        if io::stdin().is_terminal() {
             complain("Paste JSON, then press Ctrl-D.");
         }
-        let mut bytes = Vec::new();
-        std::io::stdin().lock().read_to_end(&mut bytes)?;
-        return Ok(bytes);
+        Ok(Box::new(io::stdin().lock()))
+    } else {
+        File::open(file).map(|file| -> Box<dyn Read> { Box::new(file) })
+    };
+    let read = source.and_then(|source| source.take(LARGEST as u64 + 1).read_to_end(&mut bytes));
+    read.map_err(|error| in_words(&error))?;
+    within(bytes, LARGEST, "the largest webhook")
+}
+
+fn within(bytes: Vec<u8>, most: usize, why: &str) -> Result<Vec<u8>, String> {
+    if bytes.len() > most {
+        return Err(format!("it has more than {most} bytes, {why}; send less"));
     }
-    std::fs::read(file)
+    Ok(bytes)
 }
 
 /// Files that would have to be fetched first get the placeholder id `media:<link>`.

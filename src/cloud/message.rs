@@ -4,9 +4,10 @@
 
 use std::borrow::Cow;
 
-use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
+use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::value::RawValue;
 
+pub use super::card::{Card, CardValue};
 use crate::wire::{Member, Raw, write_members, write_string};
 
 /// A message.
@@ -100,22 +101,6 @@ pub enum Source<'a> {
     Link(&'a str),
 }
 
-/// One contact card.
-#[derive(Debug)]
-pub struct Card<'a> {
-    /// Its members.
-    pub members: Vec<(&'a str, CardValue<'a>)>,
-}
-
-/// A member of a card.
-#[derive(Debug)]
-pub enum CardValue<'a> {
-    /// Untouched.
-    Raw(Raw<'a>),
-    /// `phones`, each as its members.
-    Phones(Vec<&'a [Member<'a>]>),
-}
-
 /// The `template` object.
 #[derive(Debug)]
 pub struct Template<'a> {
@@ -156,7 +141,16 @@ pub enum Parameter<'a> {
         /// ISO 4217.
         code: &'a str,
         /// The amount multiplied by 1000.
-        amount_1000: Raw<'a>,
+        amount_1000: i64,
+    },
+    /// A currency whose amount is written anew.
+    Amount {
+        /// The amount multiplied by 1000.
+        amount_1000: i64,
+        /// The other members of `currency`.
+        currency: &'a [Member<'a>],
+        /// The other members of the parameter.
+        members: &'a [Member<'a>],
     },
     /// `{"type":"date_time"}`: Cloud always shows the fallback value.
     DateTime {
@@ -200,6 +194,8 @@ pub struct Interactive<'a> {
 pub enum Header<'a> {
     /// Untouched.
     Raw(Raw<'a>),
+    /// What is left of one, `type` among it.
+    Members(&'a [Member<'a>]),
     /// A file.
     Media {
         /// `image`, `document` or `video`.
@@ -225,7 +221,7 @@ fn serialize_members<M: SerializeMap>(map: &mut M, members: &[Member<'_>]) -> Re
 }
 
 /// Members as an object.
-struct Members<'a>(&'a [Member<'a>]);
+pub(super) struct Members<'a>(pub(super) &'a [Member<'a>]);
 
 impl Serialize for Members<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -347,27 +343,6 @@ impl Serialize for Media<'_> {
     }
 }
 
-impl Serialize for Card<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.members.iter().map(|(key, value)| (key, value)))
-    }
-}
-
-impl Serialize for CardValue<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Raw(raw) => raw.serialize(serializer),
-            Self::Phones(phones) => {
-                let mut list = serializer.serialize_seq(Some(phones.len()))?;
-                for phone in phones {
-                    list.serialize_element(&Members(phone))?;
-                }
-                list.end()
-            }
-        }
-    }
-}
-
 impl Serialize for Template<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
@@ -417,7 +392,22 @@ impl Serialize for Component<'_> {
 struct Currency<'a> {
     fallback_value: &'a str,
     code: &'a str,
-    amount_1000: Raw<'a>,
+    amount_1000: i64,
+}
+
+/// The `currency` object with other members as they came.
+struct Amount<'a> {
+    amount_1000: i64,
+    rest: &'a [Member<'a>],
+}
+
+impl Serialize for Amount<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        serialize_members(&mut map, self.rest)?;
+        map.serialize_entry("amount_1000", &self.amount_1000)?;
+        map.end()
+    }
 }
 
 /// The `date_time` object.
@@ -436,7 +426,14 @@ impl Serialize for Parameter<'_> {
             }
             Self::Currency { fallback_value, code, amount_1000 } => {
                 map.serialize_entry("type", "currency")?;
-                map.serialize_entry("currency", &Currency { fallback_value, code, amount_1000 })?;
+                map.serialize_entry(
+                    "currency",
+                    &Currency { fallback_value, code, amount_1000: *amount_1000 },
+                )?;
+            }
+            Self::Amount { amount_1000, currency, members } => {
+                serialize_members(&mut map, members)?;
+                map.serialize_entry("currency", &Amount { amount_1000: *amount_1000, rest: currency })?;
             }
             Self::DateTime { fallback_value, members } => {
                 if members.is_empty() {
@@ -476,6 +473,7 @@ impl Serialize for Header<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Raw(raw) => raw.serialize(serializer),
+            Self::Members(members) => Members(members).serialize(serializer),
             Self::Media { kind, media, members } => {
                 let mut map = serializer.serialize_map(None)?;
                 serialize_members(&mut map, members)?;

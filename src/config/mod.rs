@@ -35,7 +35,8 @@ pub use pacing::{MessageRate, Pacing};
 pub use report::{Problem, Problems, Warning};
 pub use secret::Secret;
 pub use sections::{
-    Auth, CacheProfile, Cloud, Egress, HttpVersion, Limits, Links, Log, Media, Server, Shutdown, Store,
+    Auth, CacheProfile, Cloud, Egress, HttpVersion, Limits, Links, Log, MAX_BODY, Media, Server, Shutdown,
+    Store,
 };
 pub use values::{Allowed, duration, host_key};
 pub use words::in_words;

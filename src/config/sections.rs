@@ -12,6 +12,9 @@ use super::secret::Secret;
 use super::values::{self, Allowed};
 use crate::telemetry::LogFormat;
 
+/// The default of `limits.max_body`.
+pub const MAX_BODY: usize = 1 << 20;
+
 /// `[server]`
 #[derive(Clone, Debug)]
 pub struct Server {
@@ -189,7 +192,7 @@ pub(super) fn server(raw: &raw::Server, check: &mut Check<'_>) -> Server {
 pub(super) fn limits(raw: raw::Limits, check: &mut Check<'_>) -> Limits {
     let seconds = Duration::from_secs;
     Limits {
-        max_body: check.size("limits.max_body", raw.max_body, 1 << 20, 1024),
+        max_body: check.size("limits.max_body", raw.max_body, MAX_BODY, 1024),
         max_media: check.size("limits.max_media", raw.max_media, 100 << 20, 1024),
         max_headers: check.count("limits.max_headers", raw.max_headers, 64, 1..=4096),
         // hyper cannot read a head with a buffer of less than 8 KiB.

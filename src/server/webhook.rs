@@ -42,7 +42,7 @@ use crate::onprem::ErrorCode;
 /// Where Cloud posts.
 pub const PATH: &str = "/webhooks/cloud";
 /// The largest webhook: "up to 3 MB" ("Webhooks", payload size).
-const LARGEST: usize = 3 * 1024 * 1024;
+pub const LARGEST: usize = 3 * 1024 * 1024;
 /// How many KiB of bodies are in memory before anybody knows whose they are: some twenty of the largest, or tens of
 /// thousands of usual ones.
 const UNVERIFIED: usize = 64 * 1024;

@@ -35,7 +35,7 @@ pub fn media_refs<'a>(message: &'a Message<'a>) -> Vec<MediaRef<'a>> {
             Some(Header::Media { media, .. }) => {
                 vec![reference(media, format!("interactive.header.{}", media.kind.name()).into())]
             }
-            Some(Header::Raw(_)) | None => Vec::new(),
+            Some(Header::Raw(_) | Header::Members(_)) | None => Vec::new(),
         },
         Content::Template(template) => template
             .components
@@ -60,7 +60,7 @@ fn of_component<'a>(at: usize, component: &'a Component<'a>) -> impl Iterator<It
                 media,
                 format!("template.components[{at}].parameters[{position}].{}", media.kind.name()).into(),
             )),
-            ParameterValue::Same | ParameterValue::DateTime { .. } => None,
+            ParameterValue::Same | ParameterValue::Currency { .. } | ParameterValue::DateTime { .. } => None,
         },
     )
 }

@@ -112,7 +112,7 @@ fn neighbours_are_judged_by_their_own_class() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1024, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(crate::support::seeded::config(1024))]
 
     #[test]
     fn every_address_of_a_class_is_denied(row in select(CLASSES), rest in any::<u128>()) {

@@ -6,6 +6,7 @@ pub mod ids;
 pub mod needs;
 pub mod process;
 pub mod random;
+pub mod seeded;
 pub mod tls;
 
 use std::net::{Ipv4Addr, SocketAddr};

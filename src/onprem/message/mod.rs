@@ -20,8 +20,8 @@ pub use media::{Link, Media, MediaKind, Source, strip_provider};
 pub use recipient::{Address, Recipient};
 pub use template::{Component, Language, Parameter, ParameterValue, Template};
 
-use super::read::{array, at_most, missing, object, object_error, optional_bool, optional_string};
-use super::read::{printable, required_string, string, wrong};
+use super::read::{array, at_most, missing, object, optional_bool, optional_string};
+use super::read::{printable, required_string, string, whole, wrong};
 use super::{ErrorCode, Invalid};
 use crate::wire::{self, Kind, Member, Object, Path, Raw, Str};
 
@@ -127,7 +127,7 @@ impl<'a> Request<'a> {
         if let Some(message) = plain::parse(body.json()) {
             return message.map(|message| Self::Message(Box::new(message)));
         }
-        let object = Object::parse(body.json()).map_err(|error| object_error(&error, Path::Root))?;
+        let object = body.object()?;
         // With a recipient it is a message, whatever else is in it.
         let is_receipt = object.get("to").is_none() && object.get("recipient").is_none();
         if let Some(status) = object.get("status").filter(|_| is_receipt) {
@@ -150,7 +150,7 @@ impl<'a> Receipt<'a> {
 
 /// Reads the body of `PUT /v1/messages/{message-id}`: `{"status":"read"}`.
 pub fn parse_status_update(body: &Body<'_>) -> Result<(), Invalid> {
-    let mut object = Object::parse(body.json()).map_err(|error| object_error(&error, Path::Root))?;
+    let mut object = body.object()?;
     check_status(&required_string(&mut object, "status", Path::Root)?)
 }
 
@@ -324,6 +324,11 @@ fn reaction<'a>(raw: Raw<'a>, path: Path<'_>) -> Result<Raw<'a>, Invalid> {
     required_string(&mut object, "message_id", path)?;
     optional_string(&mut object, "emoji", path)?.ok_or_else(|| missing(path.key("emoji")))?;
     Ok(raw)
+}
+
+/// The whole number that an amount of money is, multiplied by 1000.
+fn amount(raw: Raw<'_>, path: Path<'_>) -> Result<i64, Invalid> {
+    whole(raw).ok_or_else(|| wrong(path, "must be a whole number: the amount multiplied by 1000"))
 }
 
 /// Reads each element of the array at `path` with `read`.

@@ -232,6 +232,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::seeded::config(256))]
+
         /// Of any beginning it is said that it goes on, or what the whole is; what follows changes nothing.
         #[test]
         fn a_beginning_is_never_taken_for_something_else(

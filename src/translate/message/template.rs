@@ -4,7 +4,9 @@ use super::{MessageError, Work, media};
 use crate::cloud::message as cloud;
 use crate::onprem::message::{Component, Parameter, ParameterValue, Template};
 use crate::translate::rules::Rule;
-use crate::wire::Kind;
+
+/// How long a position is that already is a string with one digit.
+const QUOTED_DIGIT: usize = 3;
 
 /// Leaves out what only on-prem knows: the namespace and the language policy.
 ///
@@ -57,11 +59,12 @@ fn component<'a>(
     at: usize,
     work: &mut Work<'_, 'a>,
 ) -> Result<cloud::Component<'a>, MessageError> {
-    if let Some((index, Kind::Number)) = &component.index {
+    if let Some((written, digit)) = component.index.filter(|(written, _)| written.get().len() != QUOTED_DIGIT)
+    {
         work.notes.add(
             Rule::ButtonIndex,
             format_args!("template.components[{at}].index"),
-            format_args!("{index} -> \"{index}\""),
+            format_args!("{written} -> \"{digit}\""),
         );
     }
     let parameters = match &component.parameters {
@@ -76,17 +79,17 @@ fn component<'a>(
     Ok(cloud::Component {
         members: &component.rest,
         kind: None,
-        index: component.index.as_ref().map(|(index, _)| &**index),
+        index: component.index.map(|(_, digit)| digit),
         parameters,
     })
 }
 
-/// Keeps only the fallback text of a date.
+/// Keeps only the fallback text of a date, and writes an amount of money as a whole number.
 ///
-/// Rule   template.date-time        Status dropped
-/// Onprem localizable parameters, `date_time`
-/// Cloud  messages reference, "date_time" object: "we always use the fallback value"
-/// Golden messages/template/date_time
+/// Rule   template.date-time (dropped), template.amount (translated)
+/// Onprem localizable parameters, `date_time`; currency object, `amount_1000`
+/// Cloud  messages reference, "date_time" object: "we always use the fallback value"; currency object
+/// Golden messages/template/date_time, messages/template/currency_fraction
 fn parameter<'a>(
     parameter: &'a Parameter<'a>,
     at: usize,
@@ -96,6 +99,14 @@ fn parameter<'a>(
     let members = &*parameter.rest;
     Ok(match &parameter.value {
         ParameterValue::Same => cloud::Parameter::Members(members),
+        ParameterValue::Currency { amount_1000, rest } => {
+            work.notes.add(
+                Rule::TemplateAmount,
+                format_args!("template.components[{at}].parameters[{position}].currency.amount_1000"),
+                format_args!("-> {amount_1000}"),
+            );
+            cloud::Parameter::Amount { amount_1000: *amount_1000, currency: rest, members }
+        }
         ParameterValue::DateTime { fallback_value, had_parts } => {
             if *had_parts {
                 work.notes.add(

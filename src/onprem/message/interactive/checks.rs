@@ -11,6 +11,8 @@ use crate::wire::{Object, Path, Raw, Str};
 /// "Maximum length" and "maximum of" sentences of the "Interactive Object" reference.
 mod limit {
     pub const BODY: usize = 1024;
+    /// Cloud's, which is wider than on-prem's.
+    pub const LIST_BODY: usize = 4096;
     pub const HEADER: usize = 60;
     pub const FOOTER: usize = 60;
     pub const BUTTON_TITLE: usize = 20;
@@ -38,7 +40,8 @@ pub(super) fn check(
         return Ok(());
     }
     check_header(kind, interactive.header.as_ref(), header, path.key("header"))?;
-    check_text(interactive.body, limit::BODY, path.key("body"))?;
+    let most = if kind == "list" { limit::LIST_BODY } else { limit::BODY };
+    check_text(interactive.body, most, path.key("body"))?;
     if interactive.body.is_none() && kind != "product" {
         return Err(missing(path.key("body")));
     }
@@ -78,7 +81,7 @@ fn check_header(
             format!("{}: the interactive type \"{kind}\" takes a text header only", path.key("type")),
         )),
         Header::Media { .. } => Ok(()),
-        Header::Raw(_) => {
+        Header::Raw(_) | Header::Members(_) => {
             let mut object = object(raw, path)?;
             let name = required_string(&mut object, "type", path)?;
             if &*name != "text" {

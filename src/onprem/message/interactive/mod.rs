@@ -10,10 +10,10 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 
 use super::{
-    ErrorCode, Invalid, Media, MediaKind, at_most, missing, object, optional_string, required_string, string,
-    wrong,
+    CONTENT_FIELDS, ErrorCode, Invalid, Media, MediaKind, at_most, missing, object, optional_string,
+    required_string, string, wrong,
 };
-use crate::wire::{self, Kind, Member, Path, Raw, Removed, Str};
+use crate::wire::{self, Kind, Member, Object, Path, Raw, Removed, Str};
 
 /// An interactive message.
 #[derive(Debug)]
@@ -22,6 +22,8 @@ pub struct Interactive<'a> {
     pub kind: Str<'a>,
     /// The header.
     pub header: Option<Header<'a>>,
+    /// Names of content of the header of another type than the header's.
+    pub other_header: Vec<Str<'a>>,
     /// What became of a `Header` spelt as in Meta's own sample, if there was one.
     pub capitalised: Option<Capitalised>,
     /// The body, equal on both sides.
@@ -48,6 +50,8 @@ pub enum Capitalised {
 pub enum Header<'a> {
     /// Text, or a kind that nobody here knows.
     Raw(Raw<'a>),
+    /// The same, without content of other types.
+    Members(Vec<Member<'a>>),
     /// A file.
     Media {
         /// The file.
@@ -62,10 +66,8 @@ pub enum Header<'a> {
 pub struct Action<'a> {
     /// The JSON object.
     pub object: Cow<'a, RawValue>,
-    /// Whether it was sent as a string that holds JSON.
-    pub was_string: bool,
-    /// Paths of the `null` members that were taken out of such a string.
-    pub nulls: Removed,
+    /// What of it was sent as a string that holds JSON, and the members that were taken out of each such string.
+    pub unpacked: Vec<(&'static str, Removed)>,
 }
 
 impl<'a> Interactive<'a> {
@@ -79,8 +81,15 @@ impl<'a> Interactive<'a> {
         let body = object.take("body");
         let footer = object.take("footer");
         let action = object.take("action").map(|raw| Action::parse(raw, path.key("action"))).transpose()?;
+        let (read, other_header) = match header {
+            Some(raw) => {
+                Header::parse(raw, path.key("header")).map(|(header, other)| (Some(header), other))?
+            }
+            None => (None, Vec::new()),
+        };
         let interactive = Self {
-            header: header.map(|raw| Header::parse(raw, path.key("header"))).transpose()?,
+            header: read,
+            other_header,
             capitalised: large.map(|_| if small.is_some() { Capitalised::Idle } else { Capitalised::Taken }),
             kind,
             body,
@@ -96,46 +105,82 @@ impl<'a> Interactive<'a> {
 }
 
 impl<'a> Header<'a> {
-    fn parse(raw: Raw<'a>, path: Path<'_>) -> Result<Self, Invalid> {
-        let mut object = object(raw, path)?;
+    /// Reads a header, of whose contents it keeps the one that its type names. Gives the names of the others.
+    fn parse(raw: Raw<'a>, path: Path<'_>) -> Result<(Self, Vec<Str<'a>>), Invalid> {
+        let object = object(raw, path)?;
         let kind = match object.get("type") {
             Some(raw) => string(raw, path.key("type"))?,
-            None => return Ok(Self::Raw(raw)),
+            None => return Ok((Self::Raw(raw), Vec::new())),
         };
-        match (&*kind, MediaKind::from_name(&kind)) {
+        let is_other = |(name, _): &Member<'a>| *name != kind && CONTENT_FIELDS.contains(&&**name);
+        let (other, mut rest): (Vec<_>, Vec<_>) = object.into_members().into_iter().partition(is_other);
+        let header = match (&*kind, MediaKind::from_name(&kind)) {
             ("image" | "video" | "document", Some(kind)) => {
                 let here = path.key(kind.name());
-                let raw = object.take(kind.name()).ok_or_else(|| missing(here))?;
-                Ok(Self::Media { media: Media::parse(kind, raw, here)?, rest: object.into_members() })
+                let at = rest.iter().position(|(name, _)| &**name == kind.name());
+                let raw = at.map(|at| rest.remove(at).1).ok_or_else(|| missing(here))?;
+                Self::Media { media: Media::parse(kind, raw, here)?, rest }
             }
-            _ => Ok(Self::Raw(raw)),
-        }
+            _ if other.is_empty() => Self::Raw(raw),
+            _ => Self::Members(rest),
+        };
+        Ok((header, other.into_iter().map(|(name, _)| name).collect()))
     }
 }
 
 impl<'a> Action<'a> {
-    /// Some clients send the action as a string with JSON in it, where `null` means "not given" as
-    /// it does elsewhere.
+    /// Some clients send the action as a string with JSON in it, or the parameters in it, where `null` means
+    /// "not given" as it does elsewhere.
     fn parse(raw: Raw<'a>, path: Path<'_>) -> Result<Self, Invalid> {
-        match wire::kind(raw) {
-            Kind::Object => {
-                Ok(Self { object: Cow::Borrowed(raw), was_string: false, nulls: Removed::default() })
-            }
+        let mut unpacked = Vec::new();
+        let mut object = match wire::kind(raw) {
+            Kind::Object => Cow::Borrowed(raw),
             Kind::String => {
-                let text = string(raw, path)?;
-                let text = text.trim();
-                let mut nulls = Removed::default();
-                let object = if wire::too_deep(text) {
-                    None
-                } else {
-                    let text = wire::without_nulls(text, &mut nulls).unwrap_or_else(|| text.to_owned());
-                    RawValue::from_string(text).ok().filter(|inner| wire::kind(inner) == Kind::Object)
-                };
-                let object =
-                    object.ok_or_else(|| wrong(path, "must be a JSON object, or a string that holds one"))?;
-                Ok(Self { object: Cow::Owned(object), was_string: true, nulls })
+                let (object, unset) = unpack(raw)
+                    .ok_or_else(|| wrong(path, "must be a JSON object, or a string that holds one"))?;
+                unpacked.push(("action", unset));
+                Cow::Owned(object)
             }
-            Kind::Null | Kind::Bool | Kind::Number | Kind::Array => Err(wrong(path, "must be a JSON object")),
+            Kind::Null | Kind::Bool | Kind::Number | Kind::Array => {
+                return Err(wrong(path, "must be a JSON object"));
+            }
+        };
+        if let Some((whole, unset)) = with_parameters(&object) {
+            unpacked.push(("action.parameters", unset));
+            object = Cow::Owned(whole);
         }
+        Ok(Self { object, unpacked })
     }
+}
+
+/// The object that the string in `raw` holds, and what was taken out of it.
+fn unpack(raw: Raw<'_>) -> Option<(Box<RawValue>, Removed)> {
+    let text = wire::string(raw)?;
+    let text = text.trim();
+    if wire::too_deep(text) {
+        return None;
+    }
+    let mut unset = Removed::default();
+    let text = wire::without_unset(text, &mut unset).unwrap_or_else(|| text.to_owned());
+    let object = RawValue::from_string(text).ok().filter(|inner| wire::kind(inner) == Kind::Object)?;
+    Some((object, unset))
+}
+
+/// The action with its `parameters` unpacked, if they are a string that holds an object. Another string stays, and is
+/// refused by whoever looks at the parameters.
+fn with_parameters(action: &RawValue) -> Option<(Box<RawValue>, Removed)> {
+    let members = Object::parse(action.get()).ok()?;
+    let packed = members.get("parameters").filter(|raw| wire::kind(raw) == Kind::String)?;
+    let (parameters, unset) = unpack(packed)?;
+    let mut out = Vec::with_capacity(action.get().len());
+    for (key, value) in members.members() {
+        out.push(if out.is_empty() { b'{' } else { b',' });
+        wire::write_string(&mut out, key);
+        out.push(b':');
+        let value = if &**key == "parameters" { &*parameters } else { *value };
+        out.extend_from_slice(value.get().as_bytes());
+    }
+    out.push(b'}');
+    let action = RawValue::from_string(String::from_utf8(out).ok()?).ok()?;
+    Some((action, unset))
 }
