@@ -124,6 +124,10 @@ impl Name {
     }
 }
 
+/// A field that may be there once is there several times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Several;
+
 /// The fields of a head.
 #[derive(Clone, Default)]
 pub struct Fields {
@@ -179,7 +183,14 @@ impl Fields {
         self.all(name).next()
     }
 
-    /// The same, if it is of visible letters of ASCII, blanks and tabs.
+    /// The value of a field that may be there once: where there are several, two readers could see two.
+    pub fn once(&self, name: Name) -> Result<Option<&[u8]>, Several> {
+        let mut values = self.all(name);
+        let value = values.next();
+        if values.next().is_none() { Ok(value) } else { Err(Several) }
+    }
+
+    /// The first value of `name`, if it is of visible letters of ASCII, blanks and tabs.
     pub fn text(&self, name: Name) -> Option<&str> {
         visible(self.get(name)?)
     }
@@ -215,7 +226,7 @@ mod tests {
     use bytes::Bytes;
     use http::{HeaderMap, HeaderName, HeaderValue};
 
-    use super::{Fields, Name, Target};
+    use super::{Fields, Name, Several, Target};
 
     #[test]
     fn a_target_is_cut_at_its_first_question_mark() {
@@ -275,6 +286,8 @@ mod tests {
             (fields.get(Name::ContentType), fields.text(Name::ContentType)),
             (Some(&b"\xe4"[..]), None)
         );
+        assert_eq!((fields.once(Name::Host), fields.once(Name::Signature)), (Err(Several), Ok(None)));
+        assert_eq!(fields.once(Name::ContentType), Ok(Some(&b"\xe4"[..])));
         assert_eq!((fields.get(Name::Signature), fields.text(Name::Authorization)), (None, None));
     }
 }
