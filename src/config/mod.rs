@@ -36,7 +36,7 @@ pub use secret::Secret;
 pub use sections::{
     Auth, CacheProfile, Cloud, Egress, HttpVersion, Limits, Links, Log, Media, Server, Shutdown, Store,
 };
-pub use values::{Allowed, duration, host_key};
+pub use values::{Allowed, duration, host_key, is_host};
 
 use check::Check;
 use raw::{Keys, Shape};

@@ -291,6 +291,8 @@ async fn unusual<H, F>(
             .timer(TokioTimer::new())
             .header_read_timeout(limits.header_timeout)
             .max_buf_size(limits.head_bytes())
+            // The buffer alone would take more or less of a head, by how it is cut into packets.
+            .max_header_size(limits.head_bytes())
             // While an answer is pending the connection is not read: a client that hangs up cannot
             // interrupt a message half-way.
             .half_close(true)
