@@ -20,6 +20,7 @@ async fn pages() {
         ("GET", "/openapi.json", 200, "\"openapi\":\"3.1.0\""),
         ("GET", "/nothing", 404, "no such page"),
         ("GET", "/v1/messages", 404, "no such page"),
+        ("GET", "//livez/", 200, "ok"),
         ("POST", "/livez", 405, "only GET"),
         ("DELETE", "/metrics", 405, "only GET"),
     ] {

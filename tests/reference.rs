@@ -43,7 +43,7 @@ fn the_compatibility_matrix_has_every_endpoint_and_every_rule() {
         "# Compatibility\n\n{NOTICE}\
          *Translated* means by calls to Cloud, *emulated* by the proxy itself, *refused* with HTTP 501 and an on-prem \
          error that gives the reason. An *admin* may do what a *user* may. 360dialog's base URL works with `/v1` and \
-         without.\n\n## Endpoints\n"
+         without. HEAD is answered wherever GET is, and empty segments of a path are skipped.\n\n## Endpoints\n"
     );
     for resource in RESOURCES {
         let Resource { name, summary, .. } = resource;

@@ -10,6 +10,7 @@ use http::header::EXPECT;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Method, Request, Version};
 use hyper::body::Incoming;
+use memchr::memmem;
 
 use super::body::Asking;
 use crate::callback::SIGNATURE;
@@ -68,10 +69,31 @@ impl Target {
     /// Of `text`, which is a path with or without a query.
     pub fn new(text: Bytes) -> Self {
         let path = memchr::memchr(b'?', &text).unwrap_or(text.len());
-        Self { text, path }
+        match text.get(..path) {
+            Some(b"/") | None => Self { text, path },
+            Some(given) if !given.ends_with(b"/") && memmem::find(given, b"//").is_none() => {
+                Self { text, path }
+            }
+            Some(given) => Self::without_empty_segments(given, text.get(path..).unwrap_or_default()),
+        }
     }
 
-    /// The path.
+    /// Whoever joins a base URL that ends in a slash and a path that begins with one means one slash.
+    fn without_empty_segments(path: &[u8], query: &[u8]) -> Self {
+        let mut text = BytesMut::with_capacity(path.len() + query.len());
+        for segment in path.split(|byte| *byte == b'/').filter(|segment| !segment.is_empty()) {
+            text.extend_from_slice(b"/");
+            text.extend_from_slice(segment);
+        }
+        if text.is_empty() {
+            text.extend_from_slice(b"/");
+        }
+        let path = text.len();
+        text.extend_from_slice(query);
+        Self { text: text.freeze(), path }
+    }
+
+    /// The path, without its empty segments.
     pub fn path(&self) -> &str {
         text(self.text.get(..self.path)).unwrap_or_default()
     }
@@ -236,6 +258,12 @@ mod tests {
             ("/a?b=c?d", "/a", "b=c?d"),
             ("/\u{e4}", "/\u{e4}", ""),
             ("*", "*", ""),
+            ("", "", ""),
+            ("/a/?//", "/a", "//"),
+            ("//a//b///?c=//", "/a/b", "c=//"),
+            ("//", "/", ""),
+            ("///?/", "/", "/"),
+            ("/a/%2f/b", "/a/%2f/b", ""),
         ] {
             let target = Target::new(Bytes::from(text));
             assert_eq!((target.path(), target.query()), (path, query), "{text}");

@@ -11,7 +11,7 @@ use crate::support::random::Random;
 use crate::support::{Client, Proxy, Reply, request};
 
 /// A connection in hyper's hands.
-async fn unusual(proxy: &Proxy) -> Client {
+pub async fn unusual(proxy: &Proxy) -> Client {
     let mut client = proxy.connect().await;
     // Its answer tells the length of a body that it does not have.
     client.write(request("HEAD", "/", &[], b"")).await;
@@ -20,7 +20,7 @@ async fn unusual(proxy: &Proxy) -> Client {
 }
 
 /// What a client sees, but for what is different each time.
-fn seen(reply: &Reply) -> (u16, Vec<(String, String)>, Vec<u8>) {
+pub fn seen(reply: &Reply) -> (u16, Vec<(String, String)>, Vec<u8>) {
     let mut headers: Vec<_> = reply.headers.clone();
     for (name, value) in &mut headers {
         if name == "date" || name == "x-request-id" {
