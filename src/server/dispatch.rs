@@ -58,7 +58,7 @@ pub struct Trail {
 /// Answers `request`.
 pub async fn dispatch(state: Arc<State>, peer: SocketAddr, asked: Asked) -> Reply {
     if state.webhook.is_on_api && webhook::is_ours(asked.head.target.path()) {
-        return Box::pin(webhook::answer(state, asked)).await;
+        return Box::pin(webhook::answer(state, peer, asked)).await;
     }
     let started = Instant::now();
     let Asked { head, body } = asked;
