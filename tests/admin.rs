@@ -34,6 +34,18 @@ async fn pages() {
     assert_eq!(client.call("GET", "/livez", &[], b"x").await.status, 200);
 }
 
+/// Whoever opens connections and asks nothing must not keep the operator out.
+#[tokio::test]
+async fn idle_connections_of_the_operator_end() {
+    let proxy = Proxy::with("[limits]\nheader_timeout = \"10m\"\n").await;
+    let mut silent = Client::connect(proxy.admin).await;
+    let mut half = Client::connect(proxy.admin).await;
+    half.write("GET /livez HTTP/1.1\r\nHo").await;
+    let mut asked = Client::connect(proxy.admin).await;
+    assert_eq!(asked.call("GET", "/livez", &[], b"").await.status, 200);
+    assert!(silent.is_closed().await && half.is_closed().await && asked.is_closed().await);
+}
+
 /// Every kind of traffic, then a look at every label.
 #[tokio::test]
 async fn metrics_count_and_name_nobody() {

@@ -44,6 +44,9 @@ pub fn load(path: &std::path::Path) -> Option<Config> {
             for warning in warnings {
                 complain(format_args!("warning: {warning}"));
             }
+            if let Some(warning) = app::too_few_open_files(&config) {
+                complain(format_args!("warning: {warning}"));
+            }
             Some(config)
         }
         Err(problems) => {
