@@ -266,8 +266,8 @@ async fn only_administrators_may() {
         ("POST", ACCOUNT, registration(), "POST"),
         ("POST", VERIFY, json!({ "code": CODE }), "POST"),
         ("POST", PIN, json!({"pin": "123456"}), "POST, DELETE"),
-        ("GET", "/v1/account/shards", json!(null), "GET, POST"),
-        ("POST", "/v1/account/shards", json!({"shards": 2}), "GET, POST"),
+        ("GET", "/v1/account/shards", json!(null), "GET, HEAD, POST"),
+        ("POST", "/v1/account/shards", json!({"shards": 2}), "GET, HEAD, POST"),
     ] {
         for (key, status) in [(KEY, 403), ("x", 401)] {
             let reply = proxy.call_as(&format!("Bearer {key}"), method, path, &body.to_string()).await;

@@ -127,7 +127,8 @@ async fn users_may_ask_and_only_administrators_delete() {
         let reply = proxy.connect().await.call(method, path, &[], body.as_bytes()).await;
         assert_eq!((reply.status, reply.code()), (401, 1005), "{method} {path}");
     }
-    for (method, path, allow) in [("GET", PATH, "POST"), ("POST", IDENTITY, "GET, PUT"), ("POST", GC, "PUT")]
+    for (method, path, allow) in
+        [("GET", PATH, "POST"), ("POST", IDENTITY, "GET, HEAD, PUT"), ("POST", GC, "PUT")]
     {
         let reply = proxy.call(method, path, "{}").await;
         assert_eq!((reply.status, reply.code(), reply.header("allow")), (405, 1025, Some(allow)), "{path}");

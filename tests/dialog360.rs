@@ -89,7 +89,7 @@ async fn a_key_of_a_user_cannot_redirect_everybodys_messages() {
         }
     }
     let reply = call(&proxy, ADMIN_KEY, "DELETE", PATH, "").await;
-    assert_eq!((reply.status, reply.code(), reply.header("allow")), (405, 1025, Some("GET, POST")));
+    assert_eq!((reply.status, reply.code(), reply.header("allow")), (405, 1025, Some("GET, HEAD, POST")));
     assert_eq!(url_of_settings(&proxy).await, "");
 }
 

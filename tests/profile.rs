@@ -177,7 +177,8 @@ async fn who_may_and_by_which_paths() {
         assert_eq!((reply.status, reply.code()), (401, 1005), "{method} {path}");
         assert_eq!(proxy.mock.seen(), seen, "nothing is asked for strangers");
     }
-    for (method, path, allow) in [("PATCH", PROFILE, "GET, POST"), ("POST", ABOUT, "GET, PATCH")] {
+    for (method, path, allow) in [("PATCH", PROFILE, "GET, HEAD, POST"), ("POST", ABOUT, "GET, HEAD, PATCH")]
+    {
         let reply = proxy.call(method, path, "{}").await;
         assert_eq!((reply.status, reply.code(), reply.header("allow")), (405, 1025, Some(allow)), "{path}");
     }

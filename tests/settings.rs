@@ -175,9 +175,9 @@ async fn slashes_and_queries_are_normal() {
     let reply = admin(&proxy, "GET", &format!("{PATH}/?x"), "{}").await;
     assert_eq!(reply.json()["settings"]["application"]["log_level"], "warning");
     for (method, path, allow) in [
-        ("PUT", PATH, "GET, PATCH, DELETE"),
-        ("POST", PATH, "GET, PATCH, DELETE"),
-        ("PUT", CA, "GET, POST, DELETE"),
+        ("PUT", PATH, "GET, HEAD, PATCH, DELETE"),
+        ("POST", PATH, "GET, HEAD, PATCH, DELETE"),
+        ("PUT", CA, "GET, HEAD, POST, DELETE"),
     ] {
         let reply = admin(&proxy, method, path, "").await;
         assert_eq!((reply.status, reply.code(), reply.header("allow")), (405, 1025, Some(allow)), "{path}");

@@ -114,9 +114,9 @@ async fn what_is_not_there_is_not_found() {
         assert_eq!((reply.status, reply.code()), (404, 1006), "{method} {path}: {reply:?}");
     }
     for (method, path, allow) in [
-        ("DELETE", PATH.to_owned(), "GET, POST"),
-        ("PUT", format!("{PATH}/{pack}"), "GET, PATCH, DELETE"),
-        ("POST", own, "GET, PATCH, DELETE"),
+        ("DELETE", PATH.to_owned(), "GET, HEAD, POST"),
+        ("PUT", format!("{PATH}/{pack}"), "GET, HEAD, PATCH, DELETE"),
+        ("POST", own, "GET, HEAD, PATCH, DELETE"),
     ] {
         let reply = proxy.call(method, &path, "").await;
         assert_eq!((reply.status, reply.code(), reply.header("allow")), (405, 1025, Some(allow)), "{path}");

@@ -154,7 +154,7 @@ async fn only_administrators_change_templates() {
             assert_eq!((reply.status, reply.code()), (401, 1005), "{method} {path}");
         }
     }
-    for (method, path, allow) in [("PUT", PATH, "GET, POST"), ("GET", &one, "DELETE")] {
+    for (method, path, allow) in [("PUT", PATH, "GET, HEAD, POST"), ("GET", &one, "DELETE")] {
         let reply = admin(&proxy, method, path, "").await;
         assert_eq!((reply.status, reply.code(), reply.header("allow")), (405, 1025, Some(allow)), "{path}");
     }

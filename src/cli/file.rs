@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::output::{complain, counted, error, warn};
 use super::{BAD_CONFIG, USAGE};
+use crate::app;
 use crate::config::{Config, Env, Loaded, Problem, Problems, in_words};
 
 /// The variable that names the file.
@@ -41,6 +42,7 @@ impl ConfigFile {
         match read(&path) {
             Ok(Loaded { config, warnings }) => {
                 warnings.iter().for_each(warn);
+                app::too_few_open_files(&config).iter().for_each(warn);
                 Ok(config)
             }
             Err(problems) => {

@@ -87,6 +87,7 @@ enum Command {
 
 /// Runs the command line.
 pub fn main() -> ExitCode {
+    crate::app::raise_open_files();
     match Cli::parse().command {
         Command::Demo(args) => demo::run(&args),
         Command::Init(args) => init::run(&args),

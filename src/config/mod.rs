@@ -38,7 +38,7 @@ pub use sections::{
     Auth, CacheProfile, Cloud, Egress, HttpVersion, Limits, Links, Log, MAX_BODY, Media, Server, Shutdown,
     Store,
 };
-pub use values::{Allowed, duration, host_key};
+pub use values::{Allowed, duration, host_key, is_host};
 pub use words::in_words;
 
 use check::Check;

@@ -275,7 +275,7 @@ pub(super) fn auth(raw: raw::Auth, check: &mut Check<'_>) -> Auth {
     let week = Duration::from_secs(7 * 86_400);
     Auth {
         admin_password: check.secret("auth.admin_password", raw.admin_password, any_secret),
-        hash_concurrency: check.count("auth.hash_concurrency", raw.hash_concurrency, 2, 1..=64),
+        hash_concurrency: check.count("auth.hash_concurrency", raw.hash_concurrency, 1, 1..=64),
         // Tokens tell their end in whole seconds.
         token_lifetime: check.parsed("auth.token_lifetime", raw.token_lifetime, week, |text| {
             match values::duration(&text)? {

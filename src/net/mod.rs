@@ -6,6 +6,7 @@ mod collect;
 mod connector;
 pub mod egress;
 mod error;
+mod peer;
 mod recent;
 mod stream;
 mod tls;
@@ -16,6 +17,7 @@ pub use ca_bundle::{BadBundle, ca_bundle};
 pub use collect::Collected;
 pub use connector::{Connector, Deadlines};
 pub use error::ConnectError;
+pub use peer::peer_network;
 pub use recent::Recent;
 pub use stream::Stream;
 pub use tls::{

@@ -9,9 +9,10 @@
 //! | signed by an app that must not speak for the number | 403 | nothing is kept |
 //! | not a webhook | 400 | nothing is kept |
 //! | larger than 3 MiB | 413 | nothing is kept |
+//! | slower than the lowest speed | 408 | nothing is kept |
 //! | a number's queue is full | 503 | the other numbers' events are kept, and recognised when they come again |
 //! | the store commits nothing, or not in time | 503 | nothing is kept, except that a slow store may commit late: then the repetition is recognised |
-//! | too many unverified bodies at once | 503 | nothing is kept |
+//! | no room in memory, or no turn to be verified | 503 | nothing is kept |
 //! | numbers that are not configured, other fields, parts that cannot be read, events without counterpart | 200 | counted in `prembridge_webhook_events_total` |
 
 use std::net::SocketAddr;
@@ -19,12 +20,13 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{HeaderValue, Method, StatusCode};
-use hyper::body::Body as _;
 use serde_json::json;
 use subtle::ConstantTimeEq;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use url::form_urlencoded;
 
@@ -32,20 +34,23 @@ use super::asked::{Asked, Name};
 use super::body::Asking;
 use super::dispatch::{check_framing, count, verb_label};
 use super::respond::{self, Failure, Reply, Source};
-use super::state::{Limits, State};
+use super::state::State;
 use super::{body, handlers};
-use crate::callback::{Refused, Secrets, Unsigned, is_signature};
+use crate::callback::{Refused, Secrets, Signed, Unsigned, is_signature};
 use crate::cloud::webhook::Webhook;
 use crate::config::Secret;
 use crate::onprem::ErrorCode;
+use room::{Room, patience};
+
+mod room;
 
 /// Where Cloud posts.
 pub const PATH: &str = "/webhooks/cloud";
 /// The largest webhook: "up to 3 MB" ("Webhooks", payload size).
 pub const LARGEST: usize = 3 * 1024 * 1024;
-/// How many KiB of bodies are in memory before anybody knows whose they are: some twenty of the largest, or tens of
-/// thousands of usual ones.
-const UNVERIFIED: usize = 64 * 1024;
+/// Bodies beyond this are verified one at a time and off the threads that serve: with two hundred secrets one of
+/// 3 MiB takes nearly half a second.
+const LARGE: usize = 16 * 1024;
 /// How long a body waits for that.
 const TURN: Duration = Duration::from_secs(5);
 /// The longest challenge that is given back; Graph's have some ten digits.
@@ -62,25 +67,30 @@ pub struct Access {
     pub verify_tokens: Vec<Secret>,
     /// Whether Cloud calls the address of the on-prem API.
     pub is_on_api: bool,
-    /// Turns for bodies that nobody has verified yet.
+    /// Memory for bodies.
+    pub room: Room,
+    /// Turns for large bodies to be verified.
     pub turns: Turns,
 }
 
-/// KiB of unverified bodies in memory: anybody can send them.
+/// Whose turn it is to have a large body verified.
 #[derive(Debug)]
-pub struct Turns(Semaphore);
+pub struct Turns(Arc<Semaphore>);
 
 impl Default for Turns {
     fn default() -> Self {
-        Self(Semaphore::new(UNVERIFIED))
+        Self(Arc::new(Semaphore::new(1)))
     }
 }
 
 /// Answers whatever comes to a listener that is Cloud's alone.
-pub async fn dispatch(state: Arc<State>, _peer: SocketAddr, asked: Asked) -> Reply {
+pub async fn dispatch(state: Arc<State>, peer: SocketAddr, asked: Asked) -> Reply {
     let path = asked.head.target.path();
     if is_ours(path) {
-        return answer(state, asked).await;
+        return answer(state, peer, asked).await;
+    }
+    if let Err(failure) = check_framing(&asked.head, state.limits.headers) {
+        return body::refuse(asked.body, failure).await.response_to_cloud();
     }
     let is_probe = path == "/" && matches!(asked.head.method, Method::GET | Method::HEAD);
     if is_probe {
@@ -93,14 +103,14 @@ pub async fn dispatch(state: Arc<State>, _peer: SocketAddr, asked: Asked) -> Rep
 
 /// Whether a path is where Cloud posts.
 pub fn is_ours(path: &str) -> bool {
-    path.trim_end_matches('/') == PATH
+    path == PATH
 }
 
 /// Answers Cloud.
-pub async fn answer(state: Arc<State>, asked: Asked) -> Reply {
+pub async fn answer(state: Arc<State>, peer: SocketAddr, asked: Asked) -> Reply {
     let started = Instant::now();
     let verb = verb_label(&asked.head.method);
-    let work = AssertUnwindSafe(handle(&state, asked)).catch_unwind();
+    let work = AssertUnwindSafe(handle(&state, peer, asked)).catch_unwind();
     let outcome = work.await.unwrap_or_else(|_| {
         state.metrics.panics.inc();
         Err(refusal(500, "the proxy failed on this webhook".to_owned()).log("a handler panicked"))
@@ -120,14 +130,14 @@ pub async fn answer(state: Arc<State>, asked: Asked) -> Reply {
     reply
 }
 
-async fn handle(state: &Arc<State>, asked: Asked) -> Result<Reply, Failure> {
+async fn handle(state: &Arc<State>, peer: SocketAddr, asked: Asked) -> Result<Reply, Failure> {
     let framed = check_framing(&asked.head, state.limits.headers);
     let verb = framed.and_then(|()| match asked.head.method {
-        Method::GET => Ok(Verb::Subscribe),
+        Method::GET | Method::HEAD => Ok(Verb::Subscribe),
         Method::POST => Ok(Verb::Take),
         _ => {
             let mut failure = refusal(405, "GET and POST are answered here".to_owned());
-            failure.allow = Some("GET, POST".to_owned());
+            failure.allow = Some("GET, HEAD, POST".to_owned());
             Err(failure)
         }
     });
@@ -137,32 +147,62 @@ async fn handle(state: &Arc<State>, asked: Asked) -> Result<Reply, Failure> {
             subscribe(state, asked.head.target.query())
         }
         Ok(Verb::Take) => {
-            let signature = asked.head.fields.get(Name::Signature);
-            if !signature.is_some_and(is_signature) {
+            let signature = asked.head.fields.once(Name::Signature).ok().flatten();
+            let Some(signature) = signature.filter(|signature| is_signature(signature)) else {
                 let failure = unsigned(state, Unsigned::Missing);
                 return Err(body::refuse(asked.body, failure).await);
-            }
-            let limits = Limits { body: LARGEST, ..state.limits };
-            let Some(_turn) = turn(state, &asked.body).await else {
-                state.metrics.callbacks.webhook("crowded");
-                let mut failure = refusal(503, "too many webhooks at once; nothing was taken".to_owned());
-                failure.retry_after = Some(AGAIN);
-                return Err(body::refuse(asked.body, failure).await);
             };
-            let body = body::read(asked.body, &limits).await.inspect_err(|_| {
-                state.metrics.callbacks.webhook("broken");
-            })?;
-            take(state, signature, &body).await
+            let mut part = state.webhook.room.part(peer);
+            let body = match asked.body {
+                Asking::Whole(body) => body,
+                arriving @ Asking::Arriving { .. } => {
+                    let longest = state.limits.body_timeout;
+                    let admit = |more| if part.grow(more) { Ok(()) } else { Err(crowded()) };
+                    let reading = body::collect(arriving, LARGEST, |got| patience(got).min(longest), admit);
+                    Box::pin(reading).await.inspect_err(|failure| {
+                        let outcome = if failure.http == 503 { "crowded" } else { "broken" };
+                        state.metrics.callbacks.webhook(outcome);
+                    })?
+                }
+            };
+            let signed = verify(state, signature, &body).await?;
+            if !part.verify() {
+                state.metrics.callbacks.webhook("crowded");
+                return Err(crowded());
+            }
+            take(state, &signed, &body).await
         }
         Err(failure) => Err(body::refuse(asked.body, failure).await),
     }
 }
 
-/// A place in memory for a body: of its length, or of the largest where that is not said.
-async fn turn<'s>(state: &'s State, body: &Asking) -> Option<SemaphorePermit<'s>> {
-    let length = body.size_hint().exact().and_then(|size| usize::try_from(size).ok()).unwrap_or(LARGEST);
-    let permits = u32::try_from(length.min(LARGEST).div_ceil(1024)).ok()?;
-    timeout(TURN, state.webhook.turns.0.acquire_many(permits)).await.ok()?.ok()
+/// Says who has signed a body.
+async fn verify(state: &Arc<State>, signature: &[u8], body: &Bytes) -> Result<Signed, Failure> {
+    let verified = if body.len() <= LARGE {
+        state.webhook.secrets.verify(Some(signature), body)
+    } else {
+        let Ok(Ok(turn)) = timeout(TURN, Arc::clone(&state.webhook.turns.0).acquire_owned()).await else {
+            state.metrics.callbacks.webhook("crowded");
+            return Err(crowded());
+        };
+        let (state, signature, body) = (Arc::clone(state), signature.to_vec(), body.clone());
+        // The turn goes with the work, which goes on when its client has gone.
+        let verifying = spawn_blocking(move || {
+            let verified = state.webhook.secrets.verify(Some(&signature), &body);
+            drop(turn);
+            verified
+        });
+        verifying.await.map_err(|error| {
+            refusal(500, "the proxy failed on this webhook".to_owned()).log(error.to_string())
+        })?
+    };
+    verified.map_err(|why| unsigned(state, why))
+}
+
+fn crowded() -> Failure {
+    let mut failure = refusal(503, "too many webhooks at once; nothing was taken".to_owned()).closing();
+    failure.retry_after = Some(AGAIN);
+    failure
 }
 
 enum Verb {
@@ -200,9 +240,8 @@ fn subscribe(state: &State, query: &str) -> Result<Reply, Failure> {
     Ok(reply)
 }
 
-async fn take(state: &State, signature: Option<&[u8]>, body: &[u8]) -> Result<Reply, Failure> {
+async fn take(state: &State, signed: &Signed, body: &[u8]) -> Result<Reply, Failure> {
     let metrics = &state.metrics.callbacks;
-    let signed = state.webhook.secrets.verify(signature, body).map_err(|why| unsigned(state, why))?;
     let webhook = Webhook::read(body).map_err(|not| {
         metrics.webhook("not_a_webhook");
         refusal(400, not.reason().to_owned())
