@@ -3,12 +3,12 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use prembridge::callback::{Callbacks, Refused};
+use prembridge::callback::Refused;
 use prembridge::cloud::webhook::Webhook;
 use prembridge::store::CallbackStore as _;
 use serde_json::json;
 
-use super::parts::{Parts, parts, parts_over};
+use super::parts::{Parts, parts};
 use super::scene::{Scene, bodies, status, text};
 use crate::stub::Take;
 use crate::support::{PHONE_NUMBER_ID, TO, text as message, until};
@@ -111,34 +111,6 @@ async fn what_cannot_be_taken_out_is_not_delivered_again() {
     tokio::time::timeout(Duration::from_secs(30), callbacks.stop()).await.unwrap();
     assert!(store.queued_callbacks().await.unwrap().is_empty(), "and loses it when it can");
     assert!(taken.try_recv().is_err());
-}
-
-/// Most webhooks are statuses, and a question to the store waits for a commit.
-#[tokio::test]
-async fn the_store_is_asked_for_spellings_only_where_there_are_some() {
-    let Parts { store, callbacks, mut taken } = parts().await;
-    let begun = || store.entered.available_permits();
-    let before = begun();
-    let tell = async |callbacks: &Callbacks, id: &str| {
-        let body = status(id, "read").to_string();
-        callbacks.intake().take(&Webhook::read(body.as_bytes()).unwrap()).await.unwrap();
-    };
-    tell(&callbacks, "wamid.1").await;
-    taken.recv().await.unwrap();
-    until(|| callbacks.queue(PHONE_NUMBER_ID).unwrap().depth() == 0).await;
-    assert_eq!(begun() - before, 2, "it came, and it went");
-    callbacks.intake().note_recipient(PHONE_NUMBER_ID, "wamid.2", "+1 (631) 555-1234");
-    until(|| begun() - before == 3).await;
-    tell(&callbacks, "wamid.3").await;
-    taken.recv().await.unwrap();
-    until(|| callbacks.queue(PHONE_NUMBER_ID).unwrap().depth() == 0).await;
-    assert_eq!(begun() - before, 6, "and was asked about");
-    callbacks.stop().await;
-
-    let Parts { callbacks, mut taken, .. } = parts_over(store, 10).await;
-    tell(&callbacks, "wamid.2").await;
-    let callback = String::from_utf8(taken.recv().await.unwrap()).unwrap();
-    assert!(callback.contains("+1 (631) 555-1234"), "known after a start, too: {callback}");
 }
 
 #[tokio::test]
