@@ -12,7 +12,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::task::TaskTracker;
 
 use super::aliases::Aliases;
-use super::commit::Commits;
+use super::commit::{Commits, Told};
 use super::queue::{Queue, Reserved, Room};
 use crate::clock::Clock;
 use crate::cloud::webhook::{Value, Webhook};
@@ -54,6 +54,10 @@ pub struct Receipt {
     pub failed_media: Vec<String>,
     /// Whether files are wanted that users sent.
     pub wants_media: bool,
+    /// How many events are in the queue.
+    pub queued: usize,
+    /// How many were known already.
+    pub repeated: usize,
 }
 
 /// Why a webhook was not taken. Cloud keeps it and tries again.
@@ -105,12 +109,13 @@ impl Intake {
             return Ok(load.receipt);
         }
         let Rooms { rooms, is_whole } = self.rooms(&mut load);
-        let Load { callbacks, users, receipt, .. } = load;
+        let Load { callbacks, users, mut receipt, .. } = load;
         let taken = self.committed(Batch { at, callbacks, users }, rooms).await;
         if let Err(refused) = &taken {
             self.complain(refused, at);
         }
-        taken?;
+        let Told { queued, repeated } = taken?;
+        (receipt.queued, receipt.repeated) = (queued, repeated);
         // What had room is taken, and known when Cloud repeats all of it for the sake of the rest.
         if is_whole { Ok(receipt) } else { Err(Refused::Full) }
     }
@@ -304,9 +309,9 @@ impl Intake {
     }
 
     /// Waits until it is in the store. The work goes on to its end, whoever waits.
-    async fn committed(&self, batch: Batch, rooms: Vec<Reserved>) -> Result<(), Refused> {
+    async fn committed(&self, batch: Batch, rooms: Vec<Reserved>) -> Result<Told, Refused> {
         match timeout(PATIENCE, self.commits.begin(batch, rooms)).await {
-            Ok(Ok(Ok(()))) => Ok(()),
+            Ok(Ok(Ok(told))) => Ok(told),
             Ok(Ok(Err(error))) => Err(Refused::Store(error.to_string())),
             Ok(Err(_)) => Err(Refused::Store("the task ended".to_owned())),
             Err(_) => Err(Refused::Store("the store does not answer".to_owned())),

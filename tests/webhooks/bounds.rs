@@ -4,13 +4,16 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use prembridge::callback::Refused;
+use prembridge::clock::Clock;
 use prembridge::cloud::webhook::Webhook;
 use prembridge::store::CallbackStore as _;
+use prembridge::translate::WaId;
 use serde_json::json;
 
-use super::parts::{Parts, parts};
+use super::parts::{Parts, parts, parts_with};
 use super::scene::{Scene, bodies, status, text};
 use crate::stub::Take;
+use crate::support::faulty::Faulty;
 use crate::support::{PHONE_NUMBER_ID, TO, text as message, until};
 
 #[tokio::test]
@@ -125,4 +128,24 @@ async fn a_status_that_is_switched_off_is_not_queued() {
     assert_eq!(words, ["read", "failed"]);
     let off = scene.metric("prembridge_webhook_events_total{outcome=\"switched_off\"}").await;
     assert!((off - 2.0).abs() < 0.1, "{off}");
+}
+
+/// Cloud repeats what it has no acknowledgement of for seven days.
+#[tokio::test]
+async fn a_repetition_after_seven_days_is_not_delivered_again() {
+    let clock = Clock::fixed(1_700_000_000);
+    let Parts { callbacks, mut taken, .. } =
+        parts_with(Faulty::new(), 10, clock.clone(), WaId::default()).await;
+    let body = text("wamid.1", "hello").to_string();
+    let webhook = Webhook::read(body.as_bytes()).unwrap();
+    let told = callbacks.intake().take(&webhook).await.unwrap();
+    assert_eq!((told.queued, told.repeated), (1, 0));
+    taken.recv().await.unwrap();
+    for (days, again) in [(1, 0), (5, 0), (1, 0), (2, 1)] {
+        clock.advance(days * 86_400);
+        callbacks.purge().await.unwrap();
+        let told = callbacks.intake().take(&webhook).await.unwrap();
+        assert_eq!((told.queued, told.repeated), (again, 1 - again), "{days} days later");
+    }
+    callbacks.stop().await;
 }
