@@ -45,8 +45,10 @@ use crate::store::{self, Store};
 use crate::telemetry::CallbackMetrics;
 use crate::translate::{Options, WaId};
 
-/// How long seen events are remembered, in seconds: longer than the seven days for which Cloud repeats.
-const SEEN_FOR: i64 = 8 * 86_400;
+/// How long Cloud repeats what is not acknowledged, in seconds ("Webhooks", retries: "up to 7 days").
+const CLOUD_REPEATS_FOR: i64 = 7 * 86_400;
+/// How long seen events are remembered, in seconds: for a day longer than Cloud repeats.
+const SEEN_FOR: i64 = CLOUD_REPEATS_FOR + 86_400;
 /// How much is forgotten at once.
 const PURGE: usize = 2000;
 

@@ -258,3 +258,19 @@ impl Drop for Reserved {
         self.queue.release(self.left);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_that_had_a_place_for_its_callbacks_is_waited_for_a_day() {
+        let (_settings, settings) = watch::channel(Arc::default());
+        let queue = Queue::new("1".to_owned(), "support".to_owned(), 10, settings);
+        assert!(queue.is_left(false), "one that never had any only sends");
+        for (hours, is_left) in [(0, false), (23, false), (24, true)] {
+            *lock(&queue.aimed_at) = Instant::now().checked_sub(Duration::from_hours(hours));
+            assert_eq!(queue.is_left(false), is_left, "{hours}");
+        }
+    }
+}

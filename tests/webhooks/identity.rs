@@ -10,6 +10,7 @@ use prembridge::clock::Clock;
 use prembridge::cloud::webhook::Webhook;
 use prembridge::config::{Config, Env};
 use prembridge::mock::{self, MockCloud};
+use prembridge::store::AliasStore as _;
 use prembridge::translate::{Sent, WaId};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -148,6 +149,19 @@ proptest! {
         for setting in [WaId::AsCloud, WaId::AsSent] {
             runtime.block_on(in_any_order(setting, steps.clone()));
         }
+    }
+}
+
+#[tokio::test]
+async fn a_purge_takes_ids_out_of_the_store_400_days_after_their_last_use() {
+    let clock = Clock::fixed(1_700_000_000);
+    let Parts { store, callbacks, .. } = parts_with(Faulty::new(), 10, clock.clone(), WaId::AsSent).await;
+    send(&callbacks, WRITTEN, CLOUD).await;
+    callbacks.stop().await;
+    for (days, rows) in [(400, 1), (1, 0)] {
+        clock.advance(days * 86_400);
+        callbacks.purge().await.unwrap();
+        assert_eq!(store.aliases(PHONE_NUMBER_ID, WaId::AsSent, 9).await.unwrap().len(), rows, "{days}");
     }
 }
 

@@ -209,8 +209,11 @@ impl Aliases {
 
     /// Lets `id` lead to `shown`, and with it what it led to before.
     fn lead(&self, id: &str, shown: &str) {
+        if id == shown {
+            return;
+        }
         let former = self.find(id);
-        if id == shown || former.as_ref().is_some_and(|former| former.shown == shown) {
+        if former.as_ref().is_some_and(|former| former.shown == shown) {
             return;
         }
         if let Some(former) = former.filter(|former| former.shown != id) {
