@@ -23,7 +23,7 @@ use super::freshness::{NotTheSame, Policy, Profile};
 use super::providers::Provider;
 use crate::clock::Clock;
 use crate::net::egress::{redirect, same_origin};
-use crate::net::{ConnectError, Connector};
+use crate::net::{ConnectError, Connector, is_coded};
 use crate::telemetry::MediaMetrics;
 use crate::upstream::{innermost, user_agent};
 
@@ -226,11 +226,7 @@ fn location(here: &Url, headers: &HeaderMap) -> Result<Url, MediaError> {
 /// We asked for the bytes as they are, so a coding is the provider's mistake; undoing it would let a small
 /// answer become a huge file.
 fn check_coding(url: &Url, headers: &HeaderMap) -> Result<(), MediaError> {
-    let is_plain = headers.get_all(CONTENT_ENCODING).iter().all(|coding| {
-        let coding = coding.as_bytes().trim_ascii();
-        coding.is_empty() || coding.eq_ignore_ascii_case(b"identity")
-    });
-    if is_plain {
+    if !is_coded(headers.get_all(CONTENT_ENCODING).iter().map(HeaderValue::as_bytes)) {
         return Ok(());
     }
     Err(origin(url, "it sent the file with a Content-Encoding although none was asked for"))

@@ -71,6 +71,7 @@ async fn case_45_47_48_49_answers_that_are_no_files() {
             (Answer::ok("").content_type("image/png").chunked(), "it is empty"),
             (Answer::ok("").content_type("image/png").until_close(), "it is empty"),
             (png().header("Content-Encoding", "gzip"), "Content-Encoding"),
+            (png().header("Content-Encoding", "aws-chunked,gzip"), "Content-Encoding"),
             (
                 png().header("Content-Encoding", "identity").header("content-encoding", "br"),
                 "Content-Encoding",
@@ -84,6 +85,19 @@ async fn case_45_47_48_49_answers_that_are_no_files() {
         ] {
             check_both(&scene, "image", &hour(answer), words).await;
         }
+    }
+}
+
+/// A `Content-Encoding` that names no coding says nothing of the bytes.
+#[tokio::test]
+async fn words_that_are_no_codings_are_passed_over() {
+    let scene = Scene::start().await;
+    for (n, word) in ["aws-chunked", "UTF-8", "identity", "", "aws-chunked,", "binary"].into_iter().enumerate() {
+        let bytes = image_bytes(word);
+        scene.serve(Answer::ok(bytes.clone()).content_type("image/png").header("Content-Encoding", word));
+        scene.sent().await;
+        assert_eq!(scene.uploads().len(), n + 1, "{word}");
+        assert_eq!(scene.uploads()[n].body.file().unwrap().length, bytes.len() as u64, "{word}");
     }
 }
 
