@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, LOCATION};
+use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, LOCATION, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri};
 use http_body_util::Empty;
 use hyper::body::Incoming;
@@ -91,6 +91,10 @@ impl Fetcher {
             .pool_timer(TokioTimer::new())
             .timer(TokioTimer::new())
             .http1_max_buf_size(BUFFER)
+            // "A user agent that receives an obs-fold in a response message … MUST replace each received obs-fold with
+            // one or more SP octets" (RFC 9112 section 5.2); blanks before a colon are as old.
+            .http1_allow_obsolete_multiline_headers_in_responses(true)
+            .http1_allow_spaces_after_header_name_in_responses(true)
             .build(connector);
         Self { client, profile, clock, metrics }
     }
@@ -224,8 +228,12 @@ fn location(here: &Url, headers: &HeaderMap) -> Result<Url, MediaError> {
 }
 
 /// We asked for the bytes as they are, so a coding is the provider's mistake; undoing it would let a small
-/// answer become a huge file.
+/// answer become a huge file. Of transfer codings hyper undoes `chunked`, and hands over all others as they came.
 fn check_coding(url: &Url, headers: &HeaderMap) -> Result<(), MediaError> {
+    let mut transfer = headers.get_all(TRANSFER_ENCODING).iter();
+    if transfer.any(|coding| !coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked")) {
+        return Err(origin(url, "it sent the file with a Transfer-Encoding that is not chunked"));
+    }
     if !is_coded(headers.get_all(CONTENT_ENCODING).iter().map(HeaderValue::as_bytes)) {
         return Ok(());
     }
