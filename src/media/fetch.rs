@@ -27,8 +27,8 @@ use crate::net::{ConnectError, Connector, is_coded};
 use crate::telemetry::MediaMetrics;
 use crate::upstream::{innermost, user_agent};
 
-/// Redirects that are followed; a fourth ends the fetch.
-const HOPS: usize = 3;
+/// Redirects that are followed, each judged like the link itself: short links and shared drives take four to six.
+const HOPS: usize = 10;
 /// How long a host may take to begin its answer.
 const FIRST_BYTE: Duration = Duration::from_secs(20);
 /// What is buffered of one connection: fifty large files at once stay small.
@@ -151,7 +151,7 @@ impl Fetcher {
                 | StatusCode::TEMPORARY_REDIRECT
                 | StatusCode::PERMANENT_REDIRECT => {
                     if hops.len() == HOPS {
-                        return Err(origin(&here, "it redirects more than three times"));
+                        return Err(origin(&here, &format!("it redirects more than {HOPS} times")));
                     }
                     let next = location(&here, response.headers())?;
                     hops.push((status, response.headers().clone(), received_at));
