@@ -91,6 +91,8 @@ pub(super) fn give(Download { media_type, length, body }: Download) -> Reply {
     let mut reply = Reply::new(StatusCode::OK, Body::Stream { bytes: body, length });
     let unknown = HeaderValue::from_static("application/octet-stream");
     reply.set(respond::CONTENT_TYPE, HeaderValue::try_from(media_type).unwrap_or(unknown));
+    // Users and clients name the types of their files: a page that is called an image must not run as one.
+    reply.set("x-content-type-options", HeaderValue::from_static("nosniff"));
     reply
 }
 
