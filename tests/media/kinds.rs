@@ -1,6 +1,6 @@
 //! Each kind of message with the types and sizes that Cloud takes for it.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::scene::*;
 use crate::stub::Answer;
@@ -195,4 +195,58 @@ async fn the_header_of_an_interactive_message_has_its_file() {
         assert_eq!(header.as_object().unwrap().keys().collect::<Vec<_>>(), ["id"], "{sent}");
     }
     assert_eq!(scene.counts(), counts(2, 0, 2, 3));
+}
+
+/// Cards have files as headers have: ids of ours become Cloud's, and links are resolved, behind providers too.
+#[tokio::test]
+async fn the_cards_of_a_carousel_have_their_files() {
+    let scene = Scene::start().await;
+    scene.serve(png());
+    scene.set_provider("cdn", &json!({"bearer": "b"})).await;
+    let link = scene.provider.url("/a.png");
+    let uploaded = scene.upload("image/png", &image_bytes("ours")).await;
+    let objects =
+        [json!({"link": link}), json!({"link": link, "provider": {"name": "cdn"}}), json!({"id": uploaded})];
+    let template = |object: &Value| {
+        let header = json!({"type": "header", "parameters": [{"type": "image", "image": object}]});
+        json!({"card_index": 0, "components": [header]})
+    };
+    let card = |object: &Value| {
+        json!({"card_index": 0, "type": "cta_url", "header": {"type": "image", "image": object}, "body": {"text": "b"},
+            "action": {"name": "cta_url", "parameters": {"display_text": "Go", "url": "https://example.org"}}})
+    };
+    let templates: Vec<Value> = objects.iter().map(template).collect();
+    let cards: Vec<Value> = objects.iter().map(card).collect();
+    for (message, place, image) in [
+        (
+            json!({"to": TO, "type": "template", "template": {"name": "n", "language": {"code": "en"},
+                "components": [{"type": "carousel", "cards": templates}]}}),
+            "/template/components/0/cards",
+            "/components/0/parameters/0/image",
+        ),
+        (
+            json!({"to": TO, "type": "interactive", "interactive": {"type": "carousel", "body": {"text": "b"},
+                "action": {"cards": cards}}}),
+            "/interactive/action/cards",
+            "/header/image",
+        ),
+    ] {
+        let sent = scene.sent_message(&message).await;
+        let cards = sent.pointer(place).unwrap().as_array().unwrap();
+        let images: Vec<&Value> = cards.iter().map(|card| card.pointer(image).unwrap()).collect();
+        for image in &images {
+            let id = image["id"].as_str().unwrap();
+            assert!(id.bytes().all(|byte| byte.is_ascii_digit()), "{sent}");
+            assert_eq!(image.as_object().unwrap().len(), 1, "{sent}");
+        }
+        assert_eq!((images[0] == images[1], images[1] == images[2]), (true, false), "{sent}");
+    }
+    // One that is not to be had is named by its place, and nothing is sent.
+    scene.serve(Answer::new(404));
+    let message = json!({"to": TO, "type": "template", "template": {"name": "n", "language": {"code": "en"},
+        "components": [{"type": "carousel", "cards": [template(&objects[0])]}]}});
+    let details = scene.proxy.send(&message).await.error().2;
+    let place = "template.components[0].cards[0].components[0].parameters[0].image: ";
+    assert!(details.starts_with(place), "{details}");
+    assert_eq!(scene.counts().s, 2);
 }

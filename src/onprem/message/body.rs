@@ -1,6 +1,9 @@
 //! A request body that is fit to be read.
 
 use std::borrow::Cow;
+use std::sync::OnceLock;
+
+use serde_json::value::RawValue;
 
 use crate::onprem::{ErrorCode, Invalid};
 use crate::wire::{Removed, too_deep, without_nulls};
@@ -10,6 +13,7 @@ use crate::wire::{Removed, too_deep, without_nulls};
 pub struct Body<'a> {
     json: Cow<'a, str>,
     nulls: Removed,
+    unpacked: OnceLock<Box<RawValue>>,
 }
 
 impl<'a> Body<'a> {
@@ -40,12 +44,18 @@ impl<'a> Body<'a> {
         if too_deep(text) {
             return Err(Invalid::new(ErrorCode::InvalidRequest, "the body nests deeper than 128 levels"));
         }
-        Ok(Self { json: Cow::Borrowed(text), nulls: Removed::default() })
+        Ok(Self { json: Cow::Borrowed(text), nulls: Removed::default(), unpacked: OnceLock::new() })
     }
 
     /// The text to parse.
     pub fn json(&self) -> &str {
         &self.json
+    }
+
+    /// Room for the one value that clients send as a string with JSON in it, so that a message can borrow from it as from
+    /// the text itself.
+    pub(super) fn unpacked(&self) -> &OnceLock<Box<RawValue>> {
+        &self.unpacked
     }
 
     /// The `null` members that were taken out.

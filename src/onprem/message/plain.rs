@@ -168,6 +168,8 @@ fn message(plain: Plain<'_>) -> Result<Message<'_>, Invalid> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::OnceLock;
+
     use proptest::prelude::*;
 
     use super::parse;
@@ -200,7 +202,8 @@ mod tests {
             r#"{"to":"16505551234","type":"sticker","sticker":{"link":"https:///a","caption":"x"}}"#,
         ] {
             let plain = parse(json).expect(json);
-            let general = Message::parse(Object::parse(json).unwrap());
+            let room = OnceLock::new();
+            let general = Message::parse(Object::parse(json).unwrap(), &room);
             assert_eq!(format!("{plain:?}"), format!("{general:?}"), "{json}");
         }
     }
@@ -275,7 +278,8 @@ mod tests {
         ) {
             let json = format!(r#"{{{named}"to":"16505551234","{kind}":{content}{rest}}}"#);
             if let Some(plain) = parse(&json) {
-                let general = Object::parse(&json).map(Message::parse);
+                let room = OnceLock::new();
+                let general = Object::parse(&json).map(|object| Message::parse(object, &room));
                 prop_assert_eq!(format!("Ok({plain:?})"), format!("{general:?}"), "{}", json);
             }
         }

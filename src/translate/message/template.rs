@@ -4,7 +4,7 @@ use super::{MessageError, Work, media};
 use crate::cloud::message as cloud;
 use crate::onprem::message::{Component, Parameter, ParameterValue, Template};
 use crate::translate::rules::Rule;
-use crate::wire::Kind;
+use crate::wire::{Kind, Path};
 
 /// Leaves out what only on-prem knows: the namespace and the language policy.
 ///
@@ -31,10 +31,13 @@ pub(super) fn to_cloud<'a>(
             format_args!("\"{policy}\" left out: Cloud always takes the language that is named"),
         );
     }
+    let here = Path::Root.key("template");
     let components = match &template.components {
-        Some(list) => Some(
-            list.iter().enumerate().map(|(at, item)| component(item, at, work)).collect::<Result<_, _>>()?,
-        ),
+        Some(list) => {
+            let path = here.key("components");
+            let each = list.iter().enumerate().map(|(at, item)| component(item, path.index(at), work));
+            Some(each.collect::<Result<_, _>>()?)
+        }
         None => None,
     };
     Ok(cloud::Template {
@@ -42,7 +45,7 @@ pub(super) fn to_cloud<'a>(
         language_code: &template.language.code,
         language_rest: &template.language.rest,
         components,
-        rest: &template.rest,
+        rest: media::branches_to_cloud(&template.rest, here, media::Place::Template, work)?,
     })
 }
 
@@ -54,27 +57,23 @@ pub(super) fn to_cloud<'a>(
 /// Golden messages/template/button_index_number
 fn component<'a>(
     component: &'a Component<'a>,
-    at: usize,
+    path: Path<'_>,
     work: &mut Work<'_, 'a>,
 ) -> Result<cloud::Component<'a>, MessageError> {
     if let Some((index, Kind::Number)) = &component.index {
-        work.notes.add(
-            Rule::ButtonIndex,
-            format_args!("template.components[{at}].index"),
-            format_args!("{index} -> \"{index}\""),
-        );
+        work.notes.add(Rule::ButtonIndex, path.key("index"), format_args!("{index} -> \"{index}\""));
     }
+    let members = media::branches_to_cloud(&component.rest, path, media::Place::Template, work)?;
     let parameters = match &component.parameters {
-        Some(list) => Some(
-            list.iter()
-                .enumerate()
-                .map(|(pos, item)| parameter(item, at, pos, work))
-                .collect::<Result<_, _>>()?,
-        ),
+        Some(list) => {
+            let path = path.key("parameters");
+            let each = list.iter().enumerate().map(|(at, item)| parameter(item, path.index(at), work));
+            Some(each.collect::<Result<_, _>>()?)
+        }
         None => None,
     };
     Ok(cloud::Component {
-        members: &component.rest,
+        members,
         kind: None,
         index: component.index.as_ref().map(|(index, _)| &**index),
         parameters,
@@ -89,31 +88,21 @@ fn component<'a>(
 /// Golden messages/template/date_time
 fn parameter<'a>(
     parameter: &'a Parameter<'a>,
-    at: usize,
-    position: usize,
+    path: Path<'_>,
     work: &mut Work<'_, 'a>,
 ) -> Result<cloud::Parameter<'a>, MessageError> {
-    let members = &*parameter.rest;
+    let members = media::branches_to_cloud(&parameter.rest, path, media::Place::Template, work)?;
     Ok(match &parameter.value {
         ParameterValue::Same => cloud::Parameter::Members(members),
         ParameterValue::DateTime { fallback_value, had_parts } => {
             if *had_parts {
                 work.notes.add(
                     Rule::TemplateDateTime,
-                    format_args!("template.components[{at}].parameters[{position}].date_time"),
+                    path.key("date_time"),
                     "only fallback_value kept, which Cloud always shows",
                 );
             }
             cloud::Parameter::DateTime { fallback_value, members }
-        }
-        ParameterValue::Media(media) => {
-            let kind = media.kind.name();
-            let path = format!("template.components[{at}].parameters[{position}].{kind}");
-            cloud::Parameter::Media {
-                kind,
-                media: media::to_cloud(media, &path, media::Place::Template, work)?,
-                members,
-            }
         }
     })
 }

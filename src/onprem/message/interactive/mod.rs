@@ -5,15 +5,15 @@
 
 mod checks;
 
-use std::borrow::Cow;
+use std::sync::OnceLock;
 
 use serde_json::value::RawValue;
 
 use super::{
-    ErrorCode, Invalid, Media, MediaKind, at_most, missing, object, optional_string, required_string, string,
-    wrong,
+    Branches, ErrorCode, Found, Invalid, MediaKind, Tree, at_most, missing, object, optional_string,
+    required_string, string, wrong,
 };
-use crate::wire::{self, Kind, Member, Path, Raw, Removed, Str};
+use crate::wire::{self, Kind, Path, Raw, Removed, Str};
 
 /// An interactive message.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ pub struct Interactive<'a> {
     /// `list`, `button`, `product`, …
     pub kind: Str<'a>,
     /// The header.
-    pub header: Option<Header<'a>>,
+    pub header: Option<Tree<'a>>,
     /// What became of a `Header` spelt as in Meta's own sample, if there was one.
     pub capitalised: Option<Capitalised>,
     /// The body, equal on both sides.
@@ -31,7 +31,7 @@ pub struct Interactive<'a> {
     /// The action.
     pub action: Option<Action<'a>>,
     /// Members that nobody here knows.
-    pub rest: Vec<Member<'a>>,
+    pub rest: Branches<'a>,
 }
 
 /// What became of a `Header`.
@@ -43,25 +43,11 @@ pub enum Capitalised {
     Idle,
 }
 
-/// The header.
-#[derive(Debug)]
-pub enum Header<'a> {
-    /// Text, or a kind that nobody here knows.
-    Raw(Raw<'a>),
-    /// A file.
-    Media {
-        /// The file.
-        media: Media<'a>,
-        /// The other members.
-        rest: Vec<Member<'a>>,
-    },
-}
-
 /// The action.
 #[derive(Debug)]
 pub struct Action<'a> {
     /// The JSON object.
-    pub object: Cow<'a, RawValue>,
+    pub object: Tree<'a>,
     /// Whether it was sent as a string that holds JSON.
     pub was_string: bool,
     /// Paths of the `null` members that were taken out of such a string.
@@ -70,57 +56,67 @@ pub struct Action<'a> {
 
 impl<'a> Interactive<'a> {
     /// Reads the interactive object in `raw`. In a Cloud-shaped message the limits are Cloud's, some
-    /// of which are wider, and Cloud itself checks them.
-    pub(super) fn parse(raw: Raw<'a>, path: Path<'_>, is_cloud_shaped: bool) -> Result<Self, Invalid> {
+    /// of which are wider, and Cloud itself checks them. An action that is a string is unpacked into `room`.
+    pub(super) fn parse(
+        raw: Raw<'a>,
+        path: Path<'_>,
+        is_cloud_shaped: bool,
+        room: &'a OnceLock<Box<RawValue>>,
+    ) -> Result<Self, Invalid> {
         let mut object = object(raw, path)?;
         let kind = required_string(&mut object, "type", path)?;
         let (small, large) = (object.take("header"), object.take("Header"));
         let header = small.or(large);
         let body = object.take("body");
         let footer = object.take("footer");
-        let action = object.take("action").map(|raw| Action::parse(raw, path.key("action"))).transpose()?;
+        let here = path.key("action");
+        let unpacked = object.take("action").map(|raw| Action::unpack(raw, here, room)).transpose()?;
+        let text = unpacked.as_ref().map(|(text, _)| *text);
+        let action = match unpacked {
+            Some((text, nulls)) => Some(Action {
+                object: Tree::parse(text, here)?,
+                was_string: nulls.is_some(),
+                nulls: nulls.unwrap_or_default(),
+            }),
+            None => None,
+        };
         let interactive = Self {
-            header: header.map(|raw| Header::parse(raw, path.key("header"))).transpose()?,
+            header: header.map(|raw| Tree::typed(raw, path.key("header"))).transpose()?,
             capitalised: large.map(|_| if small.is_some() { Capitalised::Idle } else { Capitalised::Taken }),
             kind,
             body,
             footer,
             action,
-            rest: object.into_members(),
+            rest: Branches::of(object, path)?,
         };
         if !is_cloud_shaped {
-            checks::check(&interactive, header, path)?;
+            checks::check(&interactive, header, text, path)?;
         }
         Ok(interactive)
     }
-}
 
-impl<'a> Header<'a> {
-    fn parse(raw: Raw<'a>, path: Path<'_>) -> Result<Self, Invalid> {
-        let mut object = object(raw, path)?;
-        let kind = match object.get("type") {
-            Some(raw) => string(raw, path.key("type"))?,
-            None => return Ok(Self::Raw(raw)),
-        };
-        match (&*kind, MediaKind::from_name(&kind)) {
-            ("image" | "video" | "document", Some(kind)) => {
-                let here = path.key(kind.name());
-                let raw = object.take(kind.name()).ok_or_else(|| missing(here))?;
-                Ok(Self::Media { media: Media::parse(kind, raw, here)?, rest: object.into_members() })
-            }
-            _ => Ok(Self::Raw(raw)),
+    /// Tells each of its files, in order.
+    pub fn each_file(&'a self, path: Path<'_>, found: Found<'_, 'a>) {
+        if let Some(header) = &self.header {
+            header.each_file(path.key("header"), found);
         }
+        if let Some(action) = &self.action {
+            action.object.each_file(path.key("action"), found);
+        }
+        self.rest.each_file(path, found);
     }
 }
 
-impl<'a> Action<'a> {
+impl Action<'_> {
     /// Some clients send the action as a string with JSON in it, where `null` means "not given" as
-    /// it does elsewhere.
-    fn parse(raw: Raw<'a>, path: Path<'_>) -> Result<Self, Invalid> {
+    /// it does elsewhere: then what was taken out is given, too.
+    fn unpack<'a>(
+        raw: Raw<'a>,
+        path: Path<'_>,
+        room: &'a OnceLock<Box<RawValue>>,
+    ) -> Result<(Raw<'a>, Option<Removed>), Invalid> {
         match wire::kind(raw) {
-            Kind::Object => {
-                Ok(Self { object: Cow::Borrowed(raw), was_string: false, nulls: Removed::default() })
-            }
+            Kind::Object => Ok((raw, None)),
             Kind::String => {
                 let text = string(raw, path)?;
                 let text = text.trim();
@@ -133,7 +129,7 @@ impl<'a> Action<'a> {
                 };
                 let object =
                     object.ok_or_else(|| wrong(path, "must be a JSON object, or a string that holds one"))?;
-                Ok(Self { object: Cow::Owned(object), was_string: true, nulls })
+                Ok((&**room.get_or_init(|| object), Some(nulls)))
             }
             Kind::Null | Kind::Bool | Kind::Number | Kind::Array => Err(wrong(path, "must be a JSON object")),
         }
