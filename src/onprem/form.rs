@@ -91,7 +91,7 @@ fn name_of(head: &[u8]) -> Result<String, Invalid> {
 }
 
 /// The value of a parameter, quoted or not (RFC 9110 section 5.6.6).
-fn parameter(parameters: &str, name: &str) -> Option<String> {
+pub fn parameter(parameters: &str, name: &str) -> Option<String> {
     let mut rest = parameters;
     loop {
         let (key, after) = rest.split_once('=')?;

@@ -34,6 +34,9 @@ async fn any_body_is_a_file_whatever_its_type() {
     for (n, (declared, body, kept)) in [
         ("image/png", PNG, "image/png"),
         ("IMAGE/JPG", PNG, "image/jpeg"),
+        // Its bytes prove another kind of file.
+        ("application/msword", PNG, "image/png"),
+        ("image/*", PNG, "image/png"),
         ("", PNG, "image/png"),
         // As `curl --data-binary` sends it.
         ("application/x-www-form-urlencoded", PNG, "image/png"),
@@ -43,7 +46,7 @@ async fn any_body_is_a_file_whatever_its_type() {
         ("text/plain; charset=utf-8", b"?", "text/plain"),
         ("application/zip", b"?", "application/zip"),
         ("application/json", b"{}", "application/json"),
-        ("multipart/form-data; boundary=x", b"--x--", "multipart/form-data; boundary=x"),
+        ("multipart/form-data; boundary=x", b"--x--", "application/octet-stream"),
     ]
     .into_iter()
     .enumerate()
@@ -84,9 +87,11 @@ async fn the_name_of_the_document_tells_what_the_upload_did_not() {
     }
     // Two types of the same bytes are two files for Cloud.
     assert_eq!(scene.counts(), counts(0, 0, 2, 2));
-    let zip = scene.upload("application/zip", b"?").await;
-    let reply = scene.proxy.send(&media("document", &json!({"id": zip, "filename": "a.pdf"}))).await;
-    assert_eq!((reply.status, reply.code()), (400, 1009), "what the client says counts: {reply:?}");
+    for (declared, status) in [("application/zip", 201), ("text/html", 400), ("application/json", 400)] {
+        let id = scene.upload(declared, b"? of another").await;
+        let reply = scene.proxy.send(&media("document", &json!({"id": id, "filename": "a.pdf"}))).await;
+        assert_eq!(reply.status, status, "a page is no file, whatever its name: {declared} {reply:?}");
+    }
     let reply = scene.send_image(&json!({"id": id})).await;
     assert_eq!((reply.status, reply.code()), (400, 1009), "{reply:?}");
 }

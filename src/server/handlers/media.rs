@@ -40,8 +40,8 @@ pub async fn upload(call: &Call<'_>, incoming: Asking) -> Result<Reply, Failure>
     };
     receive(incoming, &mut spool, &state.media, limits.body_timeout, limits.media).await?;
     let media_type = call.fields.text(Name::ContentType);
-    let id =
-        state.media.keep(&call.number.account, media_type, spool).await.map_err(|error| not_kept(&error))?;
+    let id = state.media.keep(&call.number.account, media_type, None, spool).await;
+    let id = id.map_err(|error| not_kept(&error))?;
     let status = StatusCode::from_u16(state.compat.created_status).unwrap_or(StatusCode::CREATED);
     Ok(respond::json(status, &MediaReply::new(&id, Meta::stable(&state.compat.version))))
 }
