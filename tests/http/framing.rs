@@ -51,7 +51,11 @@ fn corpus() -> Vec<(&'static str, Vec<u8>, u16)> {
         ("a chunk longer than its size", with("Transfer-Encoding: chunked\r\n", "1\r\n{}\r\n0\r\n\r\n"), 400),
         ("gzip", with(&format!("Content-Encoding: gzip\r\n{length}"), &text), 415),
         ("br", with(&format!("content-encoding: br\r\n{length}"), &text), 415),
-        ("aws-chunked and gzip", with(&format!("Content-Encoding: aws-chunked,gzip\r\n{length}"), &text), 415),
+        (
+            "aws-chunked and gzip",
+            with(&format!("Content-Encoding: aws-chunked,gzip\r\n{length}"), &text),
+            415,
+        ),
         ("identity and zstd", with(&format!("Content-Encoding: identity, zstd\r\n{length}"), &text), 415),
     ]
 }
