@@ -73,6 +73,9 @@ pub mod media;
 pub mod mock;
 pub mod net;
 pub mod onprem;
+#[cfg(test)]
+#[path = "../tests/support/seeded.rs"]
+mod seeded;
 pub mod server;
 pub mod session;
 pub mod settings;

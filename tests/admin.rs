@@ -20,6 +20,7 @@ async fn pages() {
         ("GET", "/openapi.json", 200, "\"openapi\":\"3.1.0\""),
         ("GET", "/nothing", 404, "no such page"),
         ("GET", "/v1/messages", 404, "no such page"),
+        ("GET", "//livez/", 200, "ok"),
         ("POST", "/livez", 405, "only GET"),
         ("DELETE", "/metrics", 405, "only GET"),
     ] {
@@ -31,6 +32,18 @@ async fn pages() {
     let mut client = Client::connect(proxy.admin).await;
     assert_eq!(client.call("HEAD", "/livez", &[], b"").await.status, 200);
     assert_eq!(client.call("GET", "/livez", &[], b"x").await.status, 200);
+}
+
+/// Whoever opens connections and asks nothing must not keep the operator out.
+#[tokio::test]
+async fn idle_connections_of_the_operator_end() {
+    let proxy = Proxy::with("[limits]\nheader_timeout = \"10m\"\n").await;
+    let mut silent = Client::connect(proxy.admin).await;
+    let mut half = Client::connect(proxy.admin).await;
+    half.write("GET /livez HTTP/1.1\r\nHo").await;
+    let mut asked = Client::connect(proxy.admin).await;
+    assert_eq!(asked.call("GET", "/livez", &[], b"").await.status, 200);
+    assert!(silent.is_closed().await && half.is_closed().await && asked.is_closed().await);
 }
 
 /// Every kind of traffic, then a look at every label.

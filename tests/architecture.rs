@@ -240,6 +240,25 @@ fn no_file_is_too_long_and_no_test_is_skipped() {
     }
 }
 
+/// A property test that draws other cases each time fails by chance, in somebody else's run.
+#[test]
+fn every_property_test_is_seeded() {
+    let marks = [concat!("proptest!", " {"), concat!("proptest!", "("), concat!("Test", "Runner::")];
+    let is_seeded = |rest: &str| rest.lines().take(2).any(|line| line.contains("seeded::config("));
+    let mut found = 0;
+    for folder in ["src", "tests"] {
+        for (path, text) in rust_files(&root().join(folder)) {
+            for mark in marks {
+                for (at, _) in text.match_indices(mark) {
+                    found += 1;
+                    assert!(is_seeded(&text[at..]), "{folder}/{path}: use seeded::config for {mark}");
+                }
+            }
+        }
+    }
+    assert!(found > 40, "property tests were not found: {found}");
+}
+
 #[test]
 fn the_checker_sees_climbs() {
     for (path, line, expected) in [

@@ -7,6 +7,8 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use tokio::io::AsyncReadExt as _;
+use tokio::net::TcpListener;
 use tokio::task::spawn_blocking;
 
 use crate::stub::{Act, Stub, answer, closed_port};
@@ -128,7 +130,7 @@ fn an_interrupt_ends_everything() {
     let output = child.wait_with_output().unwrap();
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0), "{stderr}");
-    assert_eq!(stderr, "bench: stopped before the end, so there is no result\n");
+    assert_eq!(stderr, "error: stopped before the end, so there is no result\n");
     assert_eq!(count(), 0);
 }
 
@@ -158,6 +160,47 @@ async fn another_proxy_is_measured_by_its_process() {
         (&json!(std::process::id()), &json!("bench"))
     );
     assert_eq!(stub.seen().whole.len(), 10);
+}
+
+/// The page has what the text has, and nothing that would have to be loaded or run.
+#[tokio::test]
+async fn the_page_stands_for_itself() {
+    let folder = TempDir::new();
+    let (stub, path) = (Stub::start([]).await, folder.join("bench.html"));
+    let more = ["--to", TO, "--html", path.to_str().unwrap()];
+    // Whether the rate was carried depends on the machine.
+    let run = against(&stub.base_url(), "token", &more).await;
+    let page = fs::read_to_string(&path).unwrap();
+    assert!(page.contains(run.stdout.lines().next().unwrap()), "{page}");
+    assert_eq!(page.matches("<svg ").count(), 3, "{page}");
+    for outside in ["<script", "src=", "href=", "url(", "@import", "<link"] {
+        assert!(!page.contains(outside), "{outside}");
+    }
+    let more = ["--to", TO, "--html", "/nowhere/at/all.html"];
+    let unwritten = against(&stub.base_url(), "token", &more).await;
+    assert!(
+        unwritten.code == Some(1) && unwritten.stderr.contains("/nowhere/at/all.html: "),
+        "{unwritten:?}"
+    );
+}
+
+#[tokio::test]
+async fn the_host_is_what_was_said() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let more = ["--to", TO, "--host", "support.wa.internal"];
+    let asked = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut head = Vec::new();
+        while !head.windows(4).any(|end| end == b"\r\n\r\n") {
+            stream.read_buf(&mut head).await.unwrap();
+        }
+        // Nobody is there any more, so the run ends.
+        drop((stream, listener));
+        String::from_utf8(head).unwrap().to_lowercase()
+    };
+    let (_, head) = tokio::join!(against(&url, "token", &more), asked);
+    assert!(head.contains("\r\nhost: support.wa.internal\r\n"), "{head}");
 }
 
 #[tokio::test]
@@ -241,5 +284,5 @@ fn nobody_there_is_a_failure_with_a_reason() {
     let args = ["bench", "--url", &format!("http://{address}"), "--made-up"];
     let run = run_with(&args, "", &[("PREMBRIDGE_BENCH_TOKEN", "t")]);
     assert_eq!((run.code, run.stdout.as_str()), (Some(1), ""), "{run:?}");
-    assert_eq!(run.stderr, format!("bench: http://{address}: connection refused\n"));
+    assert_eq!(run.stderr, format!("error: http://{address}: connection refused\n"));
 }

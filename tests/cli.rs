@@ -2,6 +2,11 @@
 
 use std::fs;
 
+#[path = "cli/init.rs"]
+mod init;
+#[path = "cli/usage.rs"]
+mod usage;
+
 use serde_json::{Value, json};
 
 use crate::support::process::{Run, run};
@@ -25,7 +30,7 @@ fn check_says_that_nothing_is_wrong() {
     fs::write(&config, text).unwrap();
     let run = run(&["check", "-c", config.to_str().unwrap()], "");
     assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{run:?}");
-    assert!(run.stdout.contains("1 number(s), no problems"), "{run:?}");
+    assert!(run.stdout.contains("1 number, no problems"), "{run:?}");
 }
 
 #[test]
@@ -49,7 +54,7 @@ fn check_and_serve_tell_every_problem_at_once() {
             "number[0].phone_number_id:",
             "number[0].access_token:",
             "number[0].api_key[0].key:",
-            "7 problem(s)",
+            "7 problems",
         ] {
             assert!(run.stderr.contains(key), "{key}: {run:?}");
         }
@@ -96,6 +101,10 @@ fn translate_goes_back_too() {
         json!({"messages": [{"id": "wamid.x"}], "contacts": [{"input": "+1", "wa_id": "1"}],
             "meta": {"api_status": "stable", "version": "v2.45.1"}})
     );
+    let nobody = run(&["translate", "--reply"], "\u{feff}{\"messages\":[{\"id\":\"wamid.x\"}]}");
+    let expected =
+        json!({"messages": [{"id": "wamid.x"}], "meta": {"api_status": "stable", "version": "v2.45.1"}});
+    assert_eq!((nobody.code, stdout_json(&nobody)), (Some(0), expected), "nobody is made up");
     let error = r#"{"error":{"message":"m","code":131047,"fbtrace_id":"A","error_data":{"details":"late"}}}"#;
     for (args, code) in
         [(&["translate", "--error"][..], 470), (&["translate", "--error", "--http", "400"], 470)]
@@ -165,7 +174,32 @@ fn translate_refuses_as_the_proxy_would() {
         assert!(run.stderr.starts_with("refused: "), "{run:?}");
     }
     let run = run(&["translate", "/nowhere/at/all.json"], "");
-    assert_eq!((run.code, run.stderr.starts_with("/nowhere/at/all.json: ")), (Some(1), true), "{run:?}");
+    assert_eq!(
+        (run.code, run.stderr.starts_with("error: /nowhere/at/all.json: ")),
+        (Some(1), true),
+        "{run:?}"
+    );
+}
+
+/// Standard input may have no end.
+#[test]
+fn translate_stops_where_the_proxy_would() {
+    let spaces = |count: usize| format!("{TEXT}{}", " ".repeat(count - TEXT.len()));
+    assert_eq!(run(&["translate"], &spaces(1 << 20)).code, Some(0));
+    for (args, most, words) in [
+        (&["translate"][..], 1 << 20, "more than 1048576 bytes, the default of limits.max_body"),
+        (&["translate", "--error"], 1 << 20, "more than 1048576 bytes"),
+        (&["translate", "--webhook"], 3 << 20, "more than 3145728 bytes, the largest webhook"),
+    ] {
+        let run = run(args, &spaces(most + 1));
+        assert_eq!((run.code, run.stdout.as_str()), (Some(1), ""), "{run:?}");
+        assert!(run.stderr.contains(words), "{run:?}");
+    }
+    #[cfg(unix)]
+    {
+        let run = run(&["translate", "/dev/zero"], "");
+        assert_eq!((run.code, run.stderr.contains("more than 1048576 bytes")), (Some(1), true), "{run:?}");
+    }
 }
 
 #[test]
@@ -174,6 +208,7 @@ fn explain_knows_both_sides() {
         ("131026", 0, &["Cloud 131026", "becomes on-prem 1026", "compat.undeliverable_as"][..]),
         ("1006", 0, &["On-prem 1006: Resource not found", "HTTP 404", "unknown contact"]),
         ("471", 0, &["On-prem 471", "24 hours", "from Cloud 131048"]),
+        ("2006", 0, &["White Space", "from Cloud 100, 131009"]),
         ("10", 0, &["Cloud 10", "on-prem 1005"]),
         ("777", 1, &["777 is in neither list"]),
     ] {

@@ -1,8 +1,8 @@
 //! Real client packages against the whole proxy.
 //!
 //! `CLIENTS_PYTHON` names a Python that has those for Python; without it the machine's own is asked.
-//! `CLIENTS_NODE_MODULES` names the `node_modules` that has the one for Node. Where they are not there the test says so
-//! and passes, but not in CI, where nothing skips.
+//! `CLIENTS_NODE_MODULES` names the `node_modules` that has the one for Node. Where they are not there the test is
+//! not run, but under CI it fails.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -13,6 +13,7 @@ use prembridge::config::{Config, Env};
 use prembridge::mock::{CODE, NumberStage};
 
 use crate::stub::Sink;
+use crate::support::needs::not_run;
 use crate::support::{ADMIN_KEY, KEY, PASSWORD, PHONE_NUMBER_ID, Proxy, config, number, tls};
 use crate::temp::TempDir;
 use crate::webhooks::scene::EGRESS;
@@ -28,7 +29,7 @@ async fn wabclient_and_turn_python_work_unmodified() {
     let has_clients =
         run(&python, &["-c", "import wabclient, turn"], &[]).is_some_and(|output| output.status.success());
     if !has_clients {
-        skip(&format!(
+        not_run(&format!(
             "{python} has no wabclient and turn-python; pip install wabclient turn-python six, and name it in \
              CLIENTS_PYTHON"
         ));
@@ -56,7 +57,7 @@ async fn wabclient_and_turn_python_work_unmodified() {
 async fn the_sender_for_node_works_unmodified() {
     let modules = std::env::var("CLIENTS_NODE_MODULES").unwrap_or_default();
     if !Path::new(&modules).join(PACKAGE).exists() {
-        skip(&format!("no {PACKAGE}; npm install it and name the node_modules in CLIENTS_NODE_MODULES"));
+        not_run(&format!("no {PACKAGE}; npm install it and name the node_modules in CLIENTS_NODE_MODULES"));
         return;
     }
     let user = format!("[[number.user]]\nname = \"{USER}\"\npassword = \"{PASSWORD}\"");
@@ -109,9 +110,4 @@ async fn drive(program: &str, arguments: &[&str], env: &[(&'static str, &str)]) 
 
 fn run(program: &str, arguments: &[&str], env: &[(&'static str, &str)]) -> Option<Output> {
     Command::new(program).args(arguments).envs(env.iter().copied()).output().ok()
-}
-
-fn skip(why: &str) {
-    assert!(std::env::var_os("CI").is_none(), "{why}");
-    println!("skipped: {why}");
 }

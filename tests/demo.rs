@@ -4,12 +4,14 @@ use std::sync::LazyLock;
 
 use serde_json::Value;
 
-use crate::support::process::{Run, run};
+use crate::support::process::{Run, run, run_with};
 
 /// The line above a callback; a repetition has no body under it.
 const CALLBACK: &str = "app received   POST /callback";
 
-static PLAYED: LazyLock<Run> = LazyLock::new(|| run(&["demo"], ""));
+const END: &str = "Cloud accepted 11 messages, the app took 5 callbacks; all as expected.";
+
+static PLAYED: LazyLock<Run> = LazyLock::new(|| run(&["demo", "--full"], ""));
 
 /// What is printed under each line that says this and no more, as JSON.
 fn told(said: &str) -> Vec<Value> {
@@ -38,11 +40,51 @@ fn the_demo_plays_to_its_end() {
     ] {
         assert!(steps[number - 1].contains(words), "{steps:#?}");
     }
-    let end = "Cloud accepted 11 messages, the app took 5 callbacks, and every expectation was met.";
-    assert_eq!((steps.len(), PLAYED.stdout.lines().last()), (20, Some(end)));
+    assert_eq!((steps.len(), PLAYED.stdout.lines().last()), (20, Some(END)));
     for note in ["[status.envelope]", "[webhook.voice]", "[webhook.media-sha256]", "[webhook.media-url]"] {
         assert!(PLAYED.stdout.contains(note), "{note}");
     }
+}
+
+#[test]
+fn the_digest_fits_a_terminal() {
+    let digest = run(&["demo"], "");
+    assert_eq!((digest.code, digest.stderr.as_str()), (Some(0), ""), "{digest:?}");
+    let lines: Vec<_> = digest.stdout.lines().collect();
+    assert!(lines.len() <= 80, "{} lines", lines.len());
+    assert!(lines.iter().all(|line| line.chars().count() <= 80), "{}", digest.stdout);
+    assert!(!digest.stdout.contains('\x1b'), "no colour in a pipe");
+    for number in 1..=20 {
+        assert!(lines.iter().any(|line| line.starts_with(&format!("{number:>2}  "))), "{number}");
+    }
+    for told in
+        ["text, refused: 131047  400: 470", "500 500 200", "hsm.localizable_params[1]: currency_code", END]
+    {
+        assert!(digest.stdout.contains(told), "{told}");
+    }
+    let coloured = run_with(&["demo"], "", &[("CLICOLOR_FORCE", "1")]);
+    assert!(coloured.stdout.contains("\x1b["));
+    let plain = run_with(&["demo"], "", &[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")]);
+    assert!(!plain.stdout.contains('\x1b'));
+}
+
+#[test]
+fn one_step_can_be_shown_alone_and_all_of_it_as_json() {
+    let step = run(&["demo", "--step", "3"], "");
+    assert_eq!(
+        (step.code, step.stdout.lines().next()),
+        (Some(0), Some("3. An hsm message arrives as a template"))
+    );
+    assert!(step.stdout.contains("[hsm.template]") && !step.stdout.contains("\n4. "), "{step:?}");
+    let unknown = run(&["demo", "--step", "21"], "");
+    assert_eq!(unknown.code, Some(2), "{unknown:?}");
+    let json = run(&["demo", "--json"], "");
+    let json: Value = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!(
+        (&json["accepted"], &json["callbacks"], json["scenes"].as_array().unwrap().len()),
+        (&11.into(), &5.into(), 20)
+    );
+    assert_eq!(json["scenes"][2]["events"][1]["body"]["template"]["name"], "order_shipped");
 }
 
 /// Cloud posts each webhook once; the app answers the last callback with 500, 500 and 200.

@@ -51,7 +51,8 @@ async fn the_url_has_the_same_rules() {
     assert_eq!(call(&proxy, ADMIN_KEY, "POST", PATH, &json!({"url": URL}).to_string()).await.status, 200);
     for (body, code, words) in [
         ("", 1025, "empty"),
-        ("[]", 1025, "JSON object"),
+        ("[1]", 1025, "JSON object"),
+        ("[]", 1008, "url is missing"),
         ("{}", 1008, "url is missing"),
         (r#"{"url":null}"#, 1008, "url is missing"),
         (r#"{"url":["canary"]}"#, 1009, "url must be a string"),
@@ -88,7 +89,7 @@ async fn a_key_of_a_user_cannot_redirect_everybodys_messages() {
         }
     }
     let reply = call(&proxy, ADMIN_KEY, "DELETE", PATH, "").await;
-    assert_eq!((reply.status, reply.code(), reply.header("allow")), (405, 1025, Some("GET, POST")));
+    assert_eq!((reply.status, reply.code(), reply.header("allow")), (405, 1025, Some("GET, HEAD, POST")));
     assert_eq!(url_of_settings(&proxy).await, "");
 }
 

@@ -14,6 +14,8 @@ use prembridge::net::egress::{
 use prembridge::net::{ConnectError, Connector, Deadlines, client_config};
 use tower_service::Service;
 
+use crate::support::needs::not_run;
+
 #[path = "egress/addresses.rs"]
 mod addresses;
 #[path = "egress/configured.rs"]
@@ -66,7 +68,7 @@ impl Door {
 pub fn has_ipv6() -> bool {
     let has = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok();
     if !has {
-        println!("skipped: this machine has no IPv6 loopback");
+        not_run("this machine has no IPv6 loopback");
     }
     has
 }

@@ -5,9 +5,10 @@ mod json;
 mod limits;
 mod plain;
 
+use prembridge::onprem::route::ENDPOINTS;
 use serde_json::json;
 
-use crate::support::{KEY, Proxy, Reply, TO, request, text};
+use crate::support::{ADMIN_KEY, Client, KEY, Proxy, Reply, TO, request, text};
 
 /// `Authorization` of a user.
 fn key() -> String {
@@ -43,7 +44,6 @@ async fn unknown_paths_are_on_prem_errors() {
         "/v1/users/a/b",
         "/v1/users/\u{e4}",
         "/v2/messages",
-        "//v1/messages",
         "/V1/messages",
         "/livez",
         "/_mock/requests",
@@ -73,7 +73,8 @@ async fn wrong_verbs_name_the_right_ones() {
         ("GET", "/v1/users/login", "POST"),
         ("GET", "/v1/users/logout", "POST"),
         ("GET", "/v1/users", "POST"),
-        ("POST", "/v1/users/somebody", "GET, PUT, DELETE"),
+        ("PUT", "/v1//users/", "POST"),
+        ("POST", "/v1/users/somebody", "GET, HEAD, PUT, DELETE"),
         ("POST", "/", "GET, HEAD"),
         ("OPTIONS", "/", "GET, HEAD"),
     ] {
@@ -112,15 +113,77 @@ async fn the_probe_of_official_templates_is_answered() {
     assert_eq!(client.call("GET", "/", &[], b"").await.status, 200);
 }
 
+/// Monitors ask with HEAD. Two in a row on one connection: a body behind the first would be the second's answer.
+#[tokio::test]
+async fn head_gives_the_head_of_what_get_gives() {
+    let proxy = Proxy::start().await;
+    let (user, admin) = (key(), format!("Bearer {ADMIN_KEY}"));
+    let file = proxy.call_as(&user, "POST", "/v1/media", &"x".repeat(50_000)).await;
+    let file = format!("/v1/media/{}", file.json()["media"][0]["id"].as_str().unwrap());
+    let table = ENDPOINTS.iter().filter(|endpoint| endpoint.verb == "GET").map(|endpoint| endpoint.path);
+    let paths: Vec<_> =
+        table.filter(|path| !path.contains('{')).chain([&*file, "/v1/media/0", "/nothing"]).collect();
+    for authorization in [user.as_str(), admin.as_str(), ""] {
+        for path in &paths {
+            let headers = [("Authorization", authorization)];
+            let mut client = proxy.connect().await;
+            let mut get = client.call("GET", path, &headers, b"").await;
+            for _ in 0..2 {
+                let mut head = client.call("HEAD", path, &headers, b"").await;
+                // These count their own answers.
+                if path.contains("metrics") || path.contains("stats") {
+                    for reply in [&mut get, &mut head] {
+                        reply.headers.retain(|(name, _)| name != "content-length");
+                    }
+                }
+                assert_eq!(plain::seen(&head), (get.status, plain::seen(&get).1, Vec::new()), "{path}");
+            }
+            assert_eq!(client.call("GET", "/", &[], b"").await.json(), json!({}), "after HEAD {path}");
+        }
+    }
+    for path in ["/livez", "/readyz", "/openapi.json", "/nothing"] {
+        let mut client = Client::connect(proxy.admin).await;
+        let get = client.call("GET", path, &[], b"").await;
+        let head = client.call("HEAD", path, &[], b"").await;
+        assert_eq!(plain::seen(&head), (get.status, plain::seen(&get).1, Vec::new()), "{path}");
+        assert_eq!(client.call("GET", "/livez", &[], b"").await.text(), "ok\n");
+    }
+}
+
 #[tokio::test]
 async fn slashes_queries_and_content_types_do_not_matter() {
     let proxy = Proxy::start().await;
     let key = key();
-    for path in
-        ["/v1/messages", "/v1/messages/", "/v1/messages//", "/v1/messages?retry=1", "/v1/messages/?a&b=%"]
-    {
+    for path in [
+        "/v1/messages",
+        "/v1/messages/",
+        "/v1/messages//",
+        "//v1/messages",
+        "/v1//messages",
+        "///messages",
+        "/v1/messages?retry=1",
+        "/v1/messages/?a&b=%",
+        "//v1/messages?//",
+        "http://proxy//v1//messages",
+    ] {
         assert_eq!(proxy.call("POST", path, &body()).await.status, 201, "{path}");
+        // And in hyper's hands.
+        let mut client = plain::unusual(&proxy).await;
+        let reply = client.call("POST", path, &[("Authorization", &key)], body().as_bytes()).await;
+        assert_eq!(reply.status, 201, "{path}");
     }
+    let seen = proxy.mock.recorded().len();
+    for (path, status) in [
+        ("/v1//messages/wamid.x", 200),
+        ("/v1/messages//wamid.x/", 200),
+        ("//", 405),
+        ("/%2fv1/messages", 404),
+    ] {
+        assert_eq!(proxy.call("PUT", path, "{\"status\":\"read\"}").await.status, status, "{path}");
+    }
+    assert_eq!(proxy.mock.recorded().len(), seen + 2);
+    assert_eq!(proxy.call("POST", "//v1/users//login", "").await.status, 401);
+    assert_eq!(proxy.page("//livez/").await.status, 200);
     for content_type in [
         "application/json",
         "application/json;charset=utf-8",

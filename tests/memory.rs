@@ -10,11 +10,11 @@ use futures_util::future::join_all;
 use prembridge::mock::{MockCloud, Options};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 use crate::stub::{Answer, Provider};
 use crate::support::process::Server;
-use crate::support::{Client, KEY, PHONE_NUMBER_ID, TO, config, number, text};
+use crate::support::{Client, KEY, PHONE_NUMBER_ID, TO, basic, config, number, request, text};
 use crate::temp::TempDir;
 
 /// The largest document that the on-prem documents name, 100 MB.
@@ -36,9 +36,13 @@ impl Setup {
     }
 
     fn start(&self) -> Server {
+        self.start_with("")
+    }
+
+    fn start_with(&self, more: &str) -> Server {
         let path = self.folder.join("prembridge.toml");
         let sections = format!(
-            "[egress]\nallow = [\"127.0.0.1\"]\n[media]\nfolder = {:?}\nfetch_timeout = \"10m\"\n",
+            "[egress]\nallow = [\"127.0.0.1\"]\n[media]\nfolder = {:?}\nfetch_timeout = \"10m\"\n{more}",
             self.files()
         );
         let text = config(&self.mock.base_url(), &sections, &number("support", PHONE_NUMBER_ID, ""));
@@ -151,10 +155,10 @@ async fn a_killed_process_leaves_no_files() {
     let mut fetching = Client::connect(server.api).await;
     let key = format!("Apikey {KEY}");
     let headers = [("Authorization", key.as_str())];
-    let request = |path, body: &[u8]| crate::support::request("POST", path, &headers, body);
-    fetching.write(request("/v1/messages", message.to_string().as_bytes())).await;
+    let post = |path, body: &[u8]| request("POST", path, &headers, body);
+    fetching.write(post("/v1/messages", message.to_string().as_bytes())).await;
     let mut uploading = Client::connect(server.api).await;
-    let whole = request("/v1/media", &vec![0; 1 << 20]);
+    let whole = post("/v1/media", &vec![0; 1 << 20]);
     uploading.write(&whole[..whole.len() - 1]).await;
     while unnamed(&server) == 0 || setup.partial().is_empty() {
         tokio::task::yield_now().await;
@@ -176,6 +180,36 @@ async fn a_killed_process_leaves_no_files() {
     }
     drop(setup.start());
     assert!(setup.partial().is_empty());
+}
+
+/// Whoever guesses makes the proxy hash: what that takes is taken once, and not for every thread that has hashed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn wrong_logins_do_not_fill_the_memory() {
+    const AT_ONCE: u8 = 8;
+    for concurrency in [1, 2] {
+        let setup = Setup::new().await;
+        let server = setup.start_with(&format!("[auth]\nhash_concurrency = {concurrency}\n"));
+        let idle = memory(&server, "VmRSS");
+        // Sixteen of each of 25 addresses: twenty would make one go slowly.
+        for round in 0..400 / u64::from(AT_ONCE) {
+            let logins = (0..AT_ONCE).map(|one| {
+                let from = 1 + (u8::try_from(round % 25).unwrap() + one) % 25;
+                wrong_login(&server, from, format!("user{round}-{one}"))
+            });
+            assert_eq!(join_all(logins).await, [401; AT_ONCE as usize], "{round}");
+        }
+        let grown = memory(&server, "VmHWM").saturating_sub(idle);
+        assert!(grown <= (19 * concurrency + 16) * 1024, "{grown} KiB more than the {idle} KiB before");
+    }
+}
+
+async fn wrong_login(server: &Server, from: u8, user: String) -> u16 {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, from], 0).into()).unwrap();
+    let mut client = Client::over(socket.connect(server.api).await.unwrap());
+    let login = basic(&user, "wrong");
+    client.write(request("POST", "/v1/users/login", &[("Authorization", &login)], b"")).await;
+    client.reply().await.status
 }
 
 async fn begin(server: &Server, start: &str, length: u64) -> TcpStream {

@@ -9,7 +9,7 @@ use crate::support::ids::wamid;
 use crate::support::{Proxy, TO, text};
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1024, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(crate::support::seeded::config(1024))]
 
     #[test]
     fn a_wamid_comes_back(is_ours: bool, user in "[0-9]{1,127}", id in "([0-9A-F]{2}){1,63}") {

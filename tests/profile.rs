@@ -86,7 +86,8 @@ async fn a_bad_profile_never_reaches_cloud() {
         (r#"{"websites":["a","b","c"]}"#, 1009, "websites must have at most 2"),
         (r#"{"email":5}"#, 1009, "email must be a string"),
         (&json!({"description": "x".repeat(513)}).to_string(), 1009, "description must be at most 512"),
-        ("[]", 1025, "must be a JSON object"),
+        ("[]", 1008, "nothing of the profile"),
+        ("[1]", 1025, "must be a JSON object"),
         ("{", 1025, "not a JSON object"),
         (r#"{"email":"a","email":"b"}"#, 1025, "given twice"),
     ] {
@@ -176,7 +177,8 @@ async fn who_may_and_by_which_paths() {
         assert_eq!((reply.status, reply.code()), (401, 1005), "{method} {path}");
         assert_eq!(proxy.mock.seen(), seen, "nothing is asked for strangers");
     }
-    for (method, path, allow) in [("PATCH", PROFILE, "GET, POST"), ("POST", ABOUT, "GET, PATCH")] {
+    for (method, path, allow) in [("PATCH", PROFILE, "GET, HEAD, POST"), ("POST", ABOUT, "GET, HEAD, PATCH")]
+    {
         let reply = proxy.call(method, path, "{}").await;
         assert_eq!((reply.status, reply.code(), reply.header("allow")), (405, 1025, Some(allow)), "{path}");
     }

@@ -48,7 +48,7 @@ enum Kind {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(crate::support::seeded::config(512))]
 
     #[test]
     fn any_bytes_are_read(bytes in vec(any::<u8>(), 0..200), http in any::<u16>()) {

@@ -86,7 +86,7 @@ async fn a_deleted_provider_is_gone() {
         let reply = admin(&proxy, "DELETE", &format!("{PATH}/{name}"), &Value::Null).await;
         assert_eq!((reply.status, reply.code()), (404, 1006), "{name}");
     }
-    for (method, path, allow) in [("PUT", PATH, "GET, POST"), ("GET", &format!("{PATH}/q"), "DELETE")] {
+    for (method, path, allow) in [("PUT", PATH, "GET, HEAD, POST"), ("GET", &format!("{PATH}/q"), "DELETE")] {
         let reply = admin(&proxy, method, path, &Value::Null).await;
         assert_eq!((reply.status, reply.header("allow")), (405, Some(allow)), "{method} {path}");
     }

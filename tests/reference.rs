@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 
 use prembridge::onprem::ErrorCode;
 use prembridge::onprem::error::NO_BEHAVIOUR;
-use prembridge::onprem::route::{ENDPOINTS, Endpoint, Means, RESOURCES, Resource};
+use prembridge::onprem::route::{ENDPOINTS, Endpoint, RESOURCES, Resource};
 use prembridge::translate::errors::explain;
 use prembridge::translate::errors::table::{CLOUD_TO_ONPREM, UNLISTED};
+use prembridge::translate::errors::words::{BY_WORDS, WORDED};
 use prembridge::translate::rules::{RULES, RuleInfo, Status};
 
 use crate::generated::{keep_file, keep_part};
@@ -19,61 +20,30 @@ const COMPATIBILITY: &str = "docs/compatibility.md";
 const NOTICE: &str = "<!-- generated: UPDATE_README=1 ./test reference -->\n\n";
 
 #[test]
-fn the_readme_has_every_resource() {
-    let mut table = String::from("| endpoints | verbs | how | |\n|---|---|---|---|\n");
-    for resource in RESOURCES {
-        let mine: Vec<_> = of(resource).collect();
-        let mut verbs: Vec<&str> = Vec::new();
-        for endpoint in &mine {
-            if !verbs.contains(&endpoint.verb) {
-                verbs.push(endpoint.verb);
-            }
-        }
-        let used = Means::ALL.into_iter().filter(|means| mine.iter().any(|row| row.means == *means));
-        let how: Vec<_> = used.map(Means::name).collect();
-        let Resource { path, summary, .. } = resource;
-        writeln!(table, "| `{path}` | {} | {} | {summary} |", verbs.join(", "), how.join(", ")).unwrap();
-    }
-    keep_part("README.md", "resources", &table);
-}
-
-#[test]
-fn the_compatibility_matrix_has_every_endpoint_and_every_rule() {
-    let mut text = format!(
-        "# Compatibility\n\n{NOTICE}\
-         *Translated* means by calls to Cloud, *emulated* by the proxy itself, *refused* with HTTP 501 and an on-prem \
-         error that gives the reason. An *admin* may do what a *user* may. 360dialog's base URL works with `/v1` and \
-         without.\n\n## Endpoints\n"
-    );
+fn the_matrix_has_every_endpoint() {
+    let mut text = String::new();
     for resource in RESOURCES {
         let Resource { name, summary, .. } = resource;
-        write!(text, "\n### {}\n\n{summary}\n\n", capital(name)).unwrap();
+        write!(text, "### {}\n\n{summary}\n\n", capital(name)).unwrap();
         text.push_str("| endpoint | who | how | it … | note |\n|---|---|---|---|---|\n");
         for Endpoint { verb, path, access, means, summary, note, .. } in of(resource) {
             let (who, how) = (access.name(), means.name());
             writeln!(text, "| `{verb} {path}` | {who} | {how} | {summary} | {note} |").unwrap();
         }
+        text.push('\n');
     }
-    text.push_str(
-        "\n## Messages, answers and callbacks\n\n\
-         What the translation changes. `prembridge translate` names the rules that a payload meets.\n\n\
-         | what | how | rule | on-prem | Cloud |\n|---|---|---|---|---|\n",
-    );
+    keep_part(COMPATIBILITY, "endpoints", &format!("{}\n", text.trim_end()));
+}
+
+#[test]
+fn the_matrix_has_every_rule() {
+    let mut text = String::from("| what | how | rule | on-prem | Cloud |\n|---|---|---|---|---|\n");
     for info in RULES {
         let RuleInfo { id, summary, status, onprem_doc, cloud_doc, .. } = info;
         let how = how(*status);
         writeln!(text, "| {summary} | {how} | `{id}` | {onprem_doc} | {cloud_doc} |").unwrap();
     }
-    keep_file(COMPATIBILITY, &text);
-}
-
-#[test]
-fn the_readme_has_every_rule() {
-    let mut table = String::from("| what | how | rule |\n|---|---|---|\n");
-    for info in RULES {
-        writeln!(table, "| {} | {} | `{}` |", info.summary, how(info.status), info.id).unwrap();
-    }
-    keep_part("README.md", "rules", &table);
+    keep_part(COMPATIBILITY, "rules", &text);
 }
 
 #[test]
@@ -101,7 +71,11 @@ fn the_error_reference_has_every_code() {
     let ours = raised_by_the_proxy();
     for code in ErrorCode::ALL {
         let rows = explain(i64::from(code.code())).1;
-        let from: Vec<_> = rows.into_iter().map(|row| row.codes()).collect();
+        let mut from: Vec<_> = rows.into_iter().map(|row| row.codes()).collect();
+        if BY_WORDS.iter().any(|(worded, _)| worded == code) {
+            let codes: Vec<_> = WORDED.iter().map(ToString::to_string).collect();
+            from.push(format!("by its text: {}", codes.join(", ")));
+        }
         let (title, http, number) = (code.title(), code.http(), code.code());
         let yes = if ours.contains(&format!("{code:?}")) { "yes" } else { "" };
         let clients = code.client_behaviour().unwrap_or(NO_BEHAVIOUR);

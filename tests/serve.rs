@@ -21,6 +21,8 @@ const USER_PASSWORD: &str = "canary-user-password";
 const PROVIDER_TOKEN: &str = "canary-provider-token";
 const MESSAGE: &str = "canary-message-text";
 const WRONG_PASSWORD: &str = "canary-wrong-password";
+/// What nobody can be written to, which the client is told.
+const NO_NUMBERS: [&str; 2] = ["+49 0172 998877-no", "0044172998877"];
 const CALLBACK_URL: &str = "https://8.8.8.8/canary?canary-token";
 
 struct Setup {
@@ -198,8 +200,23 @@ async fn an_address_in_use_is_told_in_a_sentence() {
     let run = run(&["serve", "-c", config.to_str().unwrap()], "");
     assert_eq!(run.code, Some(1), "{run:?}");
     let line = run.stderr.lines().last().unwrap();
-    assert!(line.starts_with(&format!("listen.api cannot listen on {address}: ")), "{line}");
-    assert!(line.ends_with("is it in use?"), "{line}");
+    assert!(line.starts_with(&format!("error: listen.api cannot listen on {address}: ")), "{line}");
+    assert!(line.contains("the address is in use"), "{line}");
+}
+
+/// An answer that quotes what was sent is for the client alone.
+async fn write_to_no_number(server: &Server, key: &str) {
+    let mut quoting = 0;
+    for to in NO_NUMBERS {
+        for message in
+            [json!({"to": to, "text": {"body": "x"}}), json!({"to": TO, "type": to, "text": {"body": "x"}})]
+        {
+            let reply = call(server, key, "POST", "/v1/messages", &message).await;
+            assert_eq!(reply.status, 400, "{reply:?}");
+            quoting += usize::from(reply.text().contains(to));
+        }
+    }
+    assert!(quoting > 0, "none of them quotes");
 }
 
 /// Planted secrets go through every endpoint, success and failure, at the most talkative level.
@@ -248,6 +265,7 @@ async fn secrets_and_messages_show_nowhere() {
         assert_eq!(reply.status, status, "{method} {path}: {reply:?}");
         errors.push(reply);
     }
+    write_to_no_number(&server, &key).await;
     for rule in ["190/401", "131047", "http 502", "http 200 garbage", "reset-after-read", "truncate", "1"] {
         setup.mock.clear_faults();
         setup.mock.fault(rule.parse().unwrap());
@@ -263,6 +281,9 @@ async fn secrets_and_messages_show_nowhere() {
     }
     let secrets = ["canary", PASSWORD, token.as_str(), &token[token.len() - 20..]];
     let encoded = [USER_PASSWORD, WRONG_PASSWORD].map(|password| basic("application", password));
+    for to in NO_NUMBERS {
+        assert!(!log.contains(to) && !metrics.contains(to), "{to}:\n{log}");
+    }
     for secret in secrets.into_iter().chain(encoded.iter().map(String::as_str)) {
         for (place, text) in [("log", &log), ("metrics", &metrics)] {
             assert!(!text.contains(secret), "{secret} in the {place}:\n{text}");

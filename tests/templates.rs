@@ -133,6 +133,10 @@ async fn a_template_is_made_and_deleted() {
     assert_eq!((reply.status, code), (404, 1006), "{reply:?}");
     assert!(details.contains("wasn't found"), "{details}");
     assert_eq!(proxy.call("GET", PATH, "").await.json()["total"], 0);
+    // The other way to say it.
+    proxy.mock.fault("132001@any".parse().unwrap());
+    let reply = admin(&proxy, "DELETE", "/configs/templates/order_shipped", "").await;
+    assert_eq!((reply.status, reply.code()), (404, 1006), "{reply:?}");
 }
 
 #[tokio::test]
@@ -150,7 +154,7 @@ async fn only_administrators_change_templates() {
             assert_eq!((reply.status, reply.code()), (401, 1005), "{method} {path}");
         }
     }
-    for (method, path, allow) in [("PUT", PATH, "GET, POST"), ("GET", &one, "DELETE")] {
+    for (method, path, allow) in [("PUT", PATH, "GET, HEAD, POST"), ("GET", &one, "DELETE")] {
         let reply = admin(&proxy, method, path, "").await;
         assert_eq!((reply.status, reply.code(), reply.header("allow")), (405, 1025, Some(allow)), "{path}");
     }
@@ -164,7 +168,7 @@ async fn bad_input_never_reaches_cloud() {
     nameless["name"] = Value::Null;
     for (method, path, body, code) in [
         ("POST", PATH.to_owned(), String::new(), 1025),
-        ("POST", PATH.to_owned(), "[]".to_owned(), 1025),
+        ("POST", PATH.to_owned(), "[]".to_owned(), 1008),
         ("POST", PATH.to_owned(), nameless.to_string(), 1008),
         ("POST", PATH.to_owned(), new().to_string().replace("[{", "{\"x\":[{").replace("}]", "}]}"), 1009),
         ("GET", format!("{PATH}?limit=x"), String::new(), 1009),

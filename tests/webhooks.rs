@@ -10,3 +10,4 @@ mod process;
 mod receive;
 pub mod scene;
 mod switches;
+mod unverified;

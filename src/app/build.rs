@@ -11,11 +11,11 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use thiserror::Error;
 use tokio::sync::OnceCell;
 
-use super::{callbacks, egress, installation, media, pacing};
+use super::{callbacks, descriptors, egress, installation, media, pacing};
 use crate::callback::Callbacks;
 use crate::clock::Clock;
 use crate::cloud::number::NumberState;
-use crate::config::{self, Config, HttpVersion, Tls};
+use crate::config::{self, Config, HttpVersion, Tls, in_words};
 use crate::media::providers::{self, Providers};
 use crate::media::{Account, Media, MediaError};
 use crate::net::{self, Connector, TlsError};
@@ -26,8 +26,8 @@ use crate::store::{self, Store};
 use crate::telemetry::{Ledger, Metrics};
 use crate::upstream::{Deadlines, Health, Target, Upstream};
 
-/// The admin listener serves a person and a scraper.
-const ADMIN_CONNECTIONS: usize = 64;
+/// How long a connection of the admin listener, which serves a person and a scraper, stays idle.
+const ADMIN_IDLE: Duration = Duration::from_secs(2);
 
 /// Why the proxy cannot start.
 #[derive(Debug, Error)]
@@ -51,7 +51,7 @@ pub enum StartError {
     #[error("TLS: {0}")]
     Tls(#[from] TlsError),
     /// A listener cannot be bound.
-    #[error("{what} cannot listen on {address}: {source}; is it in use?")]
+    #[error("{what} cannot listen on {address}: {}", in_words(source))]
     Bind {
         /// The key of the configuration.
         what: &'static str,
@@ -125,16 +125,18 @@ pub(super) async fn build(config: Config, clock: Clock) -> Result<Built, StartEr
     let ids = config.numbers.iter().map(|number| number.phone_number_id.clone());
     let stickers = Stickers::open(Arc::clone(&store), ids).await?;
     let (tls, own_certificate) = server_tls(&config, store.as_ref()).await?;
+    let room = descriptors::connections(&config);
     let limits = serve_limits(&config.limits);
     let scheme = if tls.is_some() { "https" } else { "http" };
-    let api = bind("listen.api", config.listen.api, tls.clone(), limits).await?;
+    let api = bind("listen.api", config.listen.api, tls.clone(), limits.within(room.api)).await?;
     let access_of_cloud = callbacks::access(&config);
     let webhook = if callbacks::takes_webhooks(&config) && !access_of_cloud.is_on_api {
-        Some(bind("listen.webhook", config.listen.webhook, tls, limits).await?)
+        Some(bind("listen.webhook", config.listen.webhook, tls, limits.within(room.webhook)).await?)
     } else {
         None
     };
-    let admin_limits = ServeLimits { connections: ADMIN_CONNECTIONS, ..limits };
+    let header_timeout = limits.header_timeout.min(ADMIN_IDLE);
+    let admin_limits = ServeLimits { connections: room.admin, header_timeout, ..limits };
     let admin = bind("listen.admin", config.listen.admin, None, admin_limits).await?;
     let workers = Workers::start(config.server.workers).map_err(StartError::Workers)?;
     let mut process = [0; 8];

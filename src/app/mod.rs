@@ -2,6 +2,7 @@
 
 mod build;
 mod callbacks;
+mod descriptors;
 mod egress;
 mod installation;
 mod media;
@@ -9,6 +10,7 @@ mod pacing;
 mod probe;
 
 pub use build::StartError;
+pub use descriptors::{raise_open_files, too_few_open_files};
 pub use egress::{callback_guard, guard, refuses_private_links};
 pub use probe::{Probe, probe_numbers};
 

@@ -1,11 +1,10 @@
 //! `prembridge serve`: the proxy.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::check::load;
-use super::output::complain;
-use super::{BAD_CONFIG, FINDINGS, Stop, runtime};
+use super::file::ConfigFile;
+use super::output::{complain, error};
+use super::{BAD_CONFIG, FINDINGS, Stop, failed, runtime};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -14,10 +13,17 @@ use crate::telemetry::{init_log, log_panics};
 
 /// Arguments of `serve`.
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+Examples:
+  prembridge serve prembridge.toml
+  PREMBRIDGE__LISTEN__API=0.0.0.0:9090 prembridge serve prembridge.toml
+
+SIGTERM and SIGINT end it in good order: health turns to not ready, requests that run are finished.
+
+Exit codes: 0 drained, 1 it could not start or had to cut requests off, 78 the configuration cannot be used.")]
 pub struct Args {
-    /// The configuration file
-    #[arg(short, long, value_name = "FILE")]
-    config: PathBuf,
+    #[command(flatten)]
+    file: ConfigFile,
     /// Ends when standard input does, too, so as not to outlive whoever started it
     #[arg(long, hide = true)]
     until_stdin_ends: bool,
@@ -25,17 +31,15 @@ pub struct Args {
 
 /// Runs it.
 pub fn run(args: &Args) -> ExitCode {
-    let Some(config) = load(&args.config) else {
-        return ExitCode::from(BAD_CONFIG);
+    let config = match args.file.load() {
+        Ok(config) => config,
+        Err(code) => return ExitCode::from(code),
     };
     let _log = init_log(config.log.level, config.log.format);
     log_panics();
     let runtime = match runtime() {
         Ok(runtime) => runtime,
-        Err(error) => {
-            complain(format_args!("no runtime: {error}"));
-            return ExitCode::from(FINDINGS);
-        }
+        Err(error) => return failed(format_args!("no runtime: {error}")),
     };
     let code = runtime.block_on(serve(config, args.until_stdin_ends));
     // Hashing threads and the like must not hold the exit up.
@@ -46,16 +50,13 @@ pub fn run(args: &Args) -> ExitCode {
 async fn serve(config: Config, until_stdin_ends: bool) -> ExitCode {
     let mut stop = match Stop::watch() {
         Ok(stop) => stop.with_stdin(until_stdin_ends),
-        Err(error) => {
-            complain(format_args!("signals cannot be watched: {error}"));
-            return ExitCode::from(FINDINGS);
-        }
+        Err(error) => return failed(format_args!("signals cannot be watched: {error}")),
     };
     let app = match App::start(config, Clock::system()).await {
         Ok(app) => app,
-        Err(error) => {
-            complain(&error);
-            return ExitCode::from(if error.is_bad_config() { BAD_CONFIG } else { FINDINGS });
+        Err(reason) => {
+            error(&reason);
+            return ExitCode::from(if reason.is_bad_config() { BAD_CONFIG } else { FINDINGS });
         }
     };
     let addresses = app.addresses();

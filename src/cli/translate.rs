@@ -1,18 +1,21 @@
 //! `prembridge translate`: the pure translation, offline.
 
-use std::io::Read;
+use std::fs::File;
+use std::io::{self, IsTerminal as _, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use super::FINDINGS;
 use super::output::{complain, line, one_line, pretty};
+use super::{FINDINGS, failed, values};
 use crate::clock::Clock;
 use crate::cloud::webhook::Webhook;
+use crate::config::{MAX_BODY, in_words};
 use crate::onprem::Invalid;
 use crate::onprem::error::{DEFAULT_VERSION, ErrorBody};
 use crate::onprem::message::{Body, Request, Source};
+use crate::server::webhook::LARGEST;
 use crate::translate::errors::{CloudFailure, Endpoint};
 use crate::translate::webhook::NothingKnown;
 use crate::translate::{
@@ -22,6 +25,16 @@ use crate::translate::{
 
 /// Arguments of `translate`.
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+Without a flag, a webhook, an answer or an error of Cloud is recognized by its members.
+
+Examples:
+  prembridge translate message.json             what Cloud gets for a message of the on-prem API
+  prembridge translate --webhook webhook.json   the callbacks that your program gets for a webhook
+  prembridge translate --error --http 400 error.json
+  curl … | prembridge translate --json | jq .notes
+
+Exit codes: 0 translated, 1 refused as the proxy would refuse it.")]
 pub struct Args {
     /// The payload is Cloud's answer to a message; gives the on-prem answer
     #[arg(long, conflicts_with = "error")]
@@ -33,7 +46,7 @@ pub struct Args {
     #[arg(long, conflicts_with_all = ["reply", "error"])]
     webhook: bool,
     /// With --error: the HTTP status that came with it
-    #[arg(long, default_value_t = 400, requires = "error")]
+    #[arg(long, value_name = "STATUS", default_value = "400", requires = "error", value_parser = values::http_status)]
     http: u16,
     /// Prints {"request":…,"notes":[…]}, or "callbacks":[…], on one line instead
     #[arg(long)]
@@ -45,22 +58,28 @@ pub struct Args {
 
 /// Runs it.
 pub fn run(args: &Args) -> ExitCode {
-    let bytes = match read(&args.file) {
-        Ok(bytes) => bytes,
-        Err(error) => {
-            complain(format_args!("{}: {error}", args.file.display()));
-            return ExitCode::from(FINDINGS);
+    let read = read(&args.file).and_then(|bytes| {
+        let kind = match args.kind() {
+            Some(kind) => kind,
+            None => recognize(Body::content(&bytes))
+                .map_err(|what| format!("{what}; there is nothing to translate"))?,
+        };
+        if kind == Kind::Webhook {
+            return Ok((kind, bytes));
         }
+        Ok((kind, within(bytes, MAX_BODY, "the default of limits.max_body")?))
+    });
+    let (kind, bytes) = match read {
+        Ok(read) => read,
+        Err(reason) => return failed(format_args!("{}: {reason}", args.file.display())),
     };
+    let bytes = Body::content(&bytes);
     let mut notes = Notes::full();
-    let outcome = if args.reply {
-        reply(&bytes, &mut notes).map(Output::One)
-    } else if args.error {
-        Ok(Output::One(error(&bytes, args.http, &mut notes)))
-    } else if args.webhook {
-        webhook(&bytes, &mut notes).map(Output::Callbacks)
-    } else {
-        message(&bytes, &mut notes).map(Output::One)
+    let outcome = match kind {
+        Kind::Reply => reply(bytes, &mut notes).map(Output::One),
+        Kind::Error => Ok(Output::One(error(bytes, args.http, &mut notes))),
+        Kind::Webhook => webhook(bytes, &mut notes).map(Output::Callbacks),
+        Kind::Message => message(bytes, &mut notes).map(Output::One),
     };
     match outcome {
         Ok(output) => {
@@ -74,6 +93,49 @@ pub fn run(args: &Args) -> ExitCode {
     }
 }
 
+/// What a payload is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Message,
+    Reply,
+    Error,
+    Webhook,
+}
+
+impl Args {
+    /// As the flags say.
+    fn kind(&self) -> Option<Kind> {
+        let flags = [(self.reply, Kind::Reply), (self.error, Kind::Error), (self.webhook, Kind::Webhook)];
+        flags.into_iter().find_map(|(is_set, kind)| is_set.then_some(kind))
+    }
+}
+
+/// Tells what was pasted by its members; what is of the on-prem API already is an error. What cannot be read is a
+/// message, and refused as such.
+fn recognize(bytes: &[u8]) -> Result<Kind, &'static str> {
+    let Ok(Value::Object(members)) = serde_json::from_slice(bytes) else { return Ok(Kind::Message) };
+    let has = |name: &str| members.contains_key(name);
+    let (kind, flag) = if has("entry") {
+        (Kind::Webhook, "webhook")
+    } else if members.get("error").is_some_and(Value::is_object) {
+        (Kind::Error, "error")
+    } else if has("to") || has("recipient") {
+        return Ok(Kind::Message);
+    } else if has("messages") && has("messaging_product") {
+        (Kind::Reply, "reply")
+    } else if has("errors") && has("meta") {
+        return Err("this is an error of the on-prem API already");
+    } else if has("messages") && has("meta") {
+        return Err("this is an answer of the on-prem API already");
+    } else if has("statuses") || has("messages") && has("contacts") {
+        return Err("this is a callback of the on-prem API already");
+    } else {
+        return Ok(Kind::Message);
+    };
+    complain(format_args!("recognized: --{flag}"));
+    Ok(kind)
+}
+
 /// What a payload becomes, as JSON.
 enum Output {
     /// A request or an answer.
@@ -82,13 +144,27 @@ enum Output {
     Callbacks(Vec<String>),
 }
 
-fn read(file: &Path) -> std::io::Result<Vec<u8>> {
-    if file == Path::new("-") {
-        let mut bytes = Vec::new();
-        std::io::stdin().lock().read_to_end(&mut bytes)?;
-        return Ok(bytes);
+/// Reads no more than the proxy would: standard input may have no end.
+fn read(file: &Path) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    let source: io::Result<Box<dyn Read>> = if file == Path::new("-") {
+        if io::stdin().is_terminal() {
+            complain("Paste JSON, then press Ctrl-D.");
+        }
+        Ok(Box::new(io::stdin().lock()))
+    } else {
+        File::open(file).map(|file| -> Box<dyn Read> { Box::new(file) })
+    };
+    let read = source.and_then(|source| source.take(LARGEST as u64 + 1).read_to_end(&mut bytes));
+    read.map_err(|error| in_words(&error))?;
+    within(bytes, LARGEST, "the largest webhook")
+}
+
+fn within(bytes: Vec<u8>, most: usize, why: &str) -> Result<Vec<u8>, String> {
+    if bytes.len() > most {
+        return Err(format!("it has more than {most} bytes, {why}; send less"));
     }
-    std::fs::read(file)
+    Ok(bytes)
 }
 
 /// Files that would have to be fetched first get the placeholder id `media:<link>`.

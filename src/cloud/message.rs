@@ -4,8 +4,9 @@
 
 use std::borrow::Cow;
 
-use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
+use serde::ser::{Serialize, SerializeMap, Serializer};
 
+pub use super::card::{Card, CardValue};
 use crate::wire::{Member, Raw, write_members, write_string};
 
 /// A message.
@@ -57,7 +58,7 @@ pub enum Content<'a> {
 pub enum Tree<'a> {
     /// Untouched.
     Raw(Raw<'a>),
-    /// An object with files in it.
+    /// An object with files in it, or with less in it than was sent.
     Object(Branches<'a>),
     /// An array with files in it.
     Array(Vec<Tree<'a>>),
@@ -121,22 +122,6 @@ pub enum Source<'a> {
     Link(&'a str),
 }
 
-/// One contact card.
-#[derive(Debug)]
-pub struct Card<'a> {
-    /// Its members.
-    pub members: Vec<(&'a str, CardValue<'a>)>,
-}
-
-/// A member of a card.
-#[derive(Debug)]
-pub enum CardValue<'a> {
-    /// Untouched.
-    Raw(Raw<'a>),
-    /// `phones`, each as its members.
-    Phones(Vec<&'a [Member<'a>]>),
-}
-
 /// The `template` object.
 #[derive(Debug)]
 pub struct Template<'a> {
@@ -177,7 +162,16 @@ pub enum Parameter<'a> {
         /// ISO 4217.
         code: &'a str,
         /// The amount multiplied by 1000.
-        amount_1000: Raw<'a>,
+        amount_1000: i64,
+    },
+    /// A currency whose amount is written anew.
+    Amount {
+        /// The amount multiplied by 1000.
+        amount_1000: i64,
+        /// The other members of `currency`.
+        currency: &'a [Member<'a>],
+        /// The other members of the parameter.
+        members: Branches<'a>,
     },
     /// `{"type":"date_time"}`: Cloud always shows the fallback value.
     DateTime {
@@ -221,7 +215,7 @@ fn serialize_members<M: SerializeMap>(map: &mut M, members: &[Member<'_>]) -> Re
 }
 
 /// Members as an object.
-struct Members<'a>(&'a [Member<'a>]);
+pub(super) struct Members<'a>(pub(super) &'a [Member<'a>]);
 
 impl Serialize for Members<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -344,27 +338,6 @@ impl Serialize for Media<'_> {
     }
 }
 
-impl Serialize for Card<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.members.iter().map(|(key, value)| (key, value)))
-    }
-}
-
-impl Serialize for CardValue<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Raw(raw) => raw.serialize(serializer),
-            Self::Phones(phones) => {
-                let mut list = serializer.serialize_seq(Some(phones.len()))?;
-                for phone in phones {
-                    list.serialize_element(&Members(phone))?;
-                }
-                list.end()
-            }
-        }
-    }
-}
-
 impl Serialize for Template<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
@@ -414,7 +387,22 @@ impl Serialize for Component<'_> {
 struct Currency<'a> {
     fallback_value: &'a str,
     code: &'a str,
-    amount_1000: Raw<'a>,
+    amount_1000: i64,
+}
+
+/// The `currency` object with other members as they came.
+struct Amount<'a> {
+    amount_1000: i64,
+    rest: &'a [Member<'a>],
+}
+
+impl Serialize for Amount<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        serialize_members(&mut map, self.rest)?;
+        map.serialize_entry("amount_1000", &self.amount_1000)?;
+        map.end()
+    }
 }
 
 /// The `date_time` object.
@@ -433,7 +421,14 @@ impl Serialize for Parameter<'_> {
             }
             Self::Currency { fallback_value, code, amount_1000 } => {
                 map.serialize_entry("type", "currency")?;
-                map.serialize_entry("currency", &Currency { fallback_value, code, amount_1000 })?;
+                map.serialize_entry(
+                    "currency",
+                    &Currency { fallback_value, code, amount_1000: *amount_1000 },
+                )?;
+            }
+            Self::Amount { amount_1000, currency, members } => {
+                members.serialize_into(&mut map)?;
+                map.serialize_entry("currency", &Amount { amount_1000: *amount_1000, rest: currency })?;
             }
             Self::DateTime { fallback_value, members } => {
                 if members.rest.is_empty() {

@@ -3,6 +3,7 @@
 //!
 //! Pure: serde only. Nothing here knows that an on-prem API exists.
 
+mod card;
 pub mod error;
 pub mod message;
 pub mod number;

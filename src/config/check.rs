@@ -13,6 +13,7 @@ use super::raw;
 use super::report::Report;
 use super::secret::{self, Secret};
 use super::values;
+use super::words::in_words;
 
 /// The words that a key accepts, and what they mean.
 pub(super) type Words<T> = [(&'static str, T)];
@@ -110,8 +111,8 @@ impl Check<'_> {
     ) -> Option<(PathBuf, T)> {
         self.parsed(path, raw, None, |text| {
             let file = PathBuf::from(&text);
-            let found =
-                std::fs::metadata(&file).map_err(|error| format!("cannot use the file {text:?}: {error}"))?;
+            let found = std::fs::metadata(&file)
+                .map_err(|error| format!("cannot use the file {text:?}: {}", in_words(&error)))?;
             if !found.is_file() {
                 return Err(format!("{text:?} is not a file"));
             }

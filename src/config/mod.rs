@@ -25,6 +25,7 @@ mod secret;
 mod sections;
 mod tree;
 mod values;
+mod words;
 
 pub use compat::Compat;
 pub use env::Env;
@@ -34,9 +35,11 @@ pub use pacing::{MessageRate, Pacing};
 pub use report::{Problem, Problems, Warning};
 pub use secret::Secret;
 pub use sections::{
-    Auth, CacheProfile, Cloud, Egress, HttpVersion, Limits, Links, Log, Media, Server, Shutdown, Store,
+    Auth, CacheProfile, Cloud, Egress, HttpVersion, Limits, Links, Log, MAX_BODY, Media, Server, Shutdown,
+    Store,
 };
-pub use values::{Allowed, duration, host_key};
+pub use values::{Allowed, duration, host_key, is_host};
+pub use words::in_words;
 
 use check::Check;
 use raw::{Keys, Shape};
@@ -86,8 +89,7 @@ impl Config {
     /// Reads the file at `path`. Files that it names are found relative to the working directory.
     pub fn load(path: &Path, env: &Env) -> Result<Loaded, Problems> {
         let text = std::fs::read_to_string(path).map_err(|error| {
-            let message =
-                format!("cannot read the configuration {}: {error}; check the path", path.display());
+            let message = format!("cannot read the configuration {}: {}", path.display(), in_words(&error));
             Problems(vec![Problem { path: String::new(), message }])
         })?;
         Self::parse(&text, env)

@@ -13,6 +13,8 @@ use rustls::server::ParsedCertificate;
 use rustls::sign::{CertifiedKey, SigningKey};
 use rustls::{Error, InconsistentKeys, RootCertStore};
 
+use super::words::in_words;
+
 pub(super) type Chain = Vec<CertificateDer<'static>>;
 
 /// The certificates that are shown to clients, the server's own first.
@@ -71,7 +73,7 @@ fn certificates(file: &Path) -> Result<Chain, String> {
 
 fn unreadable(file: &Path, error: &pem::Error) -> String {
     if let pem::Error::Io(error) = error {
-        return format!("cannot read the file {file:?}: {error}");
+        return format!("cannot read the file {file:?}: {}", in_words(error));
     }
     format!("{file:?} holds damaged PEM; look for cut-off lines and for BEGIN and END lines without partner")
 }

@@ -6,6 +6,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::env::Env;
 use super::raw;
+use super::words::in_words;
 
 /// A value that must not reach logs, metrics, error texts or `Debug`; wiped when dropped.
 #[derive(Clone)]
@@ -66,8 +67,8 @@ fn from_env(name: &str, env: &Env) -> Result<(String, String), String> {
 }
 
 fn from_file(path: &str) -> Result<(String, String), String> {
-    let mut text = std::fs::read_to_string(path)
-        .map_err(|error| format!("cannot read {path}: {error}; make it a readable text file"))?;
+    let mut text =
+        std::fs::read_to_string(path).map_err(|error| format!("cannot read {path}: {}", in_words(&error)))?;
     // Editors and `echo` end a file with one newline, which is no part of the secret.
     if text.ends_with('\n') {
         text.pop();

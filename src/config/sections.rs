@@ -12,6 +12,9 @@ use super::secret::Secret;
 use super::values::{self, Allowed};
 use crate::telemetry::LogFormat;
 
+/// The default of `limits.max_body`.
+pub const MAX_BODY: usize = 1 << 20;
+
 /// `[server]`
 #[derive(Clone, Debug)]
 pub struct Server {
@@ -189,7 +192,7 @@ pub(super) fn server(raw: &raw::Server, check: &mut Check<'_>) -> Server {
 pub(super) fn limits(raw: raw::Limits, check: &mut Check<'_>) -> Limits {
     let seconds = Duration::from_secs;
     Limits {
-        max_body: check.size("limits.max_body", raw.max_body, 1 << 20, 1024),
+        max_body: check.size("limits.max_body", raw.max_body, MAX_BODY, 1024),
         max_media: check.size("limits.max_media", raw.max_media, 100 << 20, 1024),
         max_headers: check.count("limits.max_headers", raw.max_headers, 64, 1..=4096),
         // hyper cannot read a head with a buffer of less than 8 KiB.
@@ -272,7 +275,7 @@ pub(super) fn auth(raw: raw::Auth, check: &mut Check<'_>) -> Auth {
     let week = Duration::from_secs(7 * 86_400);
     Auth {
         admin_password: check.secret("auth.admin_password", raw.admin_password, any_secret),
-        hash_concurrency: check.count("auth.hash_concurrency", raw.hash_concurrency, 2, 1..=64),
+        hash_concurrency: check.count("auth.hash_concurrency", raw.hash_concurrency, 1, 1..=64),
         // Tokens tell their end in whole seconds.
         token_lifetime: check.parsed("auth.token_lifetime", raw.token_lifetime, week, |text| {
             match values::duration(&text)? {

@@ -27,7 +27,7 @@ pub(super) fn join(path: &str, key: &str) -> String {
 
 /// What to say about `key`, which is none of `keys`.
 pub(super) fn unknown_key(key: &str, keys: Keys) -> String {
-    let nearest = keys.iter().map(|(known, _)| (distance(key, known), *known)).min();
+    let nearest = keys.iter().map(|(known, _)| (strsim::levenshtein(key, known), *known)).min();
     match nearest {
         Some((distance, known)) if distance <= known.len() / 3 + 1 => {
             format!("unknown key `{key}`; did you mean `{known}`?")
@@ -139,36 +139,5 @@ impl Reader<'_> {
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or(before).chars().count() + 1;
         format!("line {line}, column {column}")
-    }
-}
-
-/// How many characters have to be inserted, removed or replaced to make `a` of `b`.
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
-    for (i, from) in a.chars().enumerate() {
-        let mut left = i + 1;
-        let mut next = vec![left];
-        for (to, above) in b.chars().zip(row.windows(2)) {
-            if let [diagonal, up] = above {
-                left = (diagonal + usize::from(from != to)).min(up + 1).min(left + 1);
-                next.push(left);
-            }
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or(0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::distance;
-
-    #[test]
-    fn distance_counts_edits() {
-        for (a, b, edits) in
-            [("", "", 0), ("", "ab", 2), ("ab", "", 2), ("base_ur", "base_url", 1), ("kitten", "sitting", 3)]
-        {
-            assert_eq!(distance(a, b), edits, "{a} {b}");
-        }
     }
 }

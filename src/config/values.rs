@@ -23,30 +23,45 @@ pub enum Allowed {
 ///
 /// `None` when nothing is left, or when what is left is not a host.
 pub fn host_key(host: &str) -> Option<String> {
+    Some(match read_host(host)? {
+        Host::Name(name) => name.to_ascii_lowercase(),
+        Host::V6(address) => format!("[{address}]"),
+    })
+}
+
+/// Whether a `Host` header names a host, with or without a port.
+pub fn is_host(host: &str) -> bool {
+    read_host(host).is_some()
+}
+
+/// A host without its port.
+enum Host<'t> {
+    /// A name or an IPv4 address.
+    Name(&'t str),
+    V6(Ipv6Addr),
+}
+
+fn read_host(host: &str) -> Option<Host<'_>> {
     if let Some(v6) = host.strip_prefix('[') {
-        return v6_host_key(v6);
+        let (address, port) = v6.split_once(']')?;
+        let is_whole = port.is_empty() || port.strip_prefix(':').is_some_and(is_port);
+        return if is_whole { address.parse().ok().map(Host::V6) } else { None };
     }
     let (name, port) = host.split_once(':').unwrap_or((host, ""));
     let name = name.strip_suffix('.').unwrap_or(name);
-    let label = |label: &str| !label.is_empty() && label.len() <= 63 && label.chars().all(is_host_character);
+    let label = |label: &str| !label.is_empty() && label.len() <= 63 && label.bytes().all(is_host_character);
     // RFC 1035 section 2.3.4: labels of 63, names of 253 characters in their text form.
-    (is_port(port) && name.len() <= 253 && name.split('.').all(label)).then(|| name.to_ascii_lowercase())
-}
-
-fn v6_host_key(rest: &str) -> Option<String> {
-    let (address, port) = rest.split_once(']')?;
-    let address: Ipv6Addr = address.parse().ok()?;
-    (port.is_empty() || port.strip_prefix(':').is_some_and(is_port)).then(|| format!("[{address}]"))
+    (is_port(port) && name.len() <= 253 && name.split('.').all(label)).then_some(Host::Name(name))
 }
 
 /// RFC 3986 section 3.2.3 allows an empty port.
 fn is_port(text: &str) -> bool {
-    text.chars().all(|c| c.is_ascii_digit())
+    text.len() <= 5 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// The underscore is no host name character, but Docker Compose and Windows networks use it.
-fn is_host_character(c: char) -> bool {
-    c.is_ascii_alphanumeric() || c == '-' || c == '_'
+fn is_host_character(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
 }
 
 /// `250ms`, `5s`, `2m`, `1h`, `7d`.

@@ -326,6 +326,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::seeded::config(256))]
+
         #[test]
         fn whatever_cloud_says_of_a_file_is_read_or_refused(
             url in value(), media_type in value(), size in value(), junk in prop::collection::vec(any::<u8>(), 0..64)

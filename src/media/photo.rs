@@ -194,6 +194,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::seeded::config(256))]
+
         #[test]
         fn only_the_beginning_of_a_file_counts(tail in prop::collection::vec(any::<u8>(), 0..20)) {
             for (magic, photo) in [

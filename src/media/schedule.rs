@@ -166,6 +166,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::seeded::config(256))]
+
         /// A day of a few numbers: (seconds that pass, which of the running ends, whether it fails).
         #[test]
         fn no_limit_is_passed_and_no_pause_cut_short(

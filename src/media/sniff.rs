@@ -280,6 +280,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::seeded::config(256))]
+
         #[test]
         fn nothing_makes_it_panic(
             magic in prop::sample::select(vec![ZIP, OLE, b"OggS", b"RIFF", b""]),

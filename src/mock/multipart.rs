@@ -339,6 +339,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::seeded::config(256))]
+
         #[test]
         fn any_content_comes_back_through_any_pieces(
             // Bytes that boundaries are made of come often.

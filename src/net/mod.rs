@@ -7,6 +7,7 @@ mod collect;
 mod connector;
 pub mod egress;
 mod error;
+mod peer;
 mod recent;
 mod stream;
 mod tls;
@@ -18,6 +19,7 @@ pub use coding::is_coded;
 pub use collect::Collected;
 pub use connector::{Connector, Deadlines};
 pub use error::ConnectError;
+pub use peer::peer_network;
 pub use recent::Recent;
 pub use stream::Stream;
 pub use tls::{

@@ -149,6 +149,40 @@ impl ErrorCode {
     }
 }
 
+impl ErrorCode {
+    /// What to do about it, as a sentence.
+    pub const fn advice(self) -> &'static str {
+        match (self.code(), self.http()) {
+            (470, _) => "Send a template: the user has not written for 24 hours.",
+            (471, _) => "Send less for a day, and look at the quality of the number at Meta.",
+            (1005, _) => {
+                "With HTTP 401 log in again; with 403 use an account with the role that the endpoint asks for."
+            }
+            (1006, _) => "Check the path, and the id or the name in it.",
+            (1014, _) => {
+                "Read details: where the message may have been sent, wait for its status before sending it again; \
+                 else the operator has to act."
+            }
+            (1015, _) => "Send it again after as many seconds as Retry-After says; it was not sent.",
+            (1016, _) => {
+                "Send it again later; it was not sent. When it stays, look at Cloud, the callbacks and the disk."
+            }
+            (1011, _) => "The operator has to act: the number, its registration or its configuration.",
+            (1024, _) => "Log in once with new_password in the body.",
+            (1026 | 1013 | 1007 | 472, _) => "This recipient cannot be reached so; do not send it again.",
+            (402 | 430 | 432 | 433 | 1031, _) => {
+                "The operator has to act: the account at Meta, not the request."
+            }
+            (2001 | 2060..=2062, _) => {
+                "Look at the template in the account: its name, its language and its status."
+            }
+            (2000 | 2004..=2012, _) => "Compare the parameters with the template as it was approved.",
+            (_, 400..=499) => "Change what details names, then send it again.",
+            _ => "Send it again once; when it stays, the operator has to look at the log.",
+        }
+    }
+}
+
 /// What clients do on every other code.
 pub const NO_BEHAVIOUR: &str = "show or store it; none is known to act on it";
 

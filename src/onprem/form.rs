@@ -406,6 +406,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::seeded::config(256))]
+
         #[test]
         fn any_content_comes_back(
             // Bytes that boundaries are made of come often.

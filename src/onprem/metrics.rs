@@ -275,6 +275,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::seeded::config(256))]
+
         /// Whatever a label holds, it stays one line, and the quotes that end it are the only bare ones.
         #[test]
         fn no_label_breaks_a_line(value in r#"[ -~\n"\\]{0,20}"#) {

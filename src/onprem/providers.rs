@@ -289,6 +289,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::seeded::config(256))]
+
         /// What is taken is shown as it came.
         #[test]
         fn the_answer_has_what_was_sent(configs in prop::collection::vec(config(), 1..5)) {

@@ -5,11 +5,18 @@ use crate::wire::{self, Kind, Object, ObjectError, Path, Raw, Str};
 
 /// Reads the object in `raw`.
 pub fn object<'a>(raw: Raw<'a>, path: Path<'_>) -> Result<Object<'a>, Invalid> {
-    Object::parse(raw.get()).map_err(|error| object_error(&error, path))
+    object_of(raw.get(), path)
 }
 
-/// What is wrong with a text that should be an object.
-pub fn object_error(error: &ObjectError, path: Path<'_>) -> Invalid {
+/// Reads the object in `text`. An empty one may be written as `[]`: PHP has no other literal for it.
+pub fn object_of<'a>(text: &'a str, path: Path<'_>) -> Result<Object<'a>, Invalid> {
+    match Object::parse(text) {
+        Err(ObjectError::NotAnObject) if wire::is_empty_array(text) => Ok(Object::default()),
+        read => read.map_err(|error| object_error(&error, path)),
+    }
+}
+
+fn object_error(error: &ObjectError, path: Path<'_>) -> Invalid {
     let here = || match path {
         Path::Root => "the body".to_owned(),
         Path::Key(..) | Path::Index(..) => path.to_string(),
@@ -71,12 +78,34 @@ pub fn string<'a>(raw: Raw<'a>, path: Path<'_>) -> Result<Str<'a>, Invalid> {
 
 /// The boolean `key`, if it is there.
 pub fn optional_bool(parent: &mut Object<'_>, key: &str, path: Path<'_>) -> Result<Option<bool>, Invalid> {
-    match parent.take(key).map(|raw| raw.get()) {
-        None => Ok(None),
-        Some("true") => Ok(Some(true)),
-        Some("false") => Ok(Some(false)),
-        Some(_) => Err(wrong(path.key(key), "must be true or false")),
+    parent.take(key).map(|raw| boolean(raw, path.key(key))).transpose()
+}
+
+/// `true`, or `"true"` as form-minded clients write it.
+pub fn boolean(raw: Raw<'_>, path: Path<'_>) -> Result<bool, Invalid> {
+    match raw.get() {
+        "true" | "\"true\"" => Ok(true),
+        "false" | "\"false\"" => Ok(false),
+        _ => Err(wrong(path, "must be true or false")),
     }
+}
+
+/// The whole number in `raw`, also in quotes, and with a fraction of nothing (`1.0`, `1e4`) as programs write it that
+/// count in floating point.
+pub fn whole(raw: Raw<'_>) -> Option<i64> {
+    /// Beyond it not every whole number has a floating-point number of its own.
+    const LARGEST: f64 = 9_007_199_254_740_992.0;
+    let quoted = wire::string(raw);
+    let number: Raw<'_> = match &quoted {
+        Some(text) => serde_json::from_str(text).ok()?,
+        None => raw,
+    };
+    if wire::kind(number) != Kind::Number {
+        return None;
+    }
+    let float =
+        || number.get().parse().ok().filter(|float: &f64| float.fract() == 0.0 && float.abs() <= LARGEST);
+    number.get().parse().ok().or_else(|| float().map(|float| float as i64))
 }
 
 /// The elements of the array in `raw`.
@@ -122,4 +151,41 @@ pub fn wrong(path: Path<'_>, sentence: impl std::fmt::Display) -> Invalid {
 /// A client's own text, made safe for one line of `details`.
 pub fn printable(text: &str) -> String {
     text.chars().take(40).map(|c| if c.is_control() { '?' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::whole;
+
+    #[test]
+    fn whole_numbers_in_every_spelling() {
+        for (json, number) in [
+            ("10000", Some(10_000)),
+            ("10000.0", Some(10_000)),
+            ("1e4", Some(10_000)),
+            ("1.5E1", Some(15)),
+            ("\"10000\"", Some(10_000)),
+            ("\"1\\u0030\"", Some(10)),
+            ("\"1.0\"", Some(1)),
+            ("-3", Some(-3)),
+            ("-0.0", Some(0)),
+            ("9007199254740993", Some(9_007_199_254_740_993)),
+            ("1.5", None),
+            ("1e-1", None),
+            ("1e300", None),
+            ("1e999", None),
+            ("123456789012345678901", None),
+            ("\"\"", None),
+            ("\"a\"", None),
+            ("\"+1\"", None),
+            ("\"010\"", None),
+            ("\"NaN\"", None),
+            ("\"true\"", None),
+            ("true", None),
+            ("null", None),
+            ("[1]", None),
+        ] {
+            assert_eq!(whole(serde_json::from_str(json).unwrap()), number, "{json}");
+        }
+    }
 }

@@ -12,12 +12,19 @@ pub struct MessageReply<'a> {
     pub id: &'a str,
     /// `messages[0].message_status`: "This property will only exist if the message is held."
     pub message_status: Option<&'a str>,
-    /// `contacts[0].input`: the client's own spelling.
-    pub input: &'a str,
-    /// `contacts[0].wa_id`
-    pub wa_id: Option<&'a str>,
+    /// `contacts[0]`, if it is known whom the message went to.
+    pub contact: Option<Contact<'a>>,
     /// `meta`
     pub meta: Meta<'a>,
+}
+
+/// Whom a message went to.
+#[derive(Debug)]
+pub struct Contact<'a> {
+    /// The client's own spelling.
+    pub input: &'a str,
+    /// `wa_id`
+    pub wa_id: Option<&'a str>,
 }
 
 impl MessageReply<'_> {
@@ -30,11 +37,13 @@ impl MessageReply<'_> {
             out.extend_from_slice(br#","message_status":"#);
             write_string(&mut out, status);
         }
-        out.extend_from_slice(br#"}],"contacts":[{"input":"#);
-        write_string(&mut out, self.input);
-        if let Some(wa_id) = self.wa_id {
-            out.extend_from_slice(br#","wa_id":"#);
-            write_string(&mut out, wa_id);
+        if let Some(Contact { input, wa_id }) = self.contact {
+            out.extend_from_slice(br#"}],"contacts":[{"input":"#);
+            write_string(&mut out, input);
+            if let Some(wa_id) = wa_id {
+                out.extend_from_slice(br#","wa_id":"#);
+                write_string(&mut out, wa_id);
+            }
         }
         out.extend_from_slice(br#"}],"meta":{"api_status":"#);
         write_string(&mut out, self.meta.api_status);

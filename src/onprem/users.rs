@@ -5,23 +5,23 @@ use serde::Serialize;
 use super::Invalid;
 use super::error::Meta;
 use super::message::Body;
-use super::read::{object_error, optional_string, required_string};
-use crate::wire::{Object, Path};
+use super::read::{optional_string, required_string};
+use crate::wire::Path;
 
 /// The body of a login: empty, `{}`, or `{"new_password": …}`.
 pub fn parse_login(bytes: &[u8]) -> Result<Option<String>, Invalid> {
-    if bytes.iter().all(u8::is_ascii_whitespace) || bytes == b"null" {
+    if matches!(Body::content(bytes), b"" | b"null") {
         return Ok(None);
     }
     let body = Body::read(bytes)?;
-    let mut object = root(&body)?;
+    let mut object = body.object()?;
     Ok(optional_string(&mut object, "new_password", Path::Root)?.map(|password| password.to_string()))
 }
 
 /// The body of `POST /v1/users`.
 pub fn parse_new_user(bytes: &[u8]) -> Result<(String, String), Invalid> {
     let body = Body::read(bytes)?;
-    let mut object = root(&body)?;
+    let mut object = body.object()?;
     let name = required_string(&mut object, "username", Path::Root)?.to_string();
     let password = required_string(&mut object, "password", Path::Root)?.to_string();
     Ok((name, password))
@@ -30,11 +30,7 @@ pub fn parse_new_user(bytes: &[u8]) -> Result<(String, String), Invalid> {
 /// The body of `PUT /v1/users/{username}`.
 pub fn parse_password(bytes: &[u8]) -> Result<String, Invalid> {
     let body = Body::read(bytes)?;
-    Ok(required_string(&mut root(&body)?, "password", Path::Root)?.to_string())
-}
-
-fn root<'a>(body: &'a Body<'_>) -> Result<Object<'a>, Invalid> {
-    Object::parse(body.json()).map_err(|error| object_error(&error, Path::Root))
+    Ok(required_string(&mut body.object()?, "password", Path::Root)?.to_string())
 }
 
 /// `{"users":[…],"meta":…}`: clients take exactly one element.
@@ -61,4 +57,32 @@ pub struct UserItem<'a> {
     /// `ROLE_ADMIN` or `ROLE_USER`; the key really is upper-case.
     #[serde(rename = "ROLES", skip_serializing_if = "Option::is_none")]
     pub roles: Option<&'a str>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse_login;
+
+    #[test]
+    fn a_login_says_nothing_in_many_ways() {
+        for body in [
+            "",
+            " \n",
+            "\u{feff}",
+            "null",
+            " null\r\n",
+            "{}",
+            "[]",
+            " [ ] ",
+            "\u{feff}[]",
+            "{\"new_password\":null}",
+        ] {
+            assert_eq!(parse_login(body.as_bytes()), Ok(None), "{body:?}");
+        }
+        let body = "\u{feff}{\"new_password\":\"x\",\"new_password\":\"x\"}";
+        assert_eq!(parse_login(body.as_bytes()).unwrap().as_deref(), Some("x"));
+        for (body, code) in [("[1]", 1025), ("[[]]", 1025), ("\"\"", 1025), ("{\"new_password\":[]}", 1009)] {
+            assert_eq!(parse_login(body.as_bytes()).unwrap_err().code.code(), code, "{body}");
+        }
+    }
 }

@@ -7,12 +7,19 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode};
 
 use super::asked::Asked;
-use super::respond::{self, CONTENT_TYPE, Reply};
+use super::dispatch::check_framing;
+use super::respond::{self, After, CONTENT_TYPE, Reply};
 use super::state::State;
 use crate::onprem::openapi;
 
 /// Answers the operator.
 pub async fn dispatch(state: Arc<State>, _peer: SocketAddr, asked: Asked) -> Reply {
+    if let Err(failure) = check_framing(&asked.head, state.limits.headers) {
+        let status = StatusCode::from_u16(failure.http).unwrap_or(StatusCode::BAD_REQUEST);
+        let mut reply = text(status, failure.details + "\n");
+        reply.after = After::Unread;
+        return reply;
+    }
     if !matches!(asked.head.method, Method::GET | Method::HEAD) {
         return text(StatusCode::METHOD_NOT_ALLOWED, "only GET is answered here\n");
     }

@@ -10,6 +10,7 @@ use http::header::EXPECT;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Method, Request, Version};
 use hyper::body::Incoming;
+use memchr::memmem;
 
 use super::body::Asking;
 use crate::callback::SIGNATURE;
@@ -68,10 +69,31 @@ impl Target {
     /// Of `text`, which is a path with or without a query.
     pub fn new(text: Bytes) -> Self {
         let path = memchr::memchr(b'?', &text).unwrap_or(text.len());
-        Self { text, path }
+        match text.get(..path) {
+            Some(b"/") | None => Self { text, path },
+            Some(given) if !given.ends_with(b"/") && memmem::find(given, b"//").is_none() => {
+                Self { text, path }
+            }
+            Some(given) => Self::without_empty_segments(given, text.get(path..).unwrap_or_default()),
+        }
     }
 
-    /// The path.
+    /// Whoever joins a base URL that ends in a slash and a path that begins with one means one slash.
+    fn without_empty_segments(path: &[u8], query: &[u8]) -> Self {
+        let mut text = BytesMut::with_capacity(path.len() + query.len());
+        for segment in path.split(|byte| *byte == b'/').filter(|segment| !segment.is_empty()) {
+            text.extend_from_slice(b"/");
+            text.extend_from_slice(segment);
+        }
+        if text.is_empty() {
+            text.extend_from_slice(b"/");
+        }
+        let path = text.len();
+        text.extend_from_slice(query);
+        Self { text: text.freeze(), path }
+    }
+
+    /// The path, without its empty segments.
     pub fn path(&self) -> &str {
         text(self.text.get(..self.path)).unwrap_or_default()
     }
@@ -123,6 +145,10 @@ impl Name {
         name.eq_ignore_ascii_case(spelling).then_some(found)
     }
 }
+
+/// A field that may be there once is there several times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Several;
 
 /// The fields of a head.
 #[derive(Clone, Default)]
@@ -179,7 +205,14 @@ impl Fields {
         self.all(name).next()
     }
 
-    /// The same, if it is of visible letters of ASCII, blanks and tabs.
+    /// The value of a field that may be there once: where there are several, two readers could see two.
+    pub fn once(&self, name: Name) -> Result<Option<&[u8]>, Several> {
+        let mut values = self.all(name);
+        let value = values.next();
+        if values.next().is_none() { Ok(value) } else { Err(Several) }
+    }
+
+    /// The first value of `name`, if it is of visible letters of ASCII, blanks and tabs.
     pub fn text(&self, name: Name) -> Option<&str> {
         visible(self.get(name)?)
     }
@@ -215,7 +248,7 @@ mod tests {
     use bytes::Bytes;
     use http::{HeaderMap, HeaderName, HeaderValue};
 
-    use super::{Fields, Name, Target};
+    use super::{Fields, Name, Several, Target};
 
     #[test]
     fn a_target_is_cut_at_its_first_question_mark() {
@@ -225,6 +258,12 @@ mod tests {
             ("/a?b=c?d", "/a", "b=c?d"),
             ("/\u{e4}", "/\u{e4}", ""),
             ("*", "*", ""),
+            ("", "", ""),
+            ("/a/?//", "/a", "//"),
+            ("//a//b///?c=//", "/a/b", "c=//"),
+            ("//", "/", ""),
+            ("///?/", "/", "/"),
+            ("/a/%2f/b", "/a/%2f/b", ""),
         ] {
             let target = Target::new(Bytes::from(text));
             assert_eq!((target.path(), target.query()), (path, query), "{text}");
@@ -275,6 +314,8 @@ mod tests {
             (fields.get(Name::ContentType), fields.text(Name::ContentType)),
             (Some(&b"\xe4"[..]), None)
         );
+        assert_eq!((fields.once(Name::Host), fields.once(Name::Signature)), (Err(Several), Ok(None)));
+        assert_eq!(fields.once(Name::ContentType), Ok(Some(&b"\xe4"[..])));
         assert_eq!((fields.get(Name::Signature), fields.text(Name::Authorization)), (None, None));
     }
 }

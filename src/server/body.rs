@@ -79,29 +79,40 @@ pub async fn read(body: Asking, limits: &Limits) -> Result<Bytes, Failure> {
         Asking::Whole(bytes) if bytes.len() <= limits.body => Ok(bytes),
         Asking::Whole(_) => Err(too_large(limits.body)),
         // In a box, since most bodies need no room for waiting.
-        arriving @ Asking::Arriving { .. } => Box::pin(collect(arriving, limits)).await,
+        arriving @ Asking::Arriving { .. } => {
+            Box::pin(collect(arriving, limits.body, |_| limits.body_timeout, |_| Ok(()))).await
+        }
     }
 }
 
-async fn collect(mut body: Asking, limits: &Limits) -> Result<Bytes, Failure> {
+/// Reads the whole of a body of `limit` bytes at most. `patience` says how long it may take, of what has come so far, and
+/// `admit` whether so much more may be held.
+pub async fn collect(
+    mut body: Asking,
+    limit: usize,
+    patience: impl Fn(usize) -> Duration,
+    mut admit: impl FnMut(usize) -> Result<(), Failure>,
+) -> Result<Bytes, Failure> {
     let declared = body.size_hint().exact().and_then(|size| usize::try_from(size).ok());
-    if declared.is_some_and(|size| size > limits.body) {
-        return Err(refuse(body, too_large(limits.body)).await);
+    if declared.is_some_and(|size| size > limit) {
+        return Err(refuse(body, too_large(limit)).await);
     }
-    let mut end = None;
-    let mut end = || *end.get_or_insert_with(|| Instant::now() + limits.body_timeout);
+    let mut began = None;
     let mut whole = Collected::default();
     loop {
-        let frame = within(&mut end, body.frame()).await.map_err(|_| too_slow(limits.body_timeout))?;
+        let patience = patience(whole.len());
+        let end = || *began.get_or_insert_with(Instant::now) + patience;
+        let frame = within(end, body.frame()).await.map_err(|_| too_slow(patience))?;
         let Some(frame) = frame else {
             break;
         };
         let Ok(data) = frame.map_err(|error| broken(&error))?.into_data() else {
             continue;
         };
-        if whole.len() + data.len() > limits.body {
-            return Err(too_large(limits.body));
+        if whole.len() + data.len() > limit {
+            return Err(too_large(limit));
         }
+        admit(data.len())?;
         whole.push(data);
     }
     Ok(whole.finish())

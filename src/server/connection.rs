@@ -277,6 +277,8 @@ impl Write for ClientStream {
             this.substitute = in_dialect(bytes, &this.version).map(|bytes| Substitute { bytes, written: 0 });
         }
         if this.substitute.is_some() {
+            // hyper has not read the request to its end.
+            this.linger.ask();
             return this.poll_substitute(cx, bytes.len());
         }
         this.poll_give(cx, bytes)

@@ -9,11 +9,12 @@ use futures_util::FutureExt;
 use http::{HeaderValue, Method};
 use tokio::time::Instant;
 
-use super::asked::{Asked, Fields, Head, Name};
+use super::asked::{Asked, Fields, Head, Name, visible};
 use super::body::Asking;
 use super::respond::{After, Failure, Reply, Source};
 use super::state::{Limits, Number, State};
 use super::{body, handlers, webhook};
+use crate::config::is_host;
 use crate::net::is_coded;
 use crate::onprem::ErrorCode;
 use crate::onprem::route::{Access, Action, Body, Means, NoRoute, Route};
@@ -58,7 +59,7 @@ pub struct Trail {
 /// Answers `request`.
 pub async fn dispatch(state: Arc<State>, peer: SocketAddr, asked: Asked) -> Reply {
     if state.webhook.is_on_api && webhook::is_ours(asked.head.target.path()) {
-        return Box::pin(webhook::answer(state, asked)).await;
+        return Box::pin(webhook::answer(state, peer, asked)).await;
     }
     let started = Instant::now();
     let Asked { head, body } = asked;
@@ -236,12 +237,18 @@ pub(super) fn check_framing(head: &Head, most_headers: usize) -> Result<(), Fail
             .http(431)
             .closing());
     }
-    let hosts = fields.all(Name::Host).count();
+    let mut hosts = fields.all(Name::Host);
+    let is_named = match (hosts.next(), hosts.next()) {
+        (Some(host), None) => visible(host).is_some_and(is_host),
+        (None, _) => !head.is_http11,
+        (Some(_), Some(_)) => false,
+    };
     let mut codings = fields.all(Name::TransferEncoding);
     let is_chunked = |coding: &[u8]| coding.eq_ignore_ascii_case(b"chunked");
     let is_plain = codings.next().is_none_or(is_chunked) && codings.next().is_none();
-    if hosts > 1 || (hosts == 0 && head.is_http11) {
-        return Err(Failure::client(ErrorCode::InvalidRequest, "send exactly one Host header").closing());
+    if !is_named {
+        let details = "send exactly one Host header, with a host name or an address";
+        return Err(Failure::client(ErrorCode::InvalidRequest, details).closing());
     }
     if !is_plain {
         return Err(Failure::client(ErrorCode::InvalidRequest, "the only transfer coding is chunked")

@@ -40,7 +40,7 @@ const SILENT: Duration = Duration::from_millis(500);
 /// What connections may cost.
 #[derive(Clone, Copy, Debug)]
 pub struct ServeLimits {
-    /// Connections at once; further ones wait to be accepted.
+    /// Connections at once; further ones wait for one that ends, and idle ones give way to them.
     pub connections: usize,
     /// Time for a head to arrive, and for a connection to stay idle.
     pub header_timeout: Duration,
@@ -51,6 +51,12 @@ pub struct ServeLimits {
 }
 
 impl ServeLimits {
+    /// The same for `most` connections.
+    #[must_use]
+    pub fn within(self, most: usize) -> Self {
+        Self { connections: self.connections.min(most), ..self }
+    }
+
     /// Bytes of a head: hyper takes no buffer below 8 KiB.
     fn head_bytes(&self) -> usize {
         self.header_bytes.max(8192)
@@ -103,11 +109,12 @@ impl Listener {
         F: Future<Output = Reply> + Send + 'static,
     {
         let slots = Arc::new(Semaphore::new(self.limits.connections));
+        let crowd = Arc::new(Crowd::default());
         let version: Arc<str> = Arc::from(state.compat.version.as_str());
         loop {
             let accepted = tokio::select! {
                 () = closing.cancelled() => return,
-                accepted = accept(&self.tcp, &slots) => accepted,
+                accepted = accept(&self.tcp, &slots, &crowd) => accepted,
             };
             let (stream, peer, slot) = match accepted.and_then(unbound) {
                 Ok(accepted) => accepted,
@@ -120,8 +127,8 @@ impl Listener {
                 }
             };
             let tls = self.tls.as_ref().map(|tls| tls.0.clone());
-            let (state, version, closing, limits) =
-                (Arc::clone(&state), Arc::clone(&version), closing.clone(), self.limits);
+            let (state, version, closing, limits, crowd) =
+                (Arc::clone(&state), Arc::clone(&version), closing.clone(), self.limits, Arc::clone(&crowd));
             let place = workers.as_ref().and_then(|workers| workers.place());
             let runtime = place.as_ref().map(|place| place.runtime.clone());
             let connection = async move {
@@ -132,7 +139,7 @@ impl Listener {
                     () = silence(&closing) => None,
                 };
                 if let Some(stream) = opened {
-                    connection(stream, peer, state, handler, closing, limits).await;
+                    connection(stream, peer, state, handler, closing, limits, &crowd).await;
                 }
             };
             match runtime {
@@ -159,13 +166,46 @@ impl Drop for Counted {
     }
 }
 
-/// Waits for a free slot first: what cannot be served stays in the kernel's backlog.
+/// Whether somebody waits for a connection to end.
+#[derive(Debug, Default)]
+pub(super) struct Crowd(AtomicBool);
+
+impl Crowd {
+    /// How long a connection may be idle while somebody waits.
+    pub(super) const IDLE: Duration = Duration::from_secs(2);
+
+    /// Whether somebody does.
+    pub(super) fn waits(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Until somebody does. Whether that is so is looked at now and then, since nobody is in a hurry to go.
+    async fn arrives(&self) {
+        loop {
+            tokio::time::sleep(Self::IDLE).await;
+            if self.waits() {
+                return;
+            }
+        }
+    }
+}
+
+/// Waits for a free slot with one connection in hand: the others that cannot be served stay in the kernel's backlog.
 async fn accept(
     tcp: &TcpListener,
     slots: &Arc<Semaphore>,
+    crowd: &Crowd,
 ) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-    let slot = Arc::clone(slots).acquire_owned().await.map_err(io::Error::other)?;
     let (stream, peer) = tcp.accept().await?;
+    let slot = match Arc::clone(slots).try_acquire_owned() {
+        Ok(slot) => slot,
+        Err(_) => {
+            crowd.0.store(true, Ordering::Relaxed);
+            let slot = Arc::clone(slots).acquire_owned().await;
+            crowd.0.store(false, Ordering::Relaxed);
+            slot.map_err(io::Error::other)?
+        }
+    };
     Ok((stream, peer, slot))
 }
 
@@ -241,11 +281,13 @@ async fn connection<H, F>(
     handler: H,
     closing: CancellationToken,
     limits: ServeLimits,
+    crowd: &Crowd,
 ) where
     H: Fn(Arc<State>, SocketAddr, Asked) -> F + Copy + Sync,
     F: Future<Output = Reply> + Send + 'static,
 {
     let patience = Patience {
+        crowd,
         idle: limits.header_timeout,
         head_bytes: limits.head_bytes(),
         closing: &closing,
@@ -256,7 +298,7 @@ async fn connection<H, F>(
         Ok(Ended::Closed) => {}
         Ok(Ended::Odd(bytes)) => {
             // In a box, which a connection without such a request does without.
-            Box::pin(unusual(stream.unread(bytes), peer, state, handler, closing, limits)).await;
+            Box::pin(unusual(stream.unread(bytes), peer, state, handler, closing, limits, crowd)).await;
         }
         Err(error) => tracing::debug!(%error, "connection ended"),
     }
@@ -270,6 +312,7 @@ async fn unusual<H, F>(
     handler: H,
     closing: CancellationToken,
     limits: ServeLimits,
+    crowd: &Crowd,
 ) where
     H: Fn(Arc<State>, SocketAddr, Asked) -> F + Copy + Sync,
     F: Future<Output = Reply> + Send + 'static,
@@ -291,6 +334,8 @@ async fn unusual<H, F>(
             .timer(TokioTimer::new())
             .header_read_timeout(limits.header_timeout)
             .max_buf_size(limits.head_bytes())
+            // The buffer alone would take more or less of a head, by how it is cut into packets.
+            .max_header_size(limits.head_bytes())
             // While an answer is pending the connection is not read: a client that hangs up cannot
             // interrupt a message half-way.
             .half_close(true)
@@ -298,9 +343,20 @@ async fn unusual<H, F>(
             .writev(false)
             .serve_connection(stream, service)
     );
-    let ended = match unless_closing(connection.as_mut(), &state, &closing).await {
-        Some(ended) => ended,
-        None => {
+    let served = {
+        let serving = pin!(async {
+            tokio::select! {
+                ended = connection.as_mut() => Some(ended),
+                () = crowd.arrives() => None,
+            }
+        });
+        unless_closing(serving, &state, &closing).await
+    };
+    let ended = match served {
+        Some(Some(ended)) => ended,
+        Some(None) if !asked.load(Ordering::Relaxed) => return,
+        Some(None) | None => {
+            // What is being answered is, and an idle connection ends.
             connection.as_mut().graceful_shutdown();
             tokio::select! {
                 ended = connection.as_mut() => ended,

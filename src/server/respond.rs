@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::header::CONNECTION;
+use http::header::{CONNECTION, CONTENT_LENGTH};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use hyper::body::{Frame, SizeHint};
 use serde::Serialize;
@@ -78,9 +78,12 @@ impl Reply {
 
 impl From<Reply> for Response<Body> {
     fn from(reply: Reply) -> Self {
+        let length = HeaderValue::from(reply.body.length());
         let mut response = Response::new(reply.body);
         *response.status_mut() = reply.status;
         let headers = response.headers_mut();
+        // hyper would leave an empty body's out of the answer to HEAD.
+        headers.insert(CONTENT_LENGTH, length);
         for (name, value) in reply.fields {
             headers.insert(HeaderName::from_static(name), value);
         }

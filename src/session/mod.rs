@@ -21,6 +21,7 @@ use token::{Key, Keys, MAX_CREDENTIAL};
 mod accounts;
 mod login;
 mod mac;
+mod memory;
 mod password;
 mod remembered;
 mod settings;

@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
-use argon2::password_hash::{Error as PhcError, PasswordHasher, PasswordVerifier};
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::Params;
+use argon2::password_hash::phc::Output;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::memory::{Memory, Spare, phc};
 use super::{HashCost, Trouble, random};
 
-/// How many attempts may wait for a hash. At 2 x 20 ms this is well under a second, the time after which
+/// How many attempts may wait for a hash. At 20 ms each this is little more than a second, the time after which
 /// a client had better hear "too many requests".
 pub(super) const QUEUE: usize = 64;
 
@@ -49,24 +49,17 @@ pub(super) fn refused_name(name: &str) -> Option<&'static str> {
 /// time and memory at every start.
 fn dummy(params: &Params) -> Result<String, Trouble> {
     let (salt, digest): ([u8; 16], [u8; Params::DEFAULT_OUTPUT_LEN]) = (random()?, random()?);
-    fn unusable(error: impl std::fmt::Display) -> Trouble {
-        Trouble::Failed(format!("the hash of no password: {error}"))
-    }
-    let hash = PasswordHash {
-        algorithm: Algorithm::Argon2id.ident(),
-        version: Some(Version::V0x13.into()),
-        params: ParamsString::try_from(params).map_err(unusable)?,
-        salt: Some(Salt::new(&salt).map_err(unusable)?),
-        hash: Some(Output::new(&digest).map_err(unusable)?),
-    };
-    Ok(hash.to_string())
+    let hash = Output::new(&digest).map_err(Into::into).and_then(|hash| phc(params, &salt, hash));
+    Ok(hash.map_err(|error| Trouble::Failed(format!("the hash of no password: {error}")))?.to_string())
 }
 
 /// Hashes off the runtime's threads, few at a time.
 pub(super) struct Hasher {
-    argon2: Argon2<'static>,
+    params: Params,
     waiting: Arc<Semaphore>,
     running: Arc<Semaphore>,
+    /// For as many hashes as run at once.
+    spare: Arc<Spare>,
     /// What is verified when there is no hash, so that the answer takes as long.
     dummy: Arc<str>,
 }
@@ -78,9 +71,10 @@ impl Hasher {
         let dummy = dummy(&params)?.into();
         let concurrency = concurrency.clamp(1, Semaphore::MAX_PERMITS - QUEUE);
         Ok(Self {
-            argon2: Argon2::new(Algorithm::Argon2id, Version::V0x13, params),
+            params,
             waiting: Arc::new(Semaphore::new(concurrency + QUEUE)),
             running: Arc::new(Semaphore::new(concurrency)),
+            spare: Arc::default(),
             dummy,
         })
     }
@@ -96,30 +90,22 @@ impl Hasher {
         let known = hash.is_some();
         let hash = hash.unwrap_or_else(|| Arc::clone(&self.dummy));
         let password = SecretString::from(password);
-        let verdict = self
-            .run(move |argon2| {
-                let verdict = argon2.verify_password(password.expose_secret().as_bytes(), &*hash);
+        let verified = self
+            .run(move |memory| {
+                let verified = memory.verify(password.expose_secret().as_bytes(), &hash);
                 drop(held);
-                verdict
+                verified
             })
             .await?;
-        match verdict {
-            Ok(()) => Ok(known),
-            Err(PhcError::PasswordInvalid) => Ok(false),
-            Err(error) => Err(Trouble::Failed(format!("a stored password hash cannot be used: {error}"))),
-        }
+        Ok(verified && known)
     }
 
     /// A new PHC string for the password.
     pub(super) async fn hash(&self, password: &str) -> Result<String, Trouble> {
         let password = SecretString::from(password);
         let salt: [u8; 16] = random()?;
-        let hash = self.run(move |argon2| {
-            let hash: Result<PasswordHash, _> =
-                argon2.hash_password_with_salt(password.expose_secret().as_bytes(), &salt);
-            hash.map(|hash| hash.to_string())
-        });
-        hash.await?.map_err(|error| Trouble::Failed(format!("a password cannot be hashed: {error}")))
+        let params = self.params.clone();
+        self.run(move |memory| memory.hash(password.expose_secret().as_bytes(), &salt, &params)).await
     }
 
     /// Fills the queue until the permit is dropped.
@@ -139,16 +125,18 @@ impl Hasher {
     /// The permits travel with the work: a caller who goes away does not make room for one more hash.
     async fn run<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Argon2<'static>) -> T + Send + 'static,
+        work: impl FnOnce(&mut Memory) -> Result<T, Trouble> + Send + 'static,
     ) -> Result<T, Trouble> {
         let permits = self.permits().await?;
-        let argon2 = self.argon2.clone();
+        let spare = Arc::clone(&self.spare);
         let work = tokio::task::spawn_blocking(move || {
-            let result = work(&argon2);
+            let result = spare.lend(work);
+            // Only now is there memory for the next.
             drop(permits);
             result
         });
-        work.await.map_err(|error| Trouble::Failed(format!("a password hash was interrupted: {error}")))
+        work.await
+            .unwrap_or_else(|error| Err(Trouble::Failed(format!("a password hash was interrupted: {error}"))))
     }
 
     async fn permits(&self) -> Result<[OwnedSemaphorePermit; 2], Trouble> {

@@ -12,7 +12,8 @@ pub struct Settings {
     /// How long a token lives: 7 days, as on-prem ("Login and Authentication", "expire every 7 days").
     /// Under three days one known client logs in before every send.
     pub token_lifetime: Duration,
-    /// How many passwords are hashed at once; each takes a core and `hash_cost.memory_kib` of memory.
+    /// How many passwords are hashed at once; each takes a core and keeps `hash_cost.memory_kib` of memory. One leaves
+    /// messages a core even of two.
     pub hash_concurrency: usize,
     /// The price of one hash; tests lower it.
     pub hash_cost: HashCost,
@@ -26,7 +27,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             token_lifetime: Duration::from_hours(7 * 24),
-            hash_concurrency: 2,
+            hash_concurrency: 1,
             hash_cost: HashCost::default(),
             admin_password: None,
             numbers: Vec::new(),

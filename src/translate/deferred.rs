@@ -5,7 +5,7 @@ use super::options::Options;
 use super::reply::Sent;
 use crate::onprem::callback::{CallbackError, Status, StatusWord};
 use crate::onprem::error::Meta;
-use crate::onprem::reply::MessageReply;
+use crate::onprem::reply::{Contact, MessageReply};
 
 /// What a client is told of a message that Cloud refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,8 +36,7 @@ pub fn defer(
     let reply = MessageReply {
         id: &id,
         message_status: None,
-        input: sent.input,
-        wa_id: Some(recipient),
+        contact: Some(Contact { input: sent.input, wa_id: Some(recipient) }),
         meta: Meta::stable(version),
     };
     let callback = Status {

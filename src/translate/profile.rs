@@ -111,6 +111,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::seeded::config(256))]
+
         #[test]
         fn a_word_is_known_or_refused(word in "\\PC{0,30}") {
             if let Ok(Some(cloud)) = vertical_to_cloud(&word) {

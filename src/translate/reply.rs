@@ -7,7 +7,7 @@ use super::options::{Options, WaId};
 use super::rules::Rule;
 use crate::cloud::reply::{NotAnObject, Reply};
 use crate::onprem::error::Meta;
-use crate::onprem::reply::MessageReply;
+use crate::onprem::reply::{Contact, MessageReply};
 use crate::wire::Str;
 
 /// "Message has been held because quality assessment is pending": on-prem's words, which exist
@@ -73,8 +73,8 @@ pub fn reply_to_onprem<'a>(
     let contact = reply.contact.as_ref();
     notes.add(Rule::ReplyEnvelope, "messaging_product", "left out, and meta added");
     let cloud_input = contact.and_then(|contact| contact.input.as_deref());
-    let input = sent.map(|sent| sent.input).or(cloud_input).unwrap_or_default();
-    if cloud_input.is_some_and(|cloud| cloud != input) {
+    let input = sent.map(|sent| sent.input).or(cloud_input);
+    if cloud_input.is_some_and(|cloud| Some(cloud) != input) {
         notes.add(Rule::ReplyInput, "contacts[0].input", "the client's own spelling");
     }
     // Cloud's own examples show a WhatsApp id with a plus sign; clients expect digits.
@@ -94,7 +94,10 @@ pub fn reply_to_onprem<'a>(
     if id != *message.id {
         notes.add(Rule::OnpremId, "messages[0].id", format_args!("{} -> {id}", message.id));
     }
-    let onprem = MessageReply { id: &id, message_status, input, wa_id, meta: Meta::stable(version) };
+    // Without either there is nobody to name.
+    let contact =
+        (input.is_some() || wa_id.is_some()).then(|| Contact { input: input.unwrap_or_default(), wa_id });
+    let onprem = MessageReply { id: &id, message_status, contact, meta: Meta::stable(version) };
     let json = onprem.to_json();
     Ok(Replied { json, wamid: message.id, is_respelt })
 }

@@ -71,10 +71,10 @@ rules! {
         "A message without `type` is a text.",
         "Messages, `type`: \"the default is text\"", "Messages, `type`";
     NullField: "message.null-field", Dropped,
-        "Takes out members that are `null`: on-prem clients write unset options that way.",
-        "client libraries serialise unset options as null", "no field is documented to take null";
+        "Takes out members that are `null`, or `[]` in place of an object: on-prem clients write unset options that way.",
+        "client libraries serialise unset options as null, PHP's as []", "no field is documented to take either";
     OtherContent: "message.other-content", Dropped,
-        "Leaves out content of another type than the message's.",
+        "Leaves out content of another type than the message's, or the header's.",
         "Messages, \"required when type=…\"", "Messages, one object named like `type`";
     Ttl: "message.ttl", Dropped,
         "Leaves `ttl` out: Cloud's time to live is fixed or set on the template.",
@@ -152,11 +152,14 @@ rules! {
     ButtonIndex: "template.button-index", Translated,
         "Writes the position of a button as a string.",
         "Messages, example: `\"index\": 0`", "Messages, template examples: `\"index\": \"0\"`";
+    TemplateAmount: "template.amount", Translated,
+        "Writes an amount of money as a whole number.",
+        "Messages, currency object, `amount_1000`", "Messages, currency object, `amount_1000`";
     TemplateDateTime: "template.date-time", Dropped,
         "Keeps only the fallback text of a date: Cloud never localizes dates.",
         "Localizable Parameters, `date_time`", "Messages, date_time object: \"we always use the fallback value\"";
     ActionString: "interactive.action-string", Translated,
-        "Unpacks an action that was sent as a string with JSON in it.",
+        "Unpacks an action, or its parameters, that was sent as a string with JSON in it.",
         "seen in real clients", "Messages, \"interactive\" object, `action`";
     HeaderCase: "interactive.header-case", Translated,
         "Calls `Header`, as in Meta's own sample, `header`.",

@@ -4,14 +4,14 @@
 //! message is read as an [`Object`] (one pass, one allocation) whose members are then looked at by
 //! name. What nobody looks at travels on byte for byte.
 
-mod nulls;
 mod object;
 mod path;
+mod unset;
 mod write;
 
-pub use nulls::{Removed, without_nulls};
 pub use object::{Member, Object, ObjectError};
 pub use path::Path;
+pub use unset::{Removed, without_unset};
 pub use write::{write_members, write_string};
 
 use std::borrow::Cow;
@@ -91,6 +91,12 @@ pub fn string<'a>(raw: Raw<'a>) -> Option<Str<'a>> {
 /// The elements of the array in `raw`; `None` when it is another type.
 pub fn array(raw: Raw<'_>) -> Option<Vec<Raw<'_>>> {
     serde_json::from_str(raw.get()).ok()
+}
+
+/// Whether `text` is an array without elements.
+pub fn is_empty_array(text: &str) -> bool {
+    let inner = text.trim().strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    inner.is_some_and(|inner| inner.trim().is_empty())
 }
 
 /// How deep arrays and objects may nest: `serde_json`'s own default, applied to subtrees too.

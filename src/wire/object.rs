@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::{Raw, Str};
+use super::{Raw, Str, string};
 
 /// One member of an object.
 pub type Member<'a> = (Str<'a>, Raw<'a>);
@@ -26,8 +26,8 @@ pub enum ObjectError {
     Syntax(String),
     /// JSON, but not an object.
     NotAnObject,
-    /// The same key twice in an object that we look into: two readers could see two messages, so
-    /// neither is sent. Subtrees that nobody here looks into are Cloud's to judge.
+    /// The same key twice in an object that we look into, with two values: two readers could see two
+    /// messages, so neither is sent. Subtrees that nobody here looks into are Cloud's to judge.
     Duplicate(String),
     /// More members than any documented object has.
     TooManyMembers,
@@ -46,10 +46,7 @@ impl<'a> Object<'a> {
                 _ => ObjectError::NotAnObject,
             }
         })?;
-        match object.duplicate() {
-            Some(key) => Err(ObjectError::Duplicate(key.to_owned())),
-            None => Ok(object),
-        }
+        if object.has_duplicate() { object.each_once() } else { Ok(object) }
     }
 
     /// The value of `key`.
@@ -73,20 +70,38 @@ impl<'a> Object<'a> {
         self.members
     }
 
-    fn duplicate(&self) -> Option<&str> {
+    fn has_duplicate(&self) -> bool {
         // Comparing each with each is quickest for the few members that an object usually has.
         if self.members.len() <= 16 {
-            return self.members.iter().enumerate().find_map(|(at, (name, _))| {
-                self.members.iter().take(at).any(|(earlier, _)| earlier == name).then_some(&**name)
-            });
+            return self
+                .members
+                .iter()
+                .enumerate()
+                .any(|(at, (name, _))| self.members.iter().take(at).any(|(earlier, _)| earlier == name));
         }
         let mut names: Vec<&str> = self.members.iter().map(|(name, _)| &**name).collect();
         names.sort_unstable();
-        names.windows(2).find_map(|pair| match pair {
-            [one, other] if one == other => Some(*one),
-            _ => None,
-        })
+        names.windows(2).any(|pair| matches!(pair, [one, other] if one == other))
     }
+
+    /// Leaves a member out that was there already with the same value, as Jackson writes the property that names a
+    /// type: nothing about it is ambiguous.
+    fn each_once(self) -> Result<Self, ObjectError> {
+        let mut members: Vec<Member<'a>> = Vec::with_capacity(self.members.len());
+        for (key, value) in self.members {
+            match members.iter().find(|(earlier, _)| *earlier == key) {
+                None => members.push((key, value)),
+                Some((_, earlier)) if is_same(earlier, value) => {}
+                Some(_) => return Err(ObjectError::Duplicate(key.0.into_owned())),
+            }
+        }
+        Ok(Self { members })
+    }
+}
+
+/// Whether two values are the same to every reader: to the letter, or the same string with other escapes.
+fn is_same(one: Raw<'_>, other: Raw<'_>) -> bool {
+    one.get() == other.get() || string(one).is_some_and(|text| string(other) == Some(text))
 }
 
 const TOO_MANY: &str = "too many members";
@@ -147,6 +162,33 @@ mod tests {
             Object::parse(r#"{"to":"1","\u0074o":"2"}"#).unwrap_err(),
             ObjectError::Duplicate("to".into())
         );
+    }
+
+    #[test]
+    fn takes_equal_members_for_one() {
+        for (text, expected) in [
+            (r#"{"type":"text","to":"1","type":"text"}"#, r#"{"type":"text","to":"1"}"#),
+            (r#"{"type":"te\u0078t","type":"text","type":"text"}"#, r#"{"type":"te\u0078t"}"#),
+            (r#"{"a":{"b":1},"a" : {"b":1}}"#, r#"{"a":{"b":1}}"#),
+        ] {
+            let object = Object::parse(text).unwrap();
+            assert_eq!(serde_json::to_string(&object).unwrap(), expected);
+        }
+        for text in [
+            r#"{"a":1,"a":"1"}"#,
+            r#"{"a":1,"a":1.0}"#,
+            r#"{"a":{"b":1},"a":{"b":2}}"#,
+            r#"{"a":"x","a":"x","a":"X"}"#,
+            r#"{"a":"\ud800","a":"\ud801"}"#,
+        ] {
+            assert_eq!(Object::parse(text).unwrap_err(), ObjectError::Duplicate("a".into()), "{text}");
+        }
+        let many = |last: &str| {
+            let members: Vec<_> = (0..100).map(|n| format!("\"k{n}\":{n}")).collect();
+            format!("{{{},\"k7\":{last}}}", members.join(","))
+        };
+        assert_eq!(Object::parse(&many("7")).unwrap().members().len(), 100);
+        assert_eq!(Object::parse(&many("8")).unwrap_err(), ObjectError::Duplicate("k7".into()));
     }
 
     #[test]

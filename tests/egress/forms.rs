@@ -132,7 +132,7 @@ async fn a_mapped_address_is_judged_and_dialled_as_ipv4() {
 #[tokio::test]
 async fn public_neighbours_of_private_networks_are_let_through() {
     let guard = by_system(rules([]));
-    for host in ["100.63.255.254", "100.128.0.1", "64:ff9c::1", "8.8.8.8", "::ffff:8.8.8.8"] {
+    for host in ["100.63.255.254", "100.128.0.1", "2606:4700::1", "8.8.8.8", "::ffff:8.8.8.8"] {
         let expected = host.parse::<std::net::IpAddr>().unwrap().to_canonical();
         let found = guard.addresses(host, 443, false).await.unwrap();
         assert_eq!(found, [(expected, 443).into()], "{host}");

@@ -189,7 +189,7 @@ fn linkish() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2048, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(crate::support::seeded::config(2048))]
 
     #[test]
     fn any_bytes_are_vetted(bytes in vec(any::<u8>(), 0..200)) {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use prembridge::net::egress::{Denial, Guard, SystemResolver};
 
 use super::{Door, Script, connect, has_ipv6, reason, rules};
+use crate::support::needs::not_run;
 
 /// Everything is allowed but what is our own.
 fn guard(own: &[SocketAddr]) -> Arc<Guard> {
@@ -58,7 +59,7 @@ async fn an_unspecified_listener_is_at_every_address_of_this_machine() {
     let mut hosts = ["127.0.0.1", "127.0.0.2", "127.255.255.254", "0.0.0.0"].map(str::to_owned).to_vec();
     match interface("192.0.2.1:9") {
         Some(address) => hosts.push(address.ip().to_string()),
-        None => println!("skipped in part: this machine has no IPv4 address but loopback"),
+        None => not_run("in part: this machine has no IPv4 address but loopback"),
     }
     for host in hosts {
         let denied = connect(&guard, &format!("http://{host}:{}/", own.port())).await;
@@ -78,7 +79,7 @@ async fn an_unspecified_ipv6_listener_counts_for_both_families() {
     let mut hosts = ["[::1]", "[::]", "127.0.0.1", "0.0.0.0"].map(str::to_owned).to_vec();
     match interface("[2001:db8::1]:9") {
         Some(address) => hosts.push(format!("[{}]", address.ip())),
-        None => println!("skipped in part: this machine has no IPv6 address but loopback"),
+        None => not_run("in part: this machine has no IPv6 address but loopback"),
     }
     for host in hosts {
         let denied = connect(&guard, &format!("http://{host}:{}/", own.port())).await;

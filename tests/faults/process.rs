@@ -20,6 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 struct Process {
     child: Child,
     api: SocketAddr,
+    admin: SocketAddr,
     /// What is left of its log. Nobody has to read it.
     log: BufReader<ChildStderr>,
 }
@@ -33,10 +34,16 @@ impl Process {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let log = BufReader::new(child.stderr.take().unwrap());
-        let mut process = Self { child, api: SocketAddr::from(([0, 0, 0, 0], 0)), log };
-        let line = process.line_with("on-prem API on http://");
-        process.api = line.rsplit('/').next().unwrap().trim().parse().unwrap();
+        let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
+        let mut process = Self { child, api: nowhere, admin: nowhere, log };
+        process.api = process.address("on-prem API on http://");
+        process.admin = process.address("admin on http://");
         process
+    }
+
+    /// The address at the end of the next line with `text`.
+    fn address(&mut self, text: &str) -> SocketAddr {
+        self.line_with(text).rsplit('/').next().unwrap().trim().parse().unwrap()
     }
 
     /// Reads its log up to a line with `text`.
@@ -226,4 +233,65 @@ async fn without_descriptors_it_waits_and_recovers() {
     process.signal("TERM");
     drop((early, late));
     assert!(process.end().await.success());
+}
+
+/// More connections than it has descriptors for, and none of them asks anything: the operator, the clients that are in
+/// and their calls to Cloud have theirs, and whoever asks something has not to wait for as long as one may be idle.
+#[tokio::test]
+async fn idle_connections_keep_nobody_out() {
+    let dir = TempDir::new();
+    let stub = Stub::start([]).await;
+    let rest = "[limits]\nheader_timeout = \"10m\"\n";
+    let process = Process::start(&write(&dir, &stub, rest), "ulimit -n 128;");
+    let mut early = Client::to(process.api).await;
+    let mut crowd = Vec::new();
+    for number in 0..200 {
+        crowd.push(Client::to(process.api).await);
+        // Who is in, and asks, stays.
+        if number % 20 == 0 {
+            assert_eq!(early.send("early").await.status, 201);
+        }
+    }
+    let mut operator = Client::to(process.admin).await;
+    operator.write(b"GET /livez HTTP/1.1\r\nHost: admin\r\n\r\n").await;
+    assert_eq!(operator.reply().await.unwrap().status, 200);
+    // Some in hyper's hands, too.
+    for client in crowd.iter_mut().take(20) {
+        client.write(b"HEAD / HTTP/1.1\r\nHost: proxy\r\n\r\n").await;
+    }
+    for client in crowd.iter_mut().skip(20).take(20) {
+        client.write(b"GET / HTTP/1.1\r\nHo").await;
+    }
+    let late = async { Client::to(process.api).await.send("late").await.status };
+    assert_eq!(tokio::time::timeout(PATIENCE, late).await.expect("it is served"), 201);
+    assert_eq!(stub.seen().whole, [&["early"; 10][..], &["late"]].concat());
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn the_limit_of_open_files_is_raised() {
+    let dir = TempDir::new();
+    let stub = Stub::start([]).await;
+    let process = Process::start(&write(&dir, &stub, ""), "ulimit -Sn 64; ulimit -Hn 512;");
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", process.child.id())).unwrap();
+    let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+    let words: Vec<_> = line.split_whitespace().collect();
+    assert_eq!(words[3..5], ["512", "512"]);
+}
+
+#[tokio::test]
+async fn too_few_open_files_are_told() {
+    let dir = TempDir::new();
+    let stub = Stub::start([]).await;
+    for (most, is_told) in [("", true), ("[limits]\nmax_connections = 100\n", false)] {
+        let file = write(&dir, &stub, most);
+        let script = "ulimit -n 256; exec \"$0\" check -c \"$1\"";
+        let mut command = Command::new("sh");
+        command.args(["-c", script, env!("CARGO_BIN_EXE_prembridge")]).arg(&file);
+        let output = command.output().unwrap();
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{text}");
+        let says = |words: &str| text.contains(words);
+        assert_eq!(says("warning: limits.max_connections: 10000") && says("(256)"), is_told, "{text}");
+    }
 }

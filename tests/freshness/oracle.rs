@@ -136,7 +136,7 @@ fn moment(seconds: i64) -> SystemTime {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 4096, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(crate::support::seeded::config(4096))]
 
     #[test]
     fn we_agree_on_plain_headers(lines in plain(), age in select(vec![-1, 0, 1, 29, 30, 31, 59, 60, 61, 3600])) {

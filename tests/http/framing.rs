@@ -35,6 +35,17 @@ fn corpus() -> Vec<(&'static str, Vec<u8>, u16)> {
         ("an empty name", with(&format!(": y\r\n{length}"), &text), 400),
         ("two hosts", with(&format!("Host: other\r\n{length}"), &text), 400),
         ("two equal hosts", with(&format!("Host: proxy\r\n{length}"), &text), 400),
+        ("an empty host", head("POST /v1/messages HTTP/1.1", "Host:\r\n"), 400),
+        ("a list of hosts", head("POST /v1/messages HTTP/1.1", "Host: x, y\r\n"), 400),
+        ("hosts without a blank", head("POST /v1/messages HTTP/1.1", "Host: x,y\r\n"), 400),
+        ("a user before the host", head("POST /v1/messages HTTP/1.1", "Host: a@b\r\n"), 400),
+        ("a URL for a host", head("POST /v1/messages HTTP/1.1", "Host: http://x\r\n"), 400),
+        ("a host and a path", head("POST /v1/messages HTTP/1.1", "Host: x/y\r\n"), 400),
+        ("a blank in the host", head("POST /v1/messages HTTP/1.1", "Host: x y\r\n"), 400),
+        ("a port without a host", head("POST /v1/messages HTTP/1.1", "Host: :80\r\n"), 400),
+        ("a port that is a word", head("POST /v1/messages HTTP/1.1", "Host: x:y\r\n"), 400),
+        ("half an address", head("POST /v1/messages HTTP/1.1", "Host: [::1\r\n"), 400),
+        ("an empty host in HTTP/1.0", head("POST /v1/messages HTTP/1.0", "Host: \r\n"), 400),
         ("no host", head("POST /v1/messages HTTP/1.1", ""), 400),
         ("no version", head("POST /v1/messages", host), 400),
         ("a strange version", head("POST /v1/messages HTTP/1.2", host), 400),
@@ -97,6 +108,12 @@ async fn odd_requests_that_have_one_reading_are_taken() {
     let proxy = Proxy::start().await;
     let text = body();
     let length = format!("Content-Length: {}\r\n", text.len());
+    let hosted = |host: &str| {
+        String::from_utf8(with(&length, &text))
+            .unwrap()
+            .replace("Host: proxy", &format!("Host: {host}"))
+            .into_bytes()
+    };
     let line_feeds = String::from_utf8(with(&length, &text)).unwrap().replace("\r\n", "\n").into_bytes();
     let absolute = String::from_utf8(with(&length, &text))
         .unwrap()
@@ -111,6 +128,10 @@ async fn odd_requests_that_have_one_reading_are_taken() {
         ("aws-chunked", with(&format!("Content-Encoding: aws-chunked\r\n{length}"), &text)),
         ("identity", with(&format!("Content-Encoding: identity\r\n{length}"), &text)),
         ("no coding", with(&format!("Content-Encoding:\r\n{length}"), &text)),
+        ("a host with a port", hosted("proxy.internal.:9090")),
+        ("a host with an empty port", hosted("my_proxy:")),
+        ("an address", hosted("127.0.0.1:9090")),
+        ("an address of IPv6", hosted("[::1]:9090")),
         ("64 headers", with(&format!("{}{length}", "X: y\r\n".repeat(61)), &text)),
     ] {
         assert_eq!(proxy.raw(request).await.status, 201, "{name}");

@@ -1,7 +1,7 @@
 //! Bodies that are not what they should be.
 
 use super::key;
-use crate::support::{Proxy, TO};
+use crate::support::{ADMIN_KEY, Proxy, TO};
 
 /// Each body with the code of its refusal.
 fn corpus() -> Vec<(&'static str, Vec<u8>, u64)> {
@@ -17,7 +17,8 @@ fn corpus() -> Vec<(&'static str, Vec<u8>, u64)> {
         ("broken", b"{\"to\":".to_vec(), 1025),
         ("text", b"hello".to_vec(), 1025),
         ("form", b"to=1&text=x".to_vec(), 1025),
-        ("array", b"[]".to_vec(), 1025),
+        ("array", b"[1]".to_vec(), 1025),
+        ("an empty object in PHP", b"[]".to_vec(), 1008),
         ("array of objects", b"[{\"to\":\"1\"}]".to_vec(), 1025),
         ("null", b"null".to_vec(), 1025),
         ("string", b"\"{}\"".to_vec(), 1025),
@@ -42,7 +43,8 @@ fn corpus() -> Vec<(&'static str, Vec<u8>, u64)> {
         ),
         ("lone surrogate", message("\"text\":{\"body\":\"\\ud83d\"}"), 1009),
         ("lone low surrogate", message("\"text\":{\"body\":\"\\ude00\"}"), 1009),
-        ("byte order mark", [b"\xef\xbb\xbf".to_vec(), message("\"text\":{\"body\":\"x\"}")].concat(), 1025),
+        ("byte order mark alone", b"\xef\xbb\xbf".to_vec(), 1025),
+        ("two byte order marks", "\u{feff}\u{feff}{}".into(), 1025),
         ("UTF-16", utf16, 1025),
         ("UTF-16 with mark", with_bom, 1025),
         ("Latin-1", b"{\"to\":\"1\",\"text\":{\"body\":\"\xe4\"}}".to_vec(), 1025),
@@ -110,6 +112,10 @@ async fn unusual_but_valid_bodies_pass() {
     let proxy = Proxy::start().await;
     for body in [
         format!("\r\n {{ \"to\" : \"{TO}\" , \"text\" : {{ \"body\" : \"x\" }} }} \n"),
+        format!("\u{feff}{{\"to\":\"{TO}\",\"text\":{{\"body\":\"x\"}}}}"),
+        format!(
+            "{{\"type\":\"text\",\"to\":\"{TO}\",\"text\":{{\"body\":\"x\"}},\"context\":[],\"type\":\"text\"}}"
+        ),
         format!("{{\"t\\u006f\":\"{TO}\",\"text\":{{\"body\":\"\\ud83d\\ude00\"}}}}"),
         format!("{{\"to\":\"{TO}\",\"type\":null,\"text\":{{\"body\":\"\\u0000 \\u001b[31m\\r\\n\"}}}}"),
         format!("{{\"to\":\"{TO}\",\"text\":{{\"body\":\"{}\"}}}}", "\u{10ffff}".repeat(4096)),
@@ -117,5 +123,51 @@ async fn unusual_but_valid_bodies_pass() {
         let reply = proxy.call("POST", "/v1/messages", &body).await;
         assert_eq!(reply.status, 201, "{reply:?}");
     }
-    assert_eq!(proxy.mock.accepted_messages()[1].body["text"]["body"], "\u{1f600}");
+    assert_eq!(proxy.mock.accepted_messages()[3].body["text"]["body"], "\u{1f600}");
+}
+
+/// What PHP writes for an empty object says no more than one, wherever an object belongs; and a byte order mark in
+/// front says nothing.
+#[tokio::test]
+async fn an_empty_array_is_an_empty_object_at_every_endpoint() {
+    let proxy = Proxy::start().await;
+    let admin = format!("Bearer {ADMIN_KEY}");
+    for (method, path, empty) in [
+        ("PATCH", "/v1/settings/application", "{}"),
+        ("PATCH", "/v1/settings/application", r#"{"webhooks":{"message":{}},"media":{}}"#),
+        (
+            "POST",
+            "/v1/settings/application/media/providers",
+            r#"[{"name":"plain","type":"www","config":{}}]"#,
+        ),
+        ("POST", "/v1/settings/application/media/providers", r#"{"name":"p","config":{"basic":{}}}"#),
+        ("POST", "/v1/configs/webhook", r#"{"url":"","headers":{}}"#),
+        ("POST", "/v1/configs/templates", "{}"),
+        ("POST", "/v1/settings/business/profile", "{}"),
+        ("PATCH", "/v1/settings/profile/about", "{}"),
+        ("POST", "/v1/settings/account/two-step", "{}"),
+        ("POST", "/v1/account", "{}"),
+        ("POST", "/v1/account/verify", "{}"),
+        ("POST", "/v1/account/shards", "{}"),
+        ("POST", "/v1/contacts", "{}"),
+        ("PUT", "/v1/contacts/16315551234/identity", "{}"),
+        ("POST", "/v1/users", "{}"),
+        ("PUT", "/v1/users/somebody", "{}"),
+        ("POST", "/v1/messages", "{}"),
+        ("PUT", "/v1/messages/wamid.x", "{}"),
+        ("POST", "/v1/stickerpacks", "{}"),
+        ("POST", "/v1/users/logout", "{}"),
+    ] {
+        let expected = proxy.call_as(&admin, method, path, empty).await;
+        assert_ne!(expected.status, 404, "{method} {path}");
+        for body in [empty.replace("{}", "[]"), format!("\u{feff}{}", empty.replace("{}", " [ ] "))] {
+            let reply = proxy.call_as(&admin, method, path, &body).await;
+            assert_eq!(
+                (reply.status, reply.text()),
+                (expected.status, expected.text()),
+                "{method} {path} {body}"
+            );
+        }
+    }
+    assert_eq!(proxy.mock.accepted_messages().len(), 0);
 }

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use futures_util::future::join_all;
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
+use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 
 use super::scene::*;
@@ -173,8 +173,7 @@ fn s35_nothing_crosses_numbers_or_credentials() {
     let send = (0..2_usize, 0..PROVIDERS.len(), 0..LINKS, prop_oneof![3 => Just(0_i64), 1 => 1..5_i64]);
     let sends = (prop::collection::vec(send, 1..40), any::<bool>());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let config = Config { cases: 12, failure_persistence: None, ..Config::default() };
-    TestRunner::new(config)
+    TestRunner::new(crate::support::seeded::config(12))
         .run(&sends, |(sends, is_private)| {
             runtime.block_on(check(&sends, is_private));
             Ok(())

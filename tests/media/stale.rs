@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
+use proptest::test_runner::TestRunner;
 
 use super::scene::*;
 use crate::stub::Answer;
@@ -59,8 +59,7 @@ fn nothing_is_used_for_longer_than_its_lifetime() {
     let steps = prop::collection::vec((0..8_i64, any::<bool>()), 1..15);
     let cases = (prop_oneof!["rfc", "documented"], (0..10_i64, any::<bool>()), steps);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let config = Config { cases: 24, failure_persistence: None, ..Config::default() };
-    TestRunner::new(config)
+    TestRunner::new(crate::support::seeded::config(24))
         .run(&cases, |(profile, kind, steps)| {
             runtime.block_on(check(&profile, kind, &steps));
             Ok(())

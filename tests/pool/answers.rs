@@ -294,7 +294,7 @@ fn compare(bytes: &[u8], cuts: &[Index]) -> Result<bool, TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 4096, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(crate::support::seeded::config(4096))]
 
     #[test]
     fn answers_are_what_hyper_reads(
@@ -307,7 +307,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(crate::support::seeded::config(512))]
 
     #[test]
     fn answers_do_not_depend_on_their_pieces(bytes in any_answer(), slips in slips()) {
@@ -318,7 +318,7 @@ proptest! {
 /// The comparison is one of answers: of those that were made as they should be, most can be read.
 #[test]
 fn most_answers_can_be_read() {
-    let mut runner = TestRunner::deterministic();
+    let mut runner = TestRunner::new(crate::support::seeded::config(500));
     let read = (0..500).filter(|_| {
         let bytes = any_answer().new_tree(&mut runner).unwrap().current();
         compare(&bytes, &[]).unwrap()

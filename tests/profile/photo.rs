@@ -222,7 +222,7 @@ async fn who_may_and_what_is_refused() {
     }
     proxy.mock.clear();
     let reply = proxy.call("PUT", PHOTO, "").await;
-    assert_eq!((reply.status, reply.header("allow")), (405, Some("GET, POST, DELETE")));
+    assert_eq!((reply.status, reply.header("allow")), (405, Some("GET, HEAD, POST, DELETE")));
     let reply = proxy.call("DELETE", PHOTO, "").await;
     let (code, _, details) = reply.error();
     assert_eq!((reply.status, code), (501, 1000));

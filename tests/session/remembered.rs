@@ -233,7 +233,7 @@ async fn happens(fixture: &Fixture, event: Event, known: &mut Vec<String>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(crate::support::seeded::config(40))]
 
     #[test]
     fn verdicts_do_not_depend_on_what_was_used_before(events in prop::collection::vec(event(), 1..25)) {

@@ -3,8 +3,10 @@
 mod client;
 pub mod faulty;
 pub mod ids;
+pub mod needs;
 pub mod process;
 pub mod random;
+pub mod seeded;
 pub mod tls;
 
 use std::net::{Ipv4Addr, SocketAddr};

@@ -247,6 +247,8 @@ fn old_ones_are_taken_out_but_not_from_under_a_delivery() {
 }
 
 proptest! {
+    #![proptest_config(crate::seeded::config(256))]
+
     /// Whatever fails and whenever: nothing is lost or delivered twice, and where nothing of a chat failed its
     /// order is kept.
     #[test]

@@ -117,6 +117,8 @@ fn every_other_answer_is_a_failure() {
 }
 
 proptest! {
+    #![proptest_config(crate::seeded::config(256))]
+
     #[test]
     fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200), is_end: bool) {
         let _ = parse(&bytes, is_end);

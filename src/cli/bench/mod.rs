@@ -5,6 +5,7 @@ mod children;
 mod connection;
 mod engine;
 mod failure;
+mod html;
 mod load;
 mod pacer;
 mod plan;
@@ -16,17 +17,17 @@ mod tally;
 mod target;
 mod text;
 
-use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use indicatif::{ProgressBar, ProgressStyle};
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
 
-use super::output::{complain, line, status};
-use super::{FINDINGS, Stop, USAGE};
-use crate::config::duration;
+use super::output::{error, line};
+use super::{FINDINGS, Stop, USAGE, failed, values};
+use crate::config::{duration, in_words};
 use engine::{Engine, Run, Running};
 use load::Load;
 use plan::{Plan, Profile};
@@ -42,6 +43,18 @@ const BREATH: Duration = Duration::from_millis(20);
 
 /// Arguments of `bench`.
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+Without --url, a proxy and a mock Cloud API are started on this machine, each as a process of its own.
+
+Examples:
+  prembridge bench                                 250/s, what Meta quotes for 32 shards
+  prembridge bench --profile cloud-max --html bench.html
+  prembridge bench --url http://127.0.0.1:9090 --made-up --pid \"$(pidof prembridge)\"
+
+Environment:
+  PREMBRIDGE_BENCH_TOKEN   the token or API key for --url
+
+Exit codes: 0 the rate was carried, 1 it was not, 2 usage.")]
 pub struct Args {
     /// Messages per second, each due at its time whatever became of those before
     #[arg(long, value_name = "N", conflicts_with = "profile")]
@@ -56,15 +69,18 @@ pub struct Args {
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = duration)]
     warmup: Duration,
     /// How many connections send them
-    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = values::count::<1, 65535>)]
     connections: u16,
     /// How many threads these share
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = values::count::<1, 64>)]
     threads: u16,
     /// The base URL of a proxy, or of anything that speaks on-prem, with --to or --made-up; without one, a proxy and a
     /// mock Cloud API are started
     #[arg(long, value_name = "URL")]
     url: Option<String>,
+    /// What the Host header says, where it selects the number
+    #[arg(long, value_name = "NAME", requires = "url")]
+    host: Option<String>,
     /// The environment variable with the token for it [default: PREMBRIDGE_BENCH_TOKEN]
     #[arg(long, value_name = "NAME", requires = "url")]
     token_env: Option<String>,
@@ -78,7 +94,7 @@ pub struct Args {
     #[arg(long, value_name = "PEM", requires = "url")]
     ca_file: Option<PathBuf>,
     /// A process whose processor time and memory are reported, too; may be repeated
-    #[arg(long = "pid", value_name = "PID")]
+    #[arg(long = "pid", value_name = "PID", value_parser = values::process_id)]
     pids: Vec<u32>,
     /// Leaves the proxy's pacing as it is by default; without this the built-in one sends at once
     #[arg(long, conflicts_with = "url")]
@@ -86,6 +102,9 @@ pub struct Args {
     /// Prints one JSON object instead of text
     #[arg(long)]
     json: bool,
+    /// Also writes the result as one HTML file, without scripts: latencies, and rates over time
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
 }
 
 /// Runs it.
@@ -100,13 +119,10 @@ pub fn run(args: &Args) -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(FINDINGS),
         Err(Error::Usage(reason)) => {
-            complain(reason);
+            error(reason);
             ExitCode::from(USAGE)
         }
-        Err(Error::Failed(reason)) => {
-            complain(format_args!("bench: {reason}"));
-            ExitCode::from(FINDINGS)
-        }
+        Err(Error::Failed(reason)) => failed(reason),
     }
 }
 
@@ -154,6 +170,10 @@ async fn bench(args: &Args) -> Result<bool, Error> {
         processes: watched,
     };
     line(if args.json { report.json() } else { report.text() }.trim_end());
+    if let Some(path) = &args.html {
+        let written = std::fs::write(path, html::page(&report));
+        written.map_err(|error| Error::Failed(format!("{}: {}", path.display(), in_words(&error))))?;
+    }
     Ok(report.is_carried())
 }
 
@@ -205,41 +225,33 @@ fn usage(process: &Process, before: Option<Sample>) -> Usage {
     Usage { process: process.clone(), taken }
 }
 
-/// A line on a terminal that says how it goes.
+/// Says on a terminal how it goes.
 struct Progress {
     tick: tokio::time::Interval,
-    duration: Duration,
-    is_shown: bool,
+    bar: ProgressBar,
 }
 
 impl Progress {
     fn new(duration: Duration) -> Self {
         let mut tick = interval(Duration::from_secs(1));
         tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        Self { tick, duration, is_shown: std::io::stderr().is_terminal() }
+        let bar = ProgressBar::new(duration.as_secs().max(1)).with_message("warming up");
+        let style = ProgressStyle::with_template("{bar:20} {pos} of {len} s  {msg}");
+        Self { tick, bar: bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())) }
     }
 
     fn show(&self, run: &Run) {
-        if !self.is_shown {
-            return;
-        }
-        let passed = Instant::now().checked_duration_since(run.load.counted_from());
-        let Some(passed) = passed else { return status("warming up") };
+        let Some(passed) = Instant::now().checked_duration_since(run.load.counted_from()) else {
+            return self.bar.tick();
+        };
         let tally = run.tally();
         let p99 = tally.windows().last().map(|window| format!(", p99 {}", text::time(window.p99)));
-        status(format_args!(
-            "{}s of {}: {} answered, {} failed{}",
-            passed.as_secs_f64().round(),
-            text::span(self.duration),
-            text::grouped(tally.answered()),
-            text::grouped(tally.failed()),
-            p99.unwrap_or_default()
-        ));
+        let (answered, failed) = (text::grouped(tally.answered()), text::grouped(tally.failed()));
+        self.bar.set_message(format!("{answered} answered, {failed} failed{}", p99.unwrap_or_default()));
+        self.bar.set_position(passed.as_secs_f64().round() as u64);
     }
 
     fn clear(&self) {
-        if self.is_shown {
-            status("");
-        }
+        self.bar.finish_and_clear();
     }
 }

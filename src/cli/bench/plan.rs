@@ -12,7 +12,7 @@ use super::request::Template;
 use super::schedule::Rate;
 use super::target::Target;
 use super::{Args, Error};
-use crate::cli::output::complain;
+use crate::cli::output::warn;
 
 /// How long an answer may take; the proxy itself gives up on Cloud after as much.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -101,7 +101,8 @@ impl Plan {
         let mut processes: Vec<_> = children.iter().flat_map(Children::processes).collect();
         processes.extend(others);
         processes.push(Process { name: "bench".to_owned(), pid: std::process::id() });
-        let template = Template::new(&target.host, &target.path, token.as_deref(), &args.recipients);
+        let host = args.host.as_deref().unwrap_or(&target.host);
+        let template = Template::new(host, &target.path, token.as_deref(), &args.recipients);
         let site = Arc::new(Site { target, template, patience: PATIENCE });
         Ok(Self { profile, rate, site, processes, _children: children })
     }
@@ -144,7 +145,7 @@ fn token(named: Option<&str>) -> Result<Option<String>, String> {
         Ok(token) => Ok(Some(token)),
         Err(_) if named.is_some() => Err(format!("{name} is not set; it should hold the token for --url")),
         Err(_) => {
-            complain(format_args!("{name} is not set, so messages are sent without a token"));
+            warn(format_args!("{name} is not set, so messages are sent without a token"));
             Ok(None)
         }
     }

@@ -82,7 +82,8 @@ impl Report<'_> {
         text
     }
 
-    fn verdict(&self) -> String {
+    /// The result in a sentence.
+    pub fn verdict(&self) -> String {
         let tally = self.tally;
         let p99 = tally.latency().map(|times| format!(", p99 {}", time(times.p99))).unwrap_or_default();
         let all = grouped(tally.answered() + tally.failed());
@@ -100,13 +101,17 @@ impl Report<'_> {
         }
     }
 
-    fn times(&self, times: &Times, text: &mut String) {
-        let title = if self.rate.is_some() {
+    /// What its times are times of.
+    pub fn latency_is(&self) -> &'static str {
+        if self.rate.is_some() {
             "latency, from when a message was due to its answer"
         } else {
             "service time, from when a message was sent to its answer"
-        };
-        let _ = writeln!(text, "\n{title}");
+        }
+    }
+
+    fn times(&self, times: &Times, text: &mut String) {
+        let _ = writeln!(text, "\n{}", self.latency_is());
         for (name, value) in [
             ("p50", times.p50),
             ("p90", times.p90),
@@ -156,7 +161,7 @@ impl Report<'_> {
     }
 
     /// Microseconds for each answer.
-    fn each(&self, cpu: Duration) -> Option<f64> {
+    pub fn each(&self, cpu: Duration) -> Option<f64> {
         let answered = self.tally.answered();
         (answered > 0).then(|| cpu.as_secs_f64() * 1e6 / answered as f64)
     }

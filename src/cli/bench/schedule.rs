@@ -143,6 +143,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::seeded::config(256))]
+
         #[test]
         fn what_is_due_by_a_time_was_due_before_it(milli in 1..=1_000_000_000_u64, nanos in 0..=u64::from(u32::MAX)) {
             let schedule = Schedule::new(Rate(milli), Duration::ZERO, Duration::from_secs(1 << 40));

@@ -98,6 +98,8 @@ fn nothing_has_no_times() {
 }
 
 proptest! {
+    #![proptest_config(crate::seeded::config(256))]
+
     #[test]
     fn rows_hold_every_answer_once(times in proptest::collection::vec(0..=7_200_000_000_u64, 1..50), count in 1..20_u32) {
         let mut tally = Tally::new().unwrap();

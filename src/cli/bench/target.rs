@@ -10,6 +10,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use url::{Host, Url};
 
+use crate::config::in_words;
 use crate::net::client_config;
 
 /// A connection, encrypted or not.
@@ -32,7 +33,8 @@ pub struct Target {
 impl Target {
     /// The endpoint at a base URL, looked up once; `ca_file` is a root to trust beside the public ones.
     pub fn find(text: &str, ca_file: Option<&Path>) -> Result<Self, String> {
-        let url = Url::parse(text).map_err(|error| format!("--url {text}: {error}"))?;
+        let url = Url::parse(text)
+            .map_err(|_| format!("--url {text}: give a base URL such as http://127.0.0.1:9090"))?;
         let is_bare = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
         let (Some(host), Some(port), true) = (url.host(), url.port_or_known_default(), is_bare) else {
             return Err(format!("--url {text}: give a base URL such as http://127.0.0.1:9090"));
@@ -49,7 +51,7 @@ impl Target {
         };
         let addresses: Vec<_> = (name.as_str(), port)
             .to_socket_addrs()
-            .map_err(|error| format!("--url {text}: {name} cannot be resolved: {error}"))?
+            .map_err(|error| format!("--url {text}: {name} cannot be resolved: {}", in_words(&error)))?
             .collect();
         let tls = if is_tls {
             let config = client_config(ca_file).map_err(|error| format!("--ca-file: {error}"))?;

@@ -6,11 +6,12 @@ use http::StatusCode;
 use serde_json::Value;
 use tokio::time::timeout;
 
-use super::exchange::{meets, show};
+use super::exchange::{self, meets};
+use super::scene::Scene;
 use super::sink::{self, Delivery};
 use super::story::TOLD;
-use super::{APP_SECRET, NUMBER, Stage, USER, VERIFY_TOKEN, expect, heading, indented, noted};
-use crate::cli::output::line;
+use super::teller::Teller;
+use super::{APP_SECRET, NUMBER, Stage, USER, VERIFY_TOKEN, expect};
 use crate::cli::translate;
 use crate::mock::{InboundMessage, SentWebhook, Subscription};
 use crate::server::webhook;
@@ -22,6 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const WORDS: [&str; 3] = ["sent", "delivered", "read"];
 /// What the user says.
 const VOICE: &[u8] = b"OggS: two seconds of a user's voice";
+/// How many scenes are played here.
+pub const SCENES: usize = 4;
 /// How often the app fails.
 const REFUSALS: usize = 2;
 
@@ -33,13 +36,22 @@ pub struct Back {
     pub taken: usize,
 }
 
-/// Plays the steps after step `last`, prints them and checks them.
-pub async fn play(last: usize, stage: &Stage) -> Result<Back, String> {
-    subscribe(last + 1, stage).await?;
-    statuses(last + 2, stage).await?;
+/// Plays what comes after scene `last`, tells it and checks it.
+pub async fn play(last: usize, stage: &Stage, teller: &mut Teller) -> Result<Back, String> {
+    let mut scene = Scene::new(last + 1, "Meta subscribes the proxy's webhook, which knows the verify token");
+    let outcome = subscribe(&mut scene, stage).await;
+    teller.told(scene, outcome)?;
+    let mut scene = Scene::new(last + 2, TOLD.title);
+    let outcome = statuses(&mut scene, stage).await;
+    teller.told(scene, outcome)?;
     let accepted = stage.mock.accepted();
-    voice_note(last + 3, stage).await?;
-    refusals(last + 4, stage).await?;
+    let mut scene = Scene::new(last + 3, "A user sends a voice note, and the app downloads it");
+    let outcome = voice_note(&mut scene, stage).await;
+    teller.told(scene, outcome)?;
+    let mut scene =
+        Scene::new(last + 4, "The app fails twice: the callback comes again, and Cloud never hears of it");
+    let outcome = refusals(&mut scene, stage).await;
+    teller.told(scene, outcome)?;
     let all = WORDS.len() + 1 + REFUSALS + 1;
     let count = stage.sink.count();
     expect(count == all, &format!("{all} callbacks arrive, not {count}"))?;
@@ -47,40 +59,38 @@ pub async fn play(last: usize, stage: &Stage) -> Result<Back, String> {
 }
 
 /// Until now nobody told Cloud where webhooks go.
-async fn subscribe(number: usize, stage: &Stage) -> Result<(), String> {
-    heading(number, "Meta subscribes the proxy's webhook, which knows the verify token");
+async fn subscribe(scene: &mut Scene, stage: &Stage) -> Result<(), String> {
     let mut subscription = Subscription::new(&stage.webhook, APP_SECRET);
     subscription.verify_token = Some(VERIFY_TOKEN.to_owned());
     stage.mock.subscribe(subscription);
-    line(format_args!(
-        "   Cloud asked    GET {}?hub.mode=subscribe&hub.challenge=...&hub.verify_token={VERIFY_TOKEN}",
-        webhook::PATH
-    ));
+    let path = webhook::PATH;
+    let query = format!("hub.mode=subscribe&hub.challenge=...&hub.verify_token={VERIFY_TOKEN}");
+    scene.tell("Cloud asked", format!("GET {path}?{query}"));
     let outcome = within("the answer to the challenge", stage.mock.verify_webhook()).await?;
     outcome.map_err(|error| format!("expected that the challenge is passed: {error}"))?;
-    line("   proxy answered HTTP 200, with the challenge\n");
+    scene.tell("proxy answered", "HTTP 200, with the challenge");
+    scene.row("Meta subscribes the proxy's webhook", "challenge passed", "");
     Ok(())
 }
 
-async fn statuses(number: usize, stage: &Stage) -> Result<(), String> {
+async fn statuses(scene: &mut Scene, stage: &Stage) -> Result<(), String> {
     let mark = stage.sink.count();
-    let answer = show(number, &TOLD, stage).await?;
+    let answer = exchange::play(scene, &TOLD, stage).await?;
     let id = answer.json.pointer("/messages/0/id").and_then(Value::as_str).unwrap_or_default();
     let (webhooks, deliveries) = exchanged(stage, mark, WORDS.len()).await?;
     expect(webhooks.len() == WORDS.len(), "Cloud posts a webhook for each status")?;
     for ((word, webhook), delivery) in WORDS.into_iter().zip(&webhooks).zip(&deliveries) {
-        posted(webhook, "")?;
-        is_translated(webhook, delivery)?;
-        brought(delivery);
-        line("");
+        posted(scene, webhook, "")?;
+        is_translated(scene, webhook, delivery)?;
+        brought(scene, delivery);
+        scene.row("", format!("posts {word}"), answers([delivery]));
         expect(delivery.status == StatusCode::OK, "the app takes it at once")?;
         is_status(&delivery.json(), id, word)?;
     }
     Ok(())
 }
 
-async fn voice_note(number: usize, stage: &Stage) -> Result<(), String> {
-    heading(number, "A user sends a voice note, and the app downloads it");
+async fn voice_note(scene: &mut Scene, stage: &Stage) -> Result<(), String> {
     let (mock, mark) = (&stage.mock, stage.sink.count());
     mock.clear();
     let file = mock.add_media(NUMBER, "audio/ogg; codecs=opus", VOICE);
@@ -89,36 +99,36 @@ async fn voice_note(number: usize, stage: &Stage) -> Result<(), String> {
     let ([webhook], [delivery]) = (webhooks.as_slice(), deliveries.as_slice()) else {
         return Err("expected that there is one webhook and one callback".to_owned());
     };
-    posted(webhook, "")?;
-    is_translated(webhook, delivery)?;
-    brought(delivery);
+    posted(scene, webhook, "")?;
+    is_translated(scene, webhook, delivery)?;
+    brought(scene, delivery);
+    scene.row("A user's voice note", "posts a voice note", answers([delivery]));
     is_voice_note(&delivery.json(), &id, &file)?;
-    download(stage, &file).await
+    download(scene, stage, &file).await
 }
 
 /// By the id of the callback, and with the on-prem token.
-async fn download(stage: &Stage, file: &str) -> Result<(), String> {
+async fn download(scene: &mut Scene, stage: &Stage, file: &str) -> Result<(), String> {
     let path = format!("/v1/media/{file}");
-    line(format_args!("   app sent       GET {path}"));
+    scene.tell("app sent", format!("GET {path}"));
     let answer = stage.client.send("GET", &path, "").await?;
     for seen in stage.mock.recorded() {
-        line(format_args!("   proxy sent     {} {}", seen.method, seen.path));
+        scene.tell("proxy sent", format!("{} {}", seen.method, seen.path));
         let status = seen.status.unwrap_or_default();
         if seen.answer.starts_with('{') {
-            line(format_args!("   Cloud answered HTTP {status}"));
-            indented(&seen.answer);
+            scene.tell("Cloud answered", format!("HTTP {status}")).body(&seen.answer);
         } else {
-            line(format_args!("   Cloud answered HTTP {status}, with the file"));
+            scene.tell("Cloud answered", format!("HTTP {status}, with the file"));
         }
     }
     let (status, length) = (answer.status, answer.bytes.len());
-    line(format_args!("   app received   HTTP {status}, {length} bytes of {}\n", answer.media_type));
+    scene.tell("app received", format!("HTTP {status}, {length} bytes of {}", answer.media_type));
+    scene.row("  downloaded by the app", "file, in two calls", status.to_string());
     expect(status == 200 && answer.media_type == "audio/ogg; codecs=opus", "the file is found")?;
     expect(answer.bytes == VOICE, "its bytes are those that the user sent")
 }
 
-async fn refusals(number: usize, stage: &Stage) -> Result<(), String> {
-    heading(number, "The app fails twice: the callback comes again, and Cloud never hears of it");
+async fn refusals(scene: &mut Scene, stage: &Stage) -> Result<(), String> {
     let (mock, mark) = (&stage.mock, stage.sink.count());
     mock.clear();
     stage.sink.refuse(REFUSALS);
@@ -132,16 +142,23 @@ async fn refusals(number: usize, stage: &Stage) -> Result<(), String> {
     let ([webhook], [first, again @ ..]) = (webhooks.as_slice(), deliveries.as_slice()) else {
         return Err("expected that there is one webhook and a callback".to_owned());
     };
-    posted(webhook, ", while the app had not taken anything")?;
-    is_translated(webhook, first)?;
-    brought(first);
+    posted(scene, webhook, ", while the app had not taken anything")?;
+    is_translated(scene, webhook, first)?;
+    brought(scene, first);
     for delivery in again {
-        line(format_args!("   app received   POST {}, the same again", sink::PATH));
-        answered(delivery);
+        scene.tell("app received", format!("POST {}, the same again", sink::PATH));
+        answered(scene, delivery);
     }
-    line("");
+    scene.row("A user's text, while the app fails twice", "posts text, once", answers(&deliveries));
     meets("the callback", &first.json(), &[("/messages/0/id", &id), ("/messages/0/type", "text")])?;
     is_repeated(&deliveries)
+}
+
+/// What the app answered to callbacks.
+fn answers<'d>(deliveries: impl IntoIterator<Item = &'d Delivery>) -> String {
+    let statuses: Vec<_> =
+        deliveries.into_iter().map(|delivery| delivery.status.as_u16().to_string()).collect();
+    statuses.join(" ")
 }
 
 /// What Cloud posted and the app received, when the app has received `more` callbacks beyond the first `mark`.
@@ -156,32 +173,32 @@ async fn exchanged(
     Ok((stage.mock.webhooks(), deliveries))
 }
 
-fn posted(webhook: &SentWebhook, remark: &str) -> Result<(), String> {
-    line(format_args!("   Cloud posted   POST {}, signed", webhook::PATH));
-    indented(&String::from_utf8_lossy(&webhook.body));
+fn posted(scene: &mut Scene, webhook: &SentWebhook, remark: &str) -> Result<(), String> {
+    let body = String::from_utf8_lossy(&webhook.body);
+    scene.tell("Cloud posted", format!("POST {}, signed", webhook::PATH)).body(body);
     let statuses: Vec<_> = webhook.tries.iter().map(|tried| tried.status.unwrap_or_default()).collect();
     let list: Vec<_> = statuses.iter().map(u16::to_string).collect();
-    line(format_args!("   proxy answered HTTP {}{remark}", list.join(", ")));
+    scene.tell("proxy answered", format!("HTTP {}{remark}", list.join(", ")));
     expect(statuses == [200], "Cloud has to post a webhook once")
 }
 
 /// The same pure translation that the proxy ran, with its reasons.
-fn is_translated(webhook: &SentWebhook, delivery: &Delivery) -> Result<(), String> {
+fn is_translated(scene: &mut Scene, webhook: &SentWebhook, delivery: &Delivery) -> Result<(), String> {
     let mut notes = Notes::full();
     let callbacks = translate::webhook(&webhook.body, &mut notes).map_err(|invalid| invalid.details)?;
-    noted(&notes);
+    scene.notes(&notes);
     let is_same = matches!(callbacks.as_slice(), [only] if only.as_bytes() == delivery.body);
     expect(is_same, "the translation of the webhook is what the app got")
 }
 
-fn brought(delivery: &Delivery) {
-    line(format_args!("   app received   POST {}", sink::PATH));
-    indented(&String::from_utf8_lossy(&delivery.body));
-    answered(delivery);
+fn brought(scene: &mut Scene, delivery: &Delivery) {
+    let body = String::from_utf8_lossy(&delivery.body);
+    scene.tell("app received", format!("POST {}", sink::PATH)).body(body);
+    answered(scene, delivery);
 }
 
-fn answered(delivery: &Delivery) {
-    line(format_args!("   app answered   HTTP {}", delivery.status.as_u16()));
+fn answered(scene: &mut Scene, delivery: &Delivery) {
+    scene.tell("app answered", format!("HTTP {}", delivery.status.as_u16()));
 }
 
 fn is_status(callback: &Value, id: &str, word: &str) -> Result<(), String> {

@@ -1,32 +1,36 @@
 //! `prembridge demo`: the mock Cloud API and the proxy on loopback, and a client that talks to them.
 //!
-//! Prints each exchange as *app sent -> proxy sent -> Cloud answered -> app received*, and the other way round as
-//! *Cloud posted -> proxy answered -> app received -> app answered*, and checks it.
+//! Plays a story and checks each exchange: *app sent -> proxy sent -> Cloud answered -> app received*, and the other
+//! way round *Cloud posted -> proxy answered -> app received -> app answered*. Prints a digest, or all of it.
 
 mod callbacks;
 mod client;
+mod digest;
 mod exchange;
 mod provider;
+mod scene;
 mod sink;
 mod story;
+mod teller;
 
 use std::io;
 use std::process::ExitCode;
 
 use serde_json::Value;
 
-use super::output::{complain, line, pretty};
-use super::{FINDINGS, Stop, runtime};
+use super::output::{line, style};
+use super::{Stop, failed, runtime};
 use crate::app::{Addresses, App};
 use crate::clock::Clock;
-use crate::config::{Config, Env};
+use crate::config::{Config, Env, in_words};
 use crate::mock::{MockCloud, Options};
 use crate::server::webhook;
-use crate::translate::Notes;
-use client::{Answer, Client};
+use client::Client;
 use provider::Provider;
+use scene::Scene;
 use sink::Sink;
 use story::STORY;
+use teller::Teller;
 
 /// What the demo's administrator chooses at the first login.
 const NEW_PASSWORD: &str = "Demo-passw0rd";
@@ -39,9 +43,28 @@ const APP_SECRET: &str = "demo-app-secret";
 /// What Cloud names when it subscribes.
 const VERIFY_TOKEN: &str = "demo-verify-token";
 
+/// How many scenes there are: the login, the story, and four that come back.
+const SCENES: i64 = 1 + STORY.len() as i64 + callbacks::SCENES as i64;
+
 /// Arguments of `demo`.
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+Examples:
+  prembridge demo            a line for each exchange
+  prembridge demo --step 9   one of them in full: what each side sent and answered, and why it was changed
+  prembridge demo --keep     stays up for your own requests, and prints where to send them
+
+Exit codes: 0 all as expected, 1 not.")]
 pub struct Args {
+    /// Shows every exchange in full, with a note for each changed field
+    #[arg(long, conflicts_with_all = ["step", "json"])]
+    full: bool,
+    /// Shows this exchange alone, in full
+    #[arg(long, value_name = "N", conflicts_with = "json", value_parser = clap::value_parser!(u8).range(1..=SCENES))]
+    step: Option<u8>,
+    /// Prints everything as one JSON object
+    #[arg(long, conflicts_with = "keep")]
+    json: bool,
     /// Stays up on the default ports afterwards, until a signal ends it
     #[arg(long)]
     keep: bool,
@@ -50,15 +73,12 @@ pub struct Args {
 /// Runs it.
 pub fn run(args: &Args) -> ExitCode {
     let outcome = match runtime() {
-        Ok(runtime) => runtime.block_on(play(args.keep)),
+        Ok(runtime) => runtime.block_on(play(args)),
         Err(error) => Err(format!("no runtime: {error}")),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(reason) => {
-            complain(format_args!("demo: {reason}"));
-            ExitCode::from(FINDINGS)
-        }
+        Err(reason) => failed(reason),
     }
 }
 
@@ -89,11 +109,12 @@ impl Ports {
         Self { cloud: 9093, api: 9090, admin: 9091, webhook: 9092, provider: 9094, sink: 9095 };
 }
 
-async fn play(keep: bool) -> Result<(), String> {
+async fn play(args: &Args) -> Result<(), String> {
     let mut stop = Stop::watch().map_err(|error| format!("signals cannot be watched: {error}"))?;
-    let ports = if keep { Ports::DEFAULT } else { Ports::default() };
-    let cannot_listen =
-        |who, port| move |error: io::Error| format!("{who} cannot listen on port {port}: {error}");
+    let ports = if args.keep { Ports::DEFAULT } else { Ports::default() };
+    let cannot_listen = |who, port| {
+        move |error: io::Error| format!("{who} cannot listen on port {port}: {}", in_words(&error))
+    };
     let mock = MockCloud::start(([127, 0, 0, 1], ports.cloud).into(), Options::default())
         .await
         .map_err(cannot_listen("the mock", ports.cloud))?;
@@ -108,13 +129,10 @@ async fn play(keep: bool) -> Result<(), String> {
     let client = Client::new(&format!("http://{}", addresses.api))?;
     let webhook = format!("http://{webhook}{}", webhook::PATH);
     let mut stage = Stage { mock, provider, sink, client, webhook };
-    line(format_args!("mock Cloud API  {}", stage.mock.base_url()));
-    line(format_args!("media provider  {}", stage.provider.url()));
-    line(format_args!("app's webhook   {}", stage.sink.url()));
-    line(format_args!("proxy           http://{}", addresses.api));
-    line(format_args!("Cloud's webhook {}\n", stage.webhook));
-    tell(&mut stage).await?;
-    if keep {
+    let mut teller = Teller::new(args);
+    teller.begin(&stage, addresses);
+    tell(&mut stage, &mut teller).await?;
+    if args.keep {
         stay(&stage, addresses);
         stop.wait().await;
     }
@@ -123,21 +141,20 @@ async fn play(keep: bool) -> Result<(), String> {
     Ok(())
 }
 
-async fn tell(stage: &mut Stage) -> Result<(), String> {
-    log_in(&mut stage.client).await?;
+async fn tell(stage: &mut Stage, teller: &mut Teller) -> Result<(), String> {
+    let mut scene = Scene::new(1, "The first login replaces the default password, as on-prem demanded");
+    let outcome = log_in(&mut scene, &mut stage.client).await;
+    teller.told(scene, outcome)?;
     let (mut number, mut accepted) = (1, 0);
     for step in STORY {
         number += 1;
-        exchange::show(number, step, stage).await?;
+        let mut scene = Scene::new(number, step.title);
+        let outcome = exchange::play(&mut scene, step, stage).await;
+        teller.told(scene, outcome)?;
         accepted += stage.mock.accepted();
     }
-    let back = callbacks::play(number, stage).await?;
-    accepted += back.accepted;
-    line(format_args!(
-        "Cloud accepted {accepted} messages, the app took {} callbacks, and every expectation was met.",
-        back.taken
-    ));
-    Ok(())
+    let back = callbacks::play(number, stage, teller).await?;
+    teller.end(accepted + back.accepted, back.taken)
 }
 
 fn configuration(base_url: &str, ports: &Ports) -> Result<Config, String> {
@@ -176,29 +193,30 @@ fn configuration(base_url: &str, ports: &Ports) -> Result<Config, String> {
 fn stay(stage: &Stage, addresses: Addresses) {
     let Addresses { api, admin, .. } = addresses;
     let (mock, callbacks) = (stage.mock.base_url(), stage.sink.url());
-    line(format_args!("\nStill running. The proxy:       http://{api}"));
-    line(format_args!("Its counters:                  http://{admin}/metrics"));
+    line(style::title("\nStill running, until Ctrl-C"));
+    line(format_args!("  the on-prem API  http://{api}"));
+    line(format_args!("  its counters     http://{admin}/metrics"));
+    line(format_args!("  Cloud's webhook  {}", stage.webhook));
+    line(format_args!("  mock Cloud API   {mock}"));
+    line(format_args!("  media provider   {}", stage.provider.url()));
+    line(style::title("Try"));
+    line(format_args!("  log in\n    curl -u 'admin:{NEW_PASSWORD}' -X POST http://{api}/v1/users/login"));
+    line(format_args!("  what Cloud got\n    curl {mock}/_mock/requests"));
+    let inbound = format!("{mock}/_mock/inbound?phone_number_id={NUMBER}");
     line(format_args!(
-        "Log in with:                   curl -u 'admin:{NEW_PASSWORD}' -X POST http://{api}/v1/users/login"
+        "  let a user write\n    curl '{inbound}' \\\n      -d '{{\"from\":\"{USER}\",\"text\":\"hi\"}}'"
     ));
-    line(format_args!("What Cloud got:                curl {mock}/_mock/requests"));
-    let text = format!(r#"{{"from":"{USER}","text":"hi"}}"#);
-    line(format_args!(
-        "Let a user write:              curl '{mock}/_mock/inbound?phone_number_id={NUMBER}' -d '{text}'"
-    ));
-    line(format_args!("What Cloud posted:             curl {mock}/_mock/webhooks"));
-    line(format_args!("What the app received:         curl {callbacks}"));
-    line("End with Ctrl-C.");
+    line(format_args!("  what Cloud posted\n    curl {mock}/_mock/webhooks"));
+    line(format_args!("  what the app received\n    curl {callbacks}"));
 }
 
 /// Step 1: the on-prem client's first login, which must replace the default password.
-async fn log_in(client: &mut Client) -> Result<(), String> {
-    heading(1, "The first login replaces the default password, as on-prem demanded");
+async fn log_in(scene: &mut Scene, client: &mut Client) -> Result<(), String> {
     let body = format!(r#"{{"new_password":"{NEW_PASSWORD}"}}"#);
-    line("   app sent       POST /v1/users/login  (admin:secret)");
-    indented(&body);
+    scene.tell("app sent", "POST /v1/users/login  (admin:secret)").body(&body);
     let answer = client.log_in("admin", "secret", &body).await?;
-    received(&answer);
+    scene.tell("app received", format!("HTTP {}", answer.status)).body(&answer.text);
+    scene.row("First login replaces the default password", "nothing", answer.status.to_string());
     expect(answer.status == 200, "the login answers 200")?;
     let token = answer.json.pointer("/users/0/token").and_then(Value::as_str);
     client.token = Some(token.ok_or("the login gave no token")?.to_owned());
@@ -207,28 +225,4 @@ async fn log_in(client: &mut Client) -> Result<(), String> {
 
 fn expect(is_met: bool, what: &str) -> Result<(), String> {
     if is_met { Ok(()) } else { Err(format!("expected that {what}")) }
-}
-
-fn heading(number: usize, title: &str) {
-    line(format_args!("{number}. {title}\n"));
-}
-
-/// What a translation changed, and why.
-fn noted(notes: &Notes) {
-    for note in notes.list() {
-        line(format_args!("     * {}: {}  [{}]", note.path, note.text, note.rule.id()));
-    }
-}
-
-fn received(answer: &Answer) {
-    line(format_args!("   app received   HTTP {}", answer.status));
-    indented(&answer.text);
-    line("");
-}
-
-/// A JSON text under its heading.
-fn indented(json: &str) {
-    for row in pretty(json).lines() {
-        line(format_args!("     {row}"));
-    }
 }

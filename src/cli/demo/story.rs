@@ -14,6 +14,8 @@ pub enum Before {
 pub struct Step {
     /// What the step is about.
     pub title: &'static str,
+    /// The same in a few words.
+    pub short: &'static str,
     /// Verb and path.
     pub request: (&'static str, &'static str),
     /// The body, exactly as the client sends it; `{provider}` is where the media provider listens and
@@ -42,6 +44,7 @@ const MESSAGES: (&str, &str) = ("POST", "/v1/messages");
 pub const STORY: &[Step] = &[
     Step {
         title: "A text, with the link preview where on-prem had it",
+        short: "Text with the preview_url of on-prem",
         request: MESSAGES,
         body: r#"{"to":"1 (650) 555-1234","type":"text","preview_url":true,"text":{"body":"See https://example.com"}}"#,
         before: Before::Nothing,
@@ -56,6 +59,7 @@ pub const STORY: &[Step] = &[
     },
     Step {
         title: "An hsm message arrives as a template",
+        short: "hsm (in full below)",
         request: MESSAGES,
         body: r#"{"to":"16505551234","type":"hsm","hsm":{"namespace":"cbd7_18f1","element_name":"order_shipped","language":{"policy":"deterministic","code":"en_US"},"localizable_params":[{"default":"Jane"},{"default":"$10","currency":{"currency_code":"USD","amount_1000":10000}},{"default":"January 26th 2017","date_time":{"unix_epoch":{"timestamp":1485470276}}}]}}"#,
         before: Before::Nothing,
@@ -72,6 +76,7 @@ pub const STORY: &[Step] = &[
     },
     Step {
         title: "Reply buttons, with the action as a string and a header image by id",
+        short: "Reply buttons, the action as a string",
         request: MESSAGES,
         body: r#"{"to":"16505551234","type":"interactive","interactive":{"type":"button","header":{"type":"image","image":{"id":"1037543291543636","caption":null}},"body":{"text":"Deliver today?"},"action":"{\"buttons\":[{\"type\":\"reply\",\"reply\":{\"id\":\"y\",\"title\":\"Yes\"}},{\"type\":\"reply\",\"reply\":{\"id\":\"n\",\"title\":\"No\"}}]}"}}"#,
         before: Before::Nothing,
@@ -85,6 +90,7 @@ pub const STORY: &[Step] = &[
     },
     Step {
         title: "Cloud refuses: the error comes back with its on-prem code",
+        short: "Text that Cloud refuses",
         request: MESSAGES,
         body: r#"{"to":"16505551234","text":{"body":"Hello again"}}"#,
         before: Before::Fault("131047:once"),
@@ -95,6 +101,7 @@ pub const STORY: &[Step] = &[
     },
     Step {
         title: "A mistake is answered at once, in the dialect, and nothing is sent",
+        short: "Text without a body",
         request: MESSAGES,
         body: r#"{"to":"16505551234","type":"text","text":{}}"#,
         before: Before::Nothing,
@@ -105,6 +112,7 @@ pub const STORY: &[Step] = &[
     },
     Step {
         title: "A read receipt",
+        short: "Read receipt",
         request: ("PUT", "/v1/messages/wamid.HBgLMTY1MDUwNzY1MjAVAgARGBI5QTNDQTVCM0Q0Q0Q2RTY3RTcA"),
         body: r#"{"status":"read"}"#,
         before: Before::Nothing,
@@ -115,6 +123,7 @@ pub const STORY: &[Step] = &[
     },
     Step {
         title: "A media provider, registered as on-prem had them",
+        short: "Registers a media provider",
         request: ("POST", "/v1/settings/application/media/providers"),
         body: r#"[{"name":"cdn","type":"www","config":{"bearer":"demo-provider-token"}}]"#,
         before: Before::Nothing,
@@ -125,6 +134,7 @@ pub const STORY: &[Step] = &[
     },
     Step {
         title: "Its file is fetched with its credentials and uploaded",
+        short: "File behind it, with its credentials",
         request: MESSAGES,
         body: INVOICE,
         before: Before::Nothing,
@@ -135,6 +145,7 @@ pub const STORY: &[Step] = &[
     },
     Step {
         title: "The same link again: remembered for as long as max-age says",
+        short: "The same link again, within its max-age",
         request: MESSAGES,
         body: INVOICE,
         before: Before::Nothing,
@@ -145,6 +156,7 @@ pub const STORY: &[Step] = &[
     },
     Step {
         title: "A file that wants to be asked for each time (no-cache)",
+        short: "File with Cache-Control: no-cache",
         request: MESSAGES,
         body: MENU,
         before: Before::Nothing,
@@ -155,6 +167,7 @@ pub const STORY: &[Step] = &[
     },
     Step {
         title: "Asked by its ETag: it was not modified, so nothing is fetched or uploaded",
+        short: "The same link again, asked by its ETag",
         request: MESSAGES,
         body: MENU,
         before: Before::Nothing,
@@ -165,6 +178,7 @@ pub const STORY: &[Step] = &[
     },
     Step {
         title: "The origin changed in the meantime: fetched and uploaded again",
+        short: "The same link again, changed meanwhile",
         request: MESSAGES,
         body: MENU,
         before: Before::Change,
@@ -175,6 +189,7 @@ pub const STORY: &[Step] = &[
     },
     Step {
         title: "A file for one recipient only (private) is not remembered",
+        short: "File with Cache-Control: private",
         request: MESSAGES,
         body: STATEMENT,
         before: Before::Nothing,
@@ -185,6 +200,7 @@ pub const STORY: &[Step] = &[
     },
     Step {
         title: "So the next send fetches and uploads it again",
+        short: "The same link again",
         request: MESSAGES,
         body: STATEMENT,
         before: Before::Nothing,
@@ -195,6 +211,7 @@ pub const STORY: &[Step] = &[
     },
     Step {
         title: "The app says where its callbacks go, as it always did",
+        short: "Sets the URL of its callbacks",
         request: ("PATCH", "/v1/settings/application"),
         body: CALLBACKS,
         before: Before::Nothing,
@@ -208,6 +225,7 @@ pub const STORY: &[Step] = &[
 /// The message of which the app hears again.
 pub const TOLD: Step = Step {
     title: "A text, and what becomes of it: sent, delivered, read",
+    short: "Text, and its statuses",
     request: MESSAGES,
     body: r#"{"to":"16505551234","type":"text","text":{"body":"Your order is on its way"}}"#,
     before: Before::Nothing,

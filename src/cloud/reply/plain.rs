@@ -83,6 +83,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::seeded::config(256))]
+
         /// However a plain answer is damaged: what is read here, serde reads in the same way.
         #[test]
         fn serde_reads_the_same(

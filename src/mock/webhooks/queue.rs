@@ -151,6 +151,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::seeded::config(256))]
+
         #[test]
         fn none_is_lost_and_lanes_keep_their_order(
             lanes in prop::collection::vec(prop::option::of(0..3_u8), 1..40),

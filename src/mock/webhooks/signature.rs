@@ -63,6 +63,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::seeded::config(256))]
+
         #[test]
         fn escaping_changes_no_value(key in any::<String>(), text in any::<String>()) {
             let json = json!({ key: [text] });

@@ -15,7 +15,7 @@ pub struct Class {
     pub source: &'static str,
 }
 
-/// Every class. Beside what the registries of special-purpose addresses (RFC 6890) list as not globally
+/// Every class. Of IPv6 only 2000::/3 is public, and not all of it. Beside what the registries of special-purpose addresses (RFC 6890) list as not globally
 /// reachable, these are the addresses that carry another one: a relay on the way would unpack them after we
 /// looked, so they are no better when the address within is public.
 pub const CLASSES: &[Class] = &[
@@ -48,14 +48,20 @@ pub const CLASSES: &[Class] = &[
     v6([0x2001, 2, 0, 0, 0, 0, 0, 0], 48, "benchmarking", "RFC 5180"),
     v6([0x2001, 0x10, 0, 0, 0, 0, 0, 0], 28, "ORCHID", "RFC 4843"),
     v6([0x2001, 0x20, 0, 0, 0, 0, 0, 0], 28, "ORCHIDv2", "RFC 7343"),
+    v6([0x2001, 0, 0, 0, 0, 0, 0, 0], 23, "protocol assignments", "RFC 2928"),
     v6([0x2001, 0xdb8, 0, 0, 0, 0, 0, 0], 32, "documentation", "RFC 3849"),
     v6([0x2002, 0, 0, 0, 0, 0, 0, 0], 16, "6to4", "RFC 3056"),
+    v6([0x2620, 0x4f, 0x8000, 0, 0, 0, 0, 0], 48, "AS112", "RFC 7534"),
     v6([0x3fff, 0, 0, 0, 0, 0, 0, 0], 20, "documentation", "RFC 9637"),
     v6([0x5f00, 0, 0, 0, 0, 0, 0, 0], 16, "segment routing", "RFC 9602"),
     v6([0xfc00, 0, 0, 0, 0, 0, 0, 0], 7, "unique local", "RFC 4193"),
     v6([0xfe80, 0, 0, 0, 0, 0, 0, 0], 10, "link-local", "RFC 4291 section 2.5.6"),
     v6([0xfec0, 0, 0, 0, 0, 0, 0, 0], 10, "site-local", "RFC 3879"),
     v6([0xff00, 0, 0, 0, 0, 0, 0, 0], 8, "multicast", "RFC 4291 section 2.7"),
+    // What is left outside of 2000::/3.
+    v6([0, 0, 0, 0, 0, 0, 0, 0], 3, "not assigned", "RFC 4291 section 4"),
+    v6([0x4000, 0, 0, 0, 0, 0, 0, 0], 2, "not assigned", "RFC 4291 section 4"),
+    v6([0x8000, 0, 0, 0, 0, 0, 0, 0], 1, "not assigned", "RFC 4291 section 4"),
 ];
 
 /// The class of `address`; none when it is public. An IPv4-mapped address (RFC 4291 section 2.5.5.2) is

@@ -1,7 +1,5 @@
 //! The `hsm` object: templates as they were sent before v2.39.
 
-use std::borrow::Cow;
-
 use super::{ErrorCode, Invalid, each, missing, object, optional_string, required_string, string, wrong};
 use crate::wire::{self, Kind, Object, Path, Raw, Str};
 
@@ -53,7 +51,7 @@ pub enum ParamValue<'a> {
         /// ISO 4217 code.
         currency_code: Str<'a>,
         /// The amount multiplied by 1000.
-        amount_1000: Raw<'a>,
+        amount_1000: i64,
     },
     /// A date, by component or by unix epoch.
     DateTime,
@@ -143,20 +141,7 @@ fn currency_value<'a>(raw: Raw<'a>, path: Path<'_>) -> Result<ParamValue<'a>, In
     let currency_code = required_string(&mut object, "currency_code", path)?;
     let here = path.key("amount_1000");
     let amount = object.take("amount_1000").ok_or_else(|| missing(here))?;
-    let amount_1000 = match wire::kind(amount) {
-        Kind::Number => Some(amount),
-        // Numbers travel as strings in some clients; Cloud documents a number.
-        Kind::String => match string(amount, here)?.0 {
-            Cow::Borrowed(text) => {
-                serde_json::from_str::<Raw<'a>>(text).ok().filter(|raw| wire::kind(raw) == Kind::Number)
-            }
-            Cow::Owned(_) => None,
-        },
-        Kind::Null | Kind::Bool | Kind::Array | Kind::Object => None,
-    };
-    let amount_1000 =
-        amount_1000.ok_or_else(|| wrong(here, "must be a number: the amount multiplied by 1000"))?;
-    Ok(ParamValue::Currency { currency_code, amount_1000 })
+    Ok(ParamValue::Currency { currency_code, amount_1000: super::amount(amount, here)? })
 }
 
 /// Cloud never localizes dates ("we always use the fallback value"), so the parts are only checked

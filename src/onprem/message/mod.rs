@@ -26,8 +26,8 @@ pub use recipient::{Address, Recipient};
 pub use template::{Component, Language, Parameter, ParameterValue, Template};
 pub use tree::{Branches, Found, Tree};
 
-use super::read::{array, at_most, missing, object, object_error, optional_bool, optional_string};
-use super::read::{printable, required_string, string, wrong};
+use super::read::{array, at_most, missing, object, optional_bool, optional_string};
+use super::read::{printable, required_string, string, whole, wrong};
 use super::{ErrorCode, Invalid};
 use crate::wire::{self, Kind, Member, Object, Path, Raw, Str};
 
@@ -133,7 +133,7 @@ impl<'a> Request<'a> {
         if let Some(message) = plain::parse(body.json()) {
             return message.map(|message| Self::Message(Box::new(message)));
         }
-        let object = Object::parse(body.json()).map_err(|error| object_error(&error, Path::Root))?;
+        let object = body.object()?;
         // With a recipient it is a message, whatever else is in it.
         let is_receipt = object.get("to").is_none() && object.get("recipient").is_none();
         if let Some(status) = object.get("status").filter(|_| is_receipt) {
@@ -156,7 +156,7 @@ impl<'a> Receipt<'a> {
 
 /// Reads the body of `PUT /v1/messages/{message-id}`: `{"status":"read"}`.
 pub fn parse_status_update(body: &Body<'_>) -> Result<(), Invalid> {
-    let mut object = Object::parse(body.json()).map_err(|error| object_error(&error, Path::Root))?;
+    let mut object = body.object()?;
     check_status(&required_string(&mut object, "status", Path::Root)?)
 }
 
@@ -331,6 +331,11 @@ fn reaction<'a>(raw: Raw<'a>, path: Path<'_>) -> Result<Raw<'a>, Invalid> {
     required_string(&mut object, "message_id", path)?;
     optional_string(&mut object, "emoji", path)?.ok_or_else(|| missing(path.key("emoji")))?;
     Ok(raw)
+}
+
+/// The whole number that an amount of money is, multiplied by 1000.
+fn amount(raw: Raw<'_>, path: Path<'_>) -> Result<i64, Invalid> {
+    whole(raw).ok_or_else(|| wrong(path, "must be a whole number: the amount multiplied by 1000"))
 }
 
 /// Reads each element of the array at `path` with `read`.

@@ -1,10 +1,10 @@
 //! The `template` object.
 
 use super::{
-    Branches, Found, Invalid, each, missing, object, optional_string, required_string, string, wrong,
+    Branches, Found, Invalid, each, missing, object, optional_string, required_string, string, whole, wrong,
 };
 use crate::onprem::read::required_object;
-use crate::wire::{self, Kind, Member, Object, Path, Raw, Str};
+use crate::wire::{Member, Object, Path, Raw, Str};
 
 /// A template message.
 #[derive(Debug)]
@@ -37,8 +37,8 @@ pub struct Language<'a> {
 pub struct Component<'a> {
     /// Members before, between and after those below, in order; the cards of a carousel are among them.
     pub rest: Branches<'a>,
-    /// The position of a button: a string in some clients, a number in others.
-    pub index: Option<(Str<'a>, Kind)>,
+    /// The position of a button, as the client wrote it and as a digit: a string in some clients, a number in others.
+    pub index: Option<(Raw<'a>, &'static str)>,
     /// The parameters.
     pub parameters: Option<Vec<Parameter<'a>>>,
 }
@@ -46,7 +46,7 @@ pub struct Component<'a> {
 /// One parameter of a component.
 #[derive(Debug)]
 pub struct Parameter<'a> {
-    /// All members but the date.
+    /// All members but a date, and an amount of money that is written anew.
     pub rest: Branches<'a>,
     /// The value of its type.
     pub value: ParameterValue<'a>,
@@ -55,7 +55,7 @@ pub struct Parameter<'a> {
 /// The value of a parameter, where it is not equal on both sides.
 #[derive(Debug)]
 pub enum ParameterValue<'a> {
-    /// Text, file, currency, payload, coupon code, action, …: among the other members.
+    /// Text, file, amount of money, payload, coupon code, action, …: among the other members.
     Same,
     /// A date: Cloud shows the fallback text.
     DateTime {
@@ -63,6 +63,13 @@ pub enum ParameterValue<'a> {
         fallback_value: Str<'a>,
         /// Whether there was more than the fallback text.
         had_parts: bool,
+    },
+    /// An amount of money that is not written as a whole number.
+    Currency {
+        /// The number that is meant.
+        amount_1000: i64,
+        /// The other members of `currency`.
+        rest: Vec<Member<'a>>,
     },
 }
 
@@ -131,14 +138,11 @@ impl<'a> Component<'a> {
     }
 }
 
-fn index<'a>(raw: Raw<'a>, path: Path<'_>) -> Result<(Str<'a>, Kind), Invalid> {
-    match wire::kind(raw) {
-        Kind::String => Ok((string(raw, path)?, Kind::String)),
-        Kind::Number => Ok((Str::from(raw.get()), Kind::Number)),
-        Kind::Null | Kind::Bool | Kind::Array | Kind::Object => {
-            Err(wrong(path, "must be the position of the button, \"0\" to \"9\""))
-        }
-    }
+fn index<'a>(raw: Raw<'a>, path: Path<'_>) -> Result<(Raw<'a>, &'static str), Invalid> {
+    const DIGITS: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
+    let digit = whole(raw).and_then(|number| DIGITS.get(usize::try_from(number).ok()?));
+    let digit = digit.ok_or_else(|| wrong(path, "must be the position of the button, \"0\" to \"9\""))?;
+    Ok((raw, digit))
 }
 
 impl<'a> Parameter<'a> {
@@ -149,6 +153,7 @@ impl<'a> Parameter<'a> {
             None => return Err(missing(path.key("type"))),
         };
         let value = match &*name {
+            "currency" | "CURRENCY" => currency(&mut object, path)?,
             "date_time" | "DATE_TIME" => date_time(&mut object, path)?,
             "text" => {
                 check_text(&object, path)?;
@@ -163,6 +168,24 @@ impl<'a> Parameter<'a> {
 fn check_text(object: &Object<'_>, path: Path<'_>) -> Result<(), Invalid> {
     let here = path.key("text");
     string(object.get("text").ok_or_else(|| missing(here))?, here).map(drop)
+}
+
+/// What Cloud can read travels as it is; a missing amount is Cloud's to refuse.
+fn currency<'a>(parameter: &mut Object<'a>, path: Path<'_>) -> Result<ParameterValue<'a>, Invalid> {
+    let here = path.key("currency");
+    let Some(raw) = parameter.get("currency") else {
+        return Ok(ParameterValue::Same);
+    };
+    let mut object = object(raw, here)?;
+    let Some(written) = object.take("amount_1000") else {
+        return Ok(ParameterValue::Same);
+    };
+    let amount_1000 = super::amount(written, here.key("amount_1000"))?;
+    if written.get().parse() == Ok(amount_1000) {
+        return Ok(ParameterValue::Same);
+    }
+    parameter.take("currency");
+    Ok(ParameterValue::Currency { amount_1000, rest: object.into_members() })
 }
 
 fn date_time<'a>(parameter: &mut Object<'a>, path: Path<'_>) -> Result<ParameterValue<'a>, Invalid> {

@@ -1,6 +1,6 @@
 //! Media objects wherever they stand: in headers, parameters and cards, and in places that nobody here knows yet.
 
-use super::{Invalid, Media, MediaKind, each, missing, object, string};
+use super::{CONTENT_FIELDS, Invalid, Media, MediaKind, each, missing, object, string};
 use crate::wire::{self, Kind, Member, Object, Path, Raw, Str};
 
 /// A value, taken apart as far as files reach.
@@ -8,7 +8,7 @@ use crate::wire::{self, Kind, Member, Object, Path, Raw, Str};
 pub enum Tree<'a> {
     /// There is no file in it.
     Raw(Raw<'a>),
-    /// An object with files in it.
+    /// An object with files in it, or with less in it than was sent.
     Object(Branches<'a>),
     /// An array with files in it.
     Array(Vec<Tree<'a>>),
@@ -48,9 +48,16 @@ impl<'a> Tree<'a> {
         }
     }
 
-    /// The same for a header: see [`Branches::typed`].
-    pub(super) fn typed(raw: Raw<'a>, path: Path<'_>) -> Result<Self, Invalid> {
-        Ok(Self::of(raw, Branches::typed(object(raw, path)?, path)?))
+    /// The same for a header (see [`Branches::typed`]), of whose contents it keeps the one that its type names. Gives the
+    /// names of the others.
+    pub(super) fn header(raw: Raw<'a>, path: Path<'_>) -> Result<(Self, Vec<Str<'a>>), Invalid> {
+        let mut object = object(raw, path)?;
+        let other = match object.get("type") {
+            Some(kind) => take_other(&mut object, &string(kind, path.key("type"))?),
+            None => Vec::new(),
+        };
+        let branches = Branches::typed(object, path)?;
+        Ok((if other.is_empty() { Self::of(raw, branches) } else { Self::Object(branches) }, other))
     }
 
     fn of(raw: Raw<'a>, branches: Branches<'a>) -> Self {
@@ -137,6 +144,18 @@ impl<'a> Branches<'a> {
 fn kind_of(key: &str) -> Option<MediaKind> {
     // An animation is a video to Cloud's media endpoint.
     MediaKind::from_any_case(key).or_else(|| key.eq_ignore_ascii_case("gif").then_some(MediaKind::Video))
+}
+
+/// Takes content of another type than `kind` out, and gives its names.
+fn take_other<'a>(object: &mut Object<'a>, kind: &str) -> Vec<Str<'a>> {
+    let is_content = |name: &str| CONTENT_FIELDS.iter().any(|field| field.eq_ignore_ascii_case(name));
+    let names = object.members().iter().map(|(name, _)| name);
+    let other: Vec<_> =
+        names.filter(|name| !is_named(Some(kind), name) && is_content(name)).cloned().collect();
+    for name in &other {
+        object.take(name);
+    }
+    other
 }
 
 fn is_named(named: Option<&str>, key: &str) -> bool {

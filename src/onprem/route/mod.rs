@@ -199,11 +199,12 @@ pub enum NoRoute {
 }
 
 impl<'p> Route<'p> {
-    /// Finds the endpoint for a verb and a path. Trailing slashes are normal; a query is not part of `path`.
+    /// Finds the endpoint for a verb and a path, which has no query and no empty segments.
     ///
-    /// 360dialog's base URL comes with `/v1` or without it, so both are understood.
+    /// 360dialog's base URL comes with `/v1` or without it, so both are understood. HEAD is answered wherever GET is
+    /// (RFC 9110 section 9.1): by the same endpoint.
     pub fn parse(verb: &str, path: &'p str) -> Result<Self, NoRoute> {
-        let path = if path == "/" { path } else { path.trim_end_matches('/') };
+        let verb = if verb == "HEAD" { "GET" } else { verb };
         let bare = path.strip_prefix(VERSION).filter(|rest| rest.starts_with('/')).unwrap_or(path);
         // The first path that fits is the one that is meant: `users/login` is no user.
         let mut meant = None;
@@ -221,7 +222,9 @@ impl<'p> Route<'p> {
             None => Err(NoRoute::UnknownPath),
             Some(path) => {
                 let same = ENDPOINTS.iter().filter(|endpoint| endpoint.path == path);
-                let verbs: Vec<_> = same.map(|endpoint| endpoint.verb).collect();
+                let verbs: Vec<_> = same
+                    .map(|endpoint| if endpoint.verb == "GET" { "GET, HEAD" } else { endpoint.verb })
+                    .collect();
                 Err(NoRoute::WrongVerb { path, verbs: verbs.join(", ") })
             }
         }

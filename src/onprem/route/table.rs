@@ -37,7 +37,6 @@ pub const ENDPOINTS: &[Endpoint] = &[
     row("PUT", "/v1/contacts/{wa-id}/identity", AcknowledgeIdentity, User, Json, Emulated, "acknowledges a user's identity", "any hash will do, since Cloud knows its own alone; nothing waits for it"),
 
     row("GET", "/", Root, Everybody, Nothing, Emulated, "200 for balancers", "official deployment templates probe it"),
-    row("HEAD", "/", Root, Everybody, Nothing, Emulated, "200 for balancers", "official deployment templates probe it"),
     row("POST", "/v1/users/login", Login, Everybody, OptionalJson, Emulated, "gives a bearer token for seven days", "users are the proxy's own"),
     row("POST", "/v1/users/logout", Logout, User, Nothing, Emulated, "ends a token", ""),
     row("POST", "/v1/users", CreateUser, Admin, Json, Emulated, "makes a user", ""),

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::onprem::Invalid;
-use crate::onprem::read::{array, string, wrong};
+use crate::onprem::read::{array, boolean, string, whole, wrong};
 use crate::wire::{self, Kind, Path, Raw};
 
 /// An object of the settings. The first is the settings themselves, the others stand in it or in each other.
@@ -194,7 +194,7 @@ impl Form {
     /// What a client sent; nothing for an empty text, which unsets.
     pub(super) fn read(self, raw: Raw<'_>, path: Path<'_>) -> Result<Option<Setting>, Invalid> {
         match self {
-            Self::Flag(_) => flag(raw, path).map(Setting::Flag),
+            Self::Flag(_) => boolean(raw, path).map(Setting::Flag),
             Self::Seconds(_) => number(raw, 0, path).map(Setting::Number),
             Self::Millis(_) => number(raw, 1, path).map(Setting::Number),
             Self::Concurrency => concurrency(raw, path).map(Setting::Number),
@@ -208,16 +208,7 @@ impl Form {
     }
 }
 
-/// `true`, or `"true"` as form-minded clients write it.
-fn flag(raw: Raw<'_>, path: Path<'_>) -> Result<bool, Invalid> {
-    match raw.get() {
-        "true" | "\"true\"" => Ok(true),
-        "false" | "\"false\"" => Ok(false),
-        _ => Err(wrong(path, "must be true or false")),
-    }
-}
-
-/// `3000`, or `"3000"`: the documents show both.
+/// `3000`, or `"3000"`: the documents show both; `3000.0` is the same number.
 fn number(raw: Raw<'_>, least: u64, path: Path<'_>) -> Result<u64, Invalid> {
     let text = match wire::kind(raw) {
         Kind::Number => raw.get(),
@@ -226,7 +217,9 @@ fn number(raw: Raw<'_>, least: u64, path: Path<'_>) -> Result<u64, Invalid> {
     };
     // Longer ones are too large, and `parse` alone would take a plus sign.
     let is_digits = (1..=20).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
-    let number = text.parse().ok().filter(|number| is_digits && (least..=LARGEST).contains(number));
+    let digits = text.parse().ok().filter(|_| is_digits);
+    let number = digits.or_else(|| u64::try_from(whole(raw)?).ok());
+    let number = number.filter(|number| (least..=LARGEST).contains(number));
     number.ok_or_else(|| wrong(path, format_args!("must be a whole number from {least} to {LARGEST}")))
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::field::{Field, Group, Setting};
 use crate::onprem::message::Body;
-use crate::onprem::read::{missing, object, object_error, string};
+use crate::onprem::read::{missing, object, object_of, string};
 use crate::onprem::{ErrorCode, Invalid};
 use crate::wire::{self, Kind, Object, Path};
 
@@ -36,11 +36,11 @@ impl Patch {
         let nothing = || {
             Invalid::new(ErrorCode::ParameterInvalid, "the body has no settings; send an object with some")
         };
-        if bytes.iter().all(u8::is_ascii_whitespace) {
+        if Body::content(bytes).is_empty() {
             return Err(nothing());
         }
         let body = Body::verbatim(bytes)?;
-        let whole = Object::parse(body.json()).map_err(|error| object_error(&error, Path::Root))?;
+        let whole = body.object()?;
         if whole.members().is_empty() {
             return Err(nothing());
         }
@@ -51,7 +51,7 @@ impl Patch {
     /// `headers` for callbacks, as far as there are any, and what nobody knows.
     pub fn parse_webhook(bytes: &[u8]) -> Result<(Self, usize), Invalid> {
         let body = Body::read(bytes)?;
-        let mut object = Object::parse(body.json()).map_err(|error| object_error(&error, Path::Root))?;
+        let mut object = body.object()?;
         let here = Path::Root.key("url");
         let url = string(object.take("url").ok_or_else(|| missing(here))?, here)?;
         let headers =
@@ -64,7 +64,7 @@ impl Patch {
 
     /// What [`Application::to_stored`](super::Application::to_stored) wrote, where nothing is a possibility.
     pub(super) fn of_stored(text: &str) -> Result<Self, Invalid> {
-        Self::of(Object::parse(text).map_err(|error| object_error(&error, Path::Root))?)
+        Self::of(object_of(text, Path::Root)?)
     }
 
     fn of(whole: Object<'_>) -> Result<Self, Invalid> {

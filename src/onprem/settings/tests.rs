@@ -102,7 +102,7 @@ fn there_is_an_end_to_what_is_kept() {
 
 #[test]
 fn what_is_not_ours_is_nothing() {
-    for stored in ["", "null", "[]", "{", r#"{"callback_persist":"canary"}"#, r#"{"a":1,"a":2}"#] {
+    for stored in ["", "null", "[1]", "{", r#"{"callback_persist":"canary"}"#, r#"{"a":1,"a":2}"#] {
         assert_eq!(Application::from_json(stored.as_bytes()), None, "{stored}");
     }
     assert_eq!(Application::from_json(b"{\"a\":\"\xff\"}"), None);
@@ -206,6 +206,8 @@ fn a_url_alone_is_a_patch_too() {
 }
 
 proptest! {
+    #![proptest_config(crate::seeded::config(256))]
+
     #[test]
     fn no_body_is_a_panic(bytes in any::<Vec<u8>>(), text in "[{}\\[\\]\",:a-z0-9_ ]{0,60}") {
         for bytes in [bytes.as_slice(), text.as_bytes()] {
@@ -290,5 +292,13 @@ proptest! {
                 },
             }
         }
+    }
+}
+
+#[test]
+fn a_number_may_have_a_fraction_of_nothing() {
+    for body in [r#"{"callback_backoff_delay_ms":5e3}"#, r#"{"callback_backoff_delay_ms":"5000.0"}"#] {
+        let application = Application::default().patched(&Patch::parse(body.as_bytes()).unwrap()).unwrap();
+        assert_eq!(application.backoff_step(), std::time::Duration::from_secs(5), "{body}");
     }
 }

@@ -3,7 +3,7 @@
 use url::form_urlencoded;
 
 use crate::onprem::message::Body;
-use crate::onprem::read::{array, at_most, missing, object_error, printable, string, wrong};
+use crate::onprem::read::{array, at_most, missing, printable, string, wrong};
 use crate::onprem::{ErrorCode, Invalid};
 use crate::wire::{Object, Path};
 
@@ -131,7 +131,7 @@ impl StickerChange {
 /// messages.
 fn read<T>(bytes: &[u8], members: impl FnOnce(&mut Object<'_>) -> Result<T, Invalid>) -> Result<T, Invalid> {
     let body = Body::read(bytes)?;
-    let mut object = Object::parse(body.json()).map_err(|error| object_error(&error, Path::Root))?;
+    let mut object = body.object()?;
     let value = members(&mut object)?;
     match object.members().first() {
         None => Ok(value),

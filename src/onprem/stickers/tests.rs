@@ -114,7 +114,8 @@ fn bodies_that_cannot_be() {
             "ios_app_store_link",
         ),
         (json!({"publisher": "p", "name": "n", "x": 1}), ParameterNotRequired, "x is not known"),
-        (json!([]), InvalidRequest, "must be a JSON object"),
+        (json!([]), ParameterMissing, "publisher"),
+        (json!([1]), InvalidRequest, "must be a JSON object"),
     ] {
         assert_refused(NewPack::parse(body.to_string().as_bytes()), code, words);
     }
@@ -156,6 +157,8 @@ fn what_is_not_ours_is_not_read() {
 }
 
 proptest! {
+    #![proptest_config(crate::seeded::config(256))]
+
     /// Whatever is accepted comes back as it was sent, after a restart too.
     #[test]
     fn what_goes_in_comes_out(

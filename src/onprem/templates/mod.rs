@@ -7,7 +7,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 pub use self::query::{Query, Sort};
 use super::Invalid;
 use super::message::Body;
-use super::read::{array, missing, object_error, required_string};
+use super::read::{array, missing, required_string};
 use crate::wire::{Member, Object, Path, Str};
 
 /// One template, as clients read it.
@@ -68,7 +68,7 @@ pub struct NewTemplate<'a> {
 impl<'a> NewTemplate<'a> {
     /// Reads a body. Whether its values make a template is Cloud's to judge.
     pub fn parse(body: &'a Body<'_>) -> Result<Self, Invalid> {
-        let members = Object::parse(body.json()).map_err(|error| object_error(&error, Path::Root))?;
+        let members = body.object()?;
         let mut object = members.clone();
         let name = required_string(&mut object, "name", Path::Root)?;
         let category = required_string(&mut object, "category", Path::Root)?;

@@ -30,21 +30,18 @@ pub(super) fn not_admin() -> Failure {
     Failure::client(ErrorCode::AccessDenied, "this call needs an administrator: log in as admin")
 }
 
+/// Two of a kind are none: two readers could see two users. What is not for us in `Authorization`, as proxies and HTTP libraries leave it there, does not hide a key beside it.
 fn credential(fields: &Fields) -> Option<Credential<'_>> {
-    let mut values = fields.all(Name::Authorization);
-    match (values.next(), values.next()) {
-        // Two readers of two headers could see two users.
-        (Some(_), Some(_)) => return None,
-        (Some(value), None) => {
-            let (scheme, rest) = visible(value)?.trim().split_once(' ')?;
-            if scheme.eq_ignore_ascii_case("bearer") {
-                return Some(Credential::Bearer(rest.trim()));
-            }
-            if scheme.eq_ignore_ascii_case("apikey") {
-                return Some(Credential::ApiKey(rest.trim()));
-            }
+    let authorization = fields.once(Name::Authorization).ok()?.and_then(visible);
+    match authorization.and_then(|value| value.trim().split_once(' ')) {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("bearer") => {
+            return Some(Credential::Bearer(rest.trim()));
         }
-        (None, _) => {}
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("apikey") => {
+            return Some(Credential::ApiKey(rest.trim()));
+        }
+        Some(_) | None => {}
     }
-    fields.text(Name::D360ApiKey).map(|key| Credential::ApiKey(key.trim()))
+    let key = fields.once(Name::D360ApiKey).ok()?.and_then(visible)?;
+    Some(Credential::ApiKey(key.trim()))
 }

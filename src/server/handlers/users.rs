@@ -11,7 +11,7 @@ use super::{Call, auth, internal_failure, store_failure};
 use crate::onprem::ErrorCode;
 use crate::onprem::error::Meta;
 use crate::onprem::users::{UserItem, UsersReply, parse_login, parse_new_user, parse_password};
-use crate::server::asked::{Fields, Name};
+use crate::server::asked::{Fields, Name, visible};
 use crate::server::respond::{self, Failure, Reply};
 use crate::session::{LoginError, Role, UserError};
 use crate::telemetry::OutcomeLabel;
@@ -111,7 +111,8 @@ fn reply(call: &Call<'_>, status: StatusCode, user: UserItem<'_>) -> Reply {
 
 /// Name and password of `Authorization: Basic …`.
 fn basic(fields: &Fields) -> Option<(String, String)> {
-    let (scheme, rest) = fields.text(Name::Authorization)?.trim().split_once(' ')?;
+    let value = fields.once(Name::Authorization).ok()?.and_then(visible)?;
+    let (scheme, rest) = value.trim().split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {
         return None;
     }

@@ -14,6 +14,8 @@ use super::super::body::Asking;
 pub(super) const LARGEST_BODY: usize = 16 * 1024;
 /// Fields of a head; hyper gives up at as many.
 const FIELDS: usize = 100;
+/// Bytes of a target; hyper takes no more.
+const TARGET: usize = u16::MAX as usize - 1;
 
 /// Why there is no plain request yet, or ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,7 +89,9 @@ fn framing(head: &httparse::Request<'_, '_>) -> Option<Framing> {
     // The answer to HEAD, and the tunnel after CONNECT, have rules of their own; as has a target that is no path.
     let is_usual = head.version == Some(1)
         && !matches!(head.method, Some("HEAD" | "CONNECT") | None)
-        && head.path.is_some_and(|path| path.starts_with('/') && path.bytes().all(is_usual));
+        && head
+            .path
+            .is_some_and(|path| path.starts_with('/') && path.len() <= TARGET && path.bytes().all(is_usual));
     if !is_usual {
         return None;
     }
@@ -232,6 +236,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::seeded::config(256))]
+
         /// Of any beginning it is said that it goes on, or what the whole is; what follows changes nothing.
         #[test]
         fn a_beginning_is_never_taken_for_something_else(

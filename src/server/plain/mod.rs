@@ -25,6 +25,7 @@ use self::head::Plain;
 use self::wait::Wait;
 use super::asked::Asked;
 use super::connection::ClientStream;
+use super::listener::Crowd;
 use super::respond::{After, Body, Reply};
 use crate::upstream::Stream;
 
@@ -57,6 +58,8 @@ impl fmt::Debug for Ended {
 /// When to stop waiting for a request.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Patience<'a> {
+    /// Who may be waiting for this connection to end.
+    pub(super) crowd: &'a Crowd,
     /// After this long without one.
     pub(super) idle: Duration,
     /// Bytes of a head.
@@ -78,7 +81,7 @@ where
     F: Future<Output = Reply>,
 {
     let mut closed = pin!(patience.closing.cancelled());
-    let mut wait = Wait::new(patience.idle, patience.head_bytes);
+    let mut wait = Wait::new(patience.idle, patience.head_bytes, patience.crowd);
     loop {
         let next = poll_fn(|context| {
             if let Poll::Ready(next) = wait.poll(stream, context) {

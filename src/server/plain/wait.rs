@@ -13,6 +13,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_util::sync::WaitForCancellationFuture;
 
 use super::super::connection::ClientStream;
+use super::super::listener::Crowd;
 use super::Ended;
 use super::head::{Plain, Unready, read};
 
@@ -32,7 +33,7 @@ thread_local! {
 pub(super) type Next = Result<Plain, Ended>;
 
 /// Waiting for the next request.
-pub(super) struct Wait {
+pub(super) struct Wait<'a> {
     /// Since when it is waited for.
     pub(super) since: Instant,
     /// What there is of it.
@@ -45,6 +46,8 @@ pub(super) struct Wait {
     idle: Duration,
     /// The largest head.
     head_bytes: usize,
+    /// Who may be waiting for this connection to end.
+    crowd: &'a Crowd,
     /// Set to some time that is not later than it has to be, and put off only when it rings: requests come more often
     /// than anybody has to be told that there are none.
     alarm: Option<Pin<Box<Sleep>>>,
@@ -67,9 +70,9 @@ impl Begun {
     const NOTHING: Self = Self { bytes: Vec::new(), length: None, end: None };
 }
 
-impl Wait {
+impl<'a> Wait<'a> {
     /// For requests with heads of `head_bytes` at most, and never longer than `idle` without one.
-    pub(super) fn new(idle: Duration, head_bytes: usize) -> Self {
+    pub(super) fn new(idle: Duration, head_bytes: usize, crowd: &'a Crowd) -> Self {
         Self {
             since: Instant::now(),
             begun: Begun::NOTHING,
@@ -77,6 +80,7 @@ impl Wait {
             in_a_row: 0,
             idle,
             head_bytes,
+            crowd,
             alarm: None,
             is_watched: false,
             has_asked: false,
@@ -170,15 +174,18 @@ impl Wait {
     /// Whether it was waited for long enough.
     fn poll_alarm(&mut self, context: &mut Context<'_>) -> Poll<Ended> {
         let end = self.begun.end.unwrap_or(self.since + self.idle);
-        let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep_until(end)));
+        // It rings now and then, to see whether anybody waits.
+        let next = |now: Instant| end.min(now + Crowd::IDLE);
+        let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep_until(next(Instant::now()))));
         if alarm.deadline() > end {
             alarm.as_mut().reset(end);
         }
         while alarm.as_mut().poll(context).is_ready() {
-            if end <= Instant::now() {
+            let now = Instant::now();
+            if end <= now || (self.crowd.waits() && self.since + Crowd::IDLE <= now) {
                 return Poll::Ready(self.end());
             }
-            alarm.as_mut().reset(end);
+            alarm.as_mut().reset(next(now));
         }
         Poll::Pending
     }

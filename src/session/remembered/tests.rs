@@ -50,7 +50,7 @@ fn nothing_of_it_is_printed() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(crate::seeded::config(256))]
 
     #[test]
     fn same_is_equality(one in prop::collection::vec(0..3_u8, 0..40), other in prop::collection::vec(0..3_u8, 0..40)) {

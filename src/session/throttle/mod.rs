@@ -1,9 +1,9 @@
 //! Brute force: who has to wait before the next attempt.
 //!
 //! What counts is one user at one address. A user alone must not be locked by strangers for long, hence only
-//! a short delay once very many attempts fail from everywhere. No lock is permanent: `admin` cannot be
-//! locked out. Addresses alone lock nobody, but they share the queue for hashes: where many logins fail,
-//! whoever they are for, they go on one at a time (`networks`).
+//! a short delay once very many attempts fail from everywhere, and none where the user has logged in lately
+//! (`visitors`). No lock is permanent: `admin` cannot be locked out. Addresses alone lock nobody, but they share the
+//! queue for hashes: where many logins fail, whoever they are for, they go on one at a time (`networks`).
 //!
 //! A load balancer that hides addresses makes all clients behind it one address, its own; we look at the
 //! connection and believe no header, which a client could write itself. A fleet with the right credentials
@@ -16,17 +16,21 @@
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use networks::{Networks, Place};
 use table::Table;
+use visitors::Visitors;
+
+use crate::net::peer_network;
 
 mod networks;
 mod table;
 #[cfg(test)]
 mod tests;
+mod visitors;
 
 /// Failures of a user at an address before it has to wait.
 const TRIES: u32 = 5;
@@ -52,6 +56,7 @@ pub(super) struct Throttle {
 struct Tables {
     pairs: Table<Pair>,
     users: Table<Budget>,
+    visitors: Table<Visitors>,
 }
 
 /// One user at one address.
@@ -80,6 +85,8 @@ pub(super) struct Attempt<'a> {
     throttle: &'a Throttle,
     pair: u64,
     user: u64,
+    /// The network and the number.
+    visited: u64,
     alone: bool,
     place: Arc<Place>,
     began: i64,
@@ -96,12 +103,20 @@ impl Throttle {
         now: i64,
     ) -> Result<Attempt<'_>, Duration> {
         // Hashed with a random key: entries then have one size, and nobody can aim at a collision.
-        let network = network(peer);
+        let network = peer_network(peer);
         let pair = self.keys.hash_one((number, user, network));
         let user = self.keys.hash_one((number, user));
+        let visited = self.keys.hash_one((number, network));
+        let network = self.keys.hash_one(network);
         let mut tables = self.tables();
-        if let Some(budget) = tables.users.get(user) {
-            free(budget.locked_until, now, BUDGET_WAIT)?;
+        let locked =
+            tables.users.get(user).map_or(Ok(()), |budget| free(budget.locked_until, now, BUDGET_WAIT));
+        if locked.is_err() {
+            // `listen.trusted_proxies` belongs here: the address of one of those is nobody's own.
+            let is_visitor = tables.visitors.get(visited).is_some_and(|visitors| visitors.has(user, now));
+            if !is_visitor || self.networks.is_noisy(network, now) {
+                locked?;
+            }
         }
         let mut entry = tables.pairs.get(pair);
         if let Some(entry) = &entry {
@@ -111,7 +126,7 @@ impl Throttle {
             }
         }
         // Of all numbers together, because they share the queue.
-        let place = Arc::new(self.networks.enter(self.keys.hash_one(network), now)?);
+        let place = Arc::new(self.networks.enter(network, now)?);
         let mut alone = false;
         if let Some(entry) = &mut entry {
             if now.saturating_sub(entry.last_failure) >= MEMORY {
@@ -120,7 +135,7 @@ impl Throttle {
             alone = entry.failures >= TRIES;
             entry.trying = alone;
         }
-        Ok(Attempt { throttle: self, pair, user, alone, place, began: now, judged: false })
+        Ok(Attempt { throttle: self, pair, user, visited, alone, place, began: now, judged: false })
     }
 
     fn tables(&self) -> MutexGuard<'_, Tables> {
@@ -143,7 +158,9 @@ impl Attempt<'_> {
     /// with others is not, or one account would do to guess all the others at full speed.
     pub(super) fn succeeded(mut self) {
         self.judged = true;
-        self.throttle.tables().pairs.remove(self.pair);
+        let mut tables = self.throttle.tables();
+        tables.pairs.remove(self.pair);
+        tables.visitors.entry(self.visited).add(self.user, self.began);
     }
 
     /// The credentials were wrong.
@@ -179,14 +196,6 @@ impl Drop for Attempt<'_> {
         {
             entry.trying = false;
         }
-    }
-}
-
-/// An IPv6 client owns its whole /64, so that is what counts; IPv4 in IPv6 clothes is IPv4.
-fn network(peer: IpAddr) -> IpAddr {
-    match peer.to_canonical() {
-        IpAddr::V4(address) => IpAddr::V4(address),
-        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX))),
     }
 }
 

@@ -54,6 +54,11 @@ impl Networks {
         Ok(Place { networks: self.clone(), network })
     }
 
+    /// Whether many logins from there have failed lately.
+    pub(super) fn is_noisy(&self, network: u64, now: i64) -> bool {
+        self.counts().noisy(network, now)
+    }
+
     fn counts(&self) -> MutexGuard<'_, Counts> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,11 +1,12 @@
 //! Cloud errors -> on-prem errors: one table, one documented fallback.
 //!
 //! Meta publishes no mapping. [`table`] gives each row the reason it rests on; code 100, which Graph
-//! uses for everything about parameters, is told apart by its text.
+//! uses for everything about parameters, is told apart by its text, and so are a few others ([`words`]).
 
 mod callback;
 mod parameter;
 pub mod table;
+pub mod words;
 
 use super::options::{Options, UndeliverableAs};
 use crate::cloud::GraphError;
@@ -153,6 +154,9 @@ fn verdict(error: &GraphError, failure: &CloudFailure<'_>, options: &Options) ->
         // A fault of the template that was sent, whatever it is.
         (2_388_000..=2_388_999, Endpoint::Other) if failure.http < 500 => fix(ErrorCode::ParameterInvalid),
         (100, endpoint) => parameter::verdict(&text, error.subcode, endpoint),
+        // On this endpoint it can only be about the template that was asked for.
+        (132_001, Endpoint::Other) => fix(ErrorCode::ResourceNotFound),
+        (code, Endpoint::Messages) if let Some(said) = words::code_of(code, &text) => fix(said),
         (131_026, _) if options.undeliverable_as == UndeliverableAs::UserNotValid => {
             let verdict = Verdict::new(ErrorCode::UserNotValid, 400, Class::Recipient);
             Verdict { was_async: true, ..verdict }

@@ -1,6 +1,6 @@
 //! Code 100, Graph's "Invalid parameter", told apart by its text.
 
-use super::{Class, Endpoint, Verdict};
+use super::{Class, Endpoint, Verdict, words};
 use crate::onprem::ErrorCode;
 
 /// The first pattern that matches decides (wordings from field reports of Graph's answers).
@@ -11,6 +11,11 @@ pub(super) fn verdict(text: &str, subcode: Option<i64>, endpoint: Endpoint) -> V
     if says("unexpected key") {
         return fix(ErrorCode::ParameterNotRequired);
     }
+    if endpoint == Endpoint::Messages
+        && let Some(code) = words::code_of(100, text)
+    {
+        return fix(code);
+    }
     if says("at most") && says("characters") || says("too long") {
         return fix(if says("text['body']") || says("text.body") || says("param body") {
             ErrorCode::MessageTooLong
@@ -18,7 +23,7 @@ pub(super) fn verdict(text: &str, subcode: Option<i64>, endpoint: Endpoint) -> V
             ErrorCode::ParameterInvalid
         });
     }
-    if says("is required") || says("missing or empty") {
+    if says("is required") || says("is mandatory") || says("missing or empty") {
         return fix(ErrorCode::ParameterMissing);
     }
     if says("must be a file with one of the following types") {

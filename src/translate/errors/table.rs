@@ -106,6 +106,9 @@ impl Row {
 /// What becomes of a Cloud code without a row.
 pub const UNLISTED: &str = "an unlisted Cloud code becomes 1000 (HTTP 400) or 1014 (HTTP 500)";
 
+/// On rows of [`words::WORDED`](super::words::WORDED).
+const WORDS: &str = "by its text also 2006, 2015, 2016, 2027 or 2036";
+
 #[expect(clippy::too_many_arguments, reason = "a table row: its columns have fixed places")]
 const fn row(
     cloud: RangeInclusive<i64>,
@@ -173,8 +176,8 @@ pub const CLOUD_TO_ONPREM: &[Row] = &[
     row(131_044..=131_044, "Business eligibility payment issue", PaymentIssue, 400, Operator, Lists, true, None, ""),
     row(134_011..=134_011, "Payments terms not accepted", AccessDenied, 403, Operator, Meaning, false, None, ""),
     row(131_008..=131_008, "Required parameter is missing", ParameterMissing, 400, Fix, Lists, false, None, ""),
-    row(131_009..=131_009, "Parameter value is not valid", ParameterInvalid, 400, Fix, Lists, false, None, ""),
-    row(100..=100, "Invalid parameter", ParameterInvalid, 400, Fix, Meaning, false, None, "by its text: 1001, 1006, 1008, 1010, 1011, 1013 or 1014"),
+    row(131_009..=131_009, "Parameter value is not valid", ParameterInvalid, 400, Fix, Lists, false, None, WORDS),
+    row(100..=100, "Invalid parameter", ParameterInvalid, 400, Fix, Meaning, false, None, "by its text: 1001, 1006, 1008, 1010, 1011, 1013, 1014, 2006, 2015, 2016, 2027 or 2036"),
     row(131_001..=131_001, "Message too long", MessageTooLong, 400, Fix, Lists, false, None, ""),
     row(131_002..=131_002, "Invalid recipient type", InvalidRecipientType, 400, Fix, Lists, false, None, ""),
     row(131_006..=131_006, "Resource not found", ResourceNotFound, 404, Fix, Lists, false, None, ""),
@@ -192,13 +195,13 @@ pub const CLOUD_TO_ONPREM: &[Row] = &[
     row(134_102..=134_102, "Template unavailable", TemplateFetchFailed, 400, Retry, Meaning, false, None, ""),
     row(131_062..=131_062, "Business-scoped ids are not supported for this message", ReceiverIncapable, 400, Recipient, Meaning, true, None, "not 1013, which some clients store as \"not on WhatsApp\""),
     row(131_063..=131_063, "Marketing templates disabled for Cloud API", TemplateDisabled, 400, Operator, Meaning, false, None, "a switch of the WhatsApp Business Account"),
-    row(132_000..=132_000, "Template param count mismatch", TemplateParamCount, 400, Fix, Lists, false, None, ""),
-    row(132_001..=132_001, "Template does not exist", TemplateMissing, 404, Fix, Lists, false, None, "in this language; Cloud's status"),
+    row(132_000..=132_000, "Template param count mismatch", TemplateParamCount, 400, Fix, Lists, false, None, WORDS),
+    row(132_001..=132_001, "Template does not exist", TemplateMissing, 404, Fix, Lists, false, None, "in this language; Cloud's status; 1006 for a template that is to be deleted"),
     row(132_005..=132_005, "Template hydrated text too long", TemplateTextTooLong, 400, Fix, Lists, false, None, ""),
     row(132_007..=132_007, "Template format character policy violated", TemplateCharacterPolicy, 400, Fix, Lists, false, None, ""),
-    row(132_008..=132_008, "Template parameter value invalid", TemplateParamFormat, 400, Fix, Meaning, false, None, ""),
-    row(132_012..=132_012, "Template parameter format mismatch", TemplateParamFormat, 400, Fix, Lists, false, None, ""),
-    row(132_018..=132_018, "Template validation error", TemplateParamFormat, 400, Fix, Meaning, false, None, ""),
+    row(132_008..=132_008, "Template parameter value invalid", TemplateParamFormat, 400, Fix, Meaning, false, None, WORDS),
+    row(132_012..=132_012, "Template parameter format mismatch", TemplateParamFormat, 400, Fix, Lists, false, None, WORDS),
+    row(132_018..=132_018, "Template validation error", TemplateParamFormat, 400, Fix, Meaning, false, None, WORDS),
     row(132_015..=132_015, "Template is paused", TemplatePaused, 400, Retry, Lists, false, None, "not 2015: the numbering breaks here"),
     row(132_016..=132_016, "Template is disabled", TemplateDisabled, 400, Fix, Lists, false, None, "not 2016: the numbering breaks here"),
     row(132_068..=132_068, "Flow is blocked", FlowBlocked, 400, Fix, Lists, false, None, ""),

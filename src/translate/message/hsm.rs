@@ -80,7 +80,11 @@ fn parameter<'a>(
         }
         ParamValue::Currency { currency_code, amount_1000 } => {
             work.notes.add(Rule::HsmCurrency, path, "currency_code -> code, default -> fallback_value");
-            cloud::Parameter::Currency { fallback_value: &param.default, code: currency_code, amount_1000 }
+            cloud::Parameter::Currency {
+                fallback_value: &param.default,
+                code: currency_code,
+                amount_1000: *amount_1000,
+            }
         }
         ParamValue::DateTime => {
             work.notes.add(Rule::HsmDateTime, path, "default -> fallback_value, which Cloud always shows");

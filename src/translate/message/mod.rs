@@ -21,7 +21,7 @@ use crate::onprem::message::{Address, Body, Content, Message, Receipt};
 use crate::onprem::{ErrorCode, Invalid};
 use crate::wire::{self, Member, Object, Path, Raw, Removed};
 
-const NULL_LEFT_OUT: &str = "null left out: on-prem clients write unset options that way";
+const UNSET: &str = "left out: on-prem clients write unset options as null, or as [] in place of an object";
 
 /// Why a checked message cannot be sent.
 #[derive(Debug, Error)]
@@ -53,7 +53,7 @@ pub fn message_to_cloud<'a>(
     namespace: Option<&str>,
     notes: &mut Notes,
 ) -> Result<cloud::Message<'a>, MessageError> {
-    note_nulls(body.nulls(), "", notes);
+    note_unset(body.unset(), "", notes);
     envelope(message, notes);
     let recipient = recipient(message, notes);
     let mut work = Work { notes, resolved: resolved.iter(), namespace };
@@ -110,19 +110,19 @@ fn note_id(path: impl Display, from: &str, to: &str, notes: &mut Notes) {
     notes.add(Rule::OnpremId, path, format_args!("{from} -> {to}"));
 }
 
-/// Notes the `null` members that reading took out of the body, or of the object at `path`.
+/// Notes the members that reading took out of the body, or of the object at `path`, because they say nothing.
 ///
 /// Rule   message.null-field        Status dropped
-/// Onprem client libraries serialise unset options as null
-/// Cloud  no field is documented to take null
-/// Golden messages/document/null_caption
-fn note_nulls(removed: &Removed, path: &str, notes: &mut Notes) {
-    for null in &removed.paths {
-        notes.add(Rule::NullField, format_args!("{path}{null}"), NULL_LEFT_OUT);
+/// Onprem client libraries serialise unset options as null, PHP's as []
+/// Cloud  no field is documented to take either
+/// Golden messages/document/null_caption, messages/text/empty_array_context
+fn note_unset(removed: &Removed, path: &str, notes: &mut Notes) {
+    for member in &removed.paths {
+        notes.add(Rule::NullField, format_args!("{path}{member}"), UNSET);
     }
     let more = removed.count - removed.paths.len();
     if more > 0 {
-        notes.add(Rule::NullField, path, format_args!("{more} more null members left out"));
+        notes.add(Rule::NullField, path, format_args!("{more} more members left out"));
     }
 }
 

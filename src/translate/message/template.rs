@@ -4,7 +4,10 @@ use super::{MessageError, Work, media};
 use crate::cloud::message as cloud;
 use crate::onprem::message::{Component, Parameter, ParameterValue, Template};
 use crate::translate::rules::Rule;
-use crate::wire::{Kind, Path};
+use crate::wire::Path;
+
+/// How long a position is that already is a string with one digit.
+const QUOTED_DIGIT: usize = 3;
 
 /// Leaves out what only on-prem knows: the namespace and the language policy.
 ///
@@ -60,8 +63,9 @@ fn component<'a>(
     path: Path<'_>,
     work: &mut Work<'_, 'a>,
 ) -> Result<cloud::Component<'a>, MessageError> {
-    if let Some((index, Kind::Number)) = &component.index {
-        work.notes.add(Rule::ButtonIndex, path.key("index"), format_args!("{index} -> \"{index}\""));
+    if let Some((written, digit)) = component.index.filter(|(written, _)| written.get().len() != QUOTED_DIGIT)
+    {
+        work.notes.add(Rule::ButtonIndex, path.key("index"), format_args!("{written} -> \"{digit}\""));
     }
     let members = media::branches_to_cloud(&component.rest, path, media::Place::Template, work)?;
     let parameters = match &component.parameters {
@@ -72,20 +76,15 @@ fn component<'a>(
         }
         None => None,
     };
-    Ok(cloud::Component {
-        members,
-        kind: None,
-        index: component.index.as_ref().map(|(index, _)| &**index),
-        parameters,
-    })
+    Ok(cloud::Component { members, kind: None, index: component.index.map(|(_, digit)| digit), parameters })
 }
 
-/// Keeps only the fallback text of a date.
+/// Keeps only the fallback text of a date, and writes an amount of money as a whole number.
 ///
-/// Rule   template.date-time        Status dropped
-/// Onprem localizable parameters, `date_time`
-/// Cloud  messages reference, "date_time" object: "we always use the fallback value"
-/// Golden messages/template/date_time
+/// Rule   template.date-time (dropped), template.amount (translated)
+/// Onprem localizable parameters, `date_time`; currency object, `amount_1000`
+/// Cloud  messages reference, "date_time" object: "we always use the fallback value"; currency object
+/// Golden messages/template/date_time, messages/template/currency_fraction
 fn parameter<'a>(
     parameter: &'a Parameter<'a>,
     path: Path<'_>,
@@ -94,6 +93,14 @@ fn parameter<'a>(
     let members = media::branches_to_cloud(&parameter.rest, path, media::Place::Template, work)?;
     Ok(match &parameter.value {
         ParameterValue::Same => cloud::Parameter::Members(members),
+        ParameterValue::Currency { amount_1000, rest } => {
+            work.notes.add(
+                Rule::TemplateAmount,
+                path.key("currency").key("amount_1000"),
+                format_args!("-> {amount_1000}"),
+            );
+            cloud::Parameter::Amount { amount_1000: *amount_1000, currency: rest, members }
+        }
         ParameterValue::DateTime { fallback_value, had_parts } => {
             if *had_parts {
                 work.notes.add(

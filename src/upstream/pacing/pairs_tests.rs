@@ -131,6 +131,8 @@ fn keys_are_of_one_table_only() {
 }
 
 proptest! {
+    #![proptest_config(crate::seeded::config(256))]
+
     /// However messages arrive and whoever else is written to, no stretch of time has more than its share.
     #[test]
     fn no_stretch_has_more_than_its_share(

@@ -167,6 +167,8 @@ fn in_an_hour_of_throttling_it_finds_the_limit() {
 }
 
 proptest! {
+    #![proptest_config(crate::seeded::config(256))]
+
     /// However messages arrive, no stretch of time has more than its rate and the burst.
     #[test]
     fn no_stretch_has_more_than_its_share(

@@ -11,6 +11,8 @@ use crate::wire::{Object, Path, Raw, Str};
 /// "Maximum length" and "maximum of" sentences of the "Interactive Object" reference.
 mod limit {
     pub const BODY: usize = 1024;
+    /// Cloud's, which is wider than on-prem's.
+    pub const LIST_BODY: usize = 4096;
     pub const HEADER: usize = 60;
     pub const FOOTER: usize = 60;
     pub const BUTTON_TITLE: usize = 20;
@@ -39,7 +41,8 @@ pub(super) fn check(
         return Ok(());
     }
     check_header(kind, header, path.key("header"))?;
-    check_text(interactive.body, limit::BODY, path.key("body"))?;
+    let most = if kind == "list" { limit::LIST_BODY } else { limit::BODY };
+    check_text(interactive.body, most, path.key("body"))?;
     if interactive.body.is_none() && kind != "product" {
         return Err(missing(path.key("body")));
     }

@@ -5,15 +5,16 @@
 
 mod checks;
 
+use std::borrow::Cow;
 use std::sync::OnceLock;
 
 use serde_json::value::RawValue;
 
 use super::{
     Branches, ErrorCode, Found, Invalid, MediaKind, Tree, at_most, missing, object, optional_string,
-    required_string, string, wrong,
+    required_string, wrong,
 };
-use crate::wire::{self, Kind, Path, Raw, Removed, Str};
+use crate::wire::{self, Kind, Object, Path, Raw, Removed, Str};
 
 /// An interactive message.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub struct Interactive<'a> {
     pub kind: Str<'a>,
     /// The header.
     pub header: Option<Tree<'a>>,
+    /// Names of content of the header of another type than the header's.
+    pub other_header: Vec<Str<'a>>,
     /// What became of a `Header` spelt as in Meta's own sample, if there was one.
     pub capitalised: Option<Capitalised>,
     /// The body, equal on both sides.
@@ -48,10 +51,8 @@ pub enum Capitalised {
 pub struct Action<'a> {
     /// The JSON object.
     pub object: Tree<'a>,
-    /// Whether it was sent as a string that holds JSON.
-    pub was_string: bool,
-    /// Paths of the `null` members that were taken out of such a string.
-    pub nulls: Removed,
+    /// What of it was sent as a string that holds JSON, and the members that were taken out of each such string.
+    pub unpacked: Vec<(&'static str, Removed)>,
 }
 
 impl<'a> Interactive<'a> {
@@ -70,18 +71,22 @@ impl<'a> Interactive<'a> {
         let body = object.take("body");
         let footer = object.take("footer");
         let here = path.key("action");
-        let unpacked = object.take("action").map(|raw| Action::unpack(raw, here, room)).transpose()?;
+        let unpacked = object.take("action").map(|raw| unpack(raw, here, room)).transpose()?;
         let text = unpacked.as_ref().map(|(text, _)| *text);
         let action = match unpacked {
-            Some((text, nulls)) => Some(Action {
-                object: Tree::parse(text, here)?,
-                was_string: nulls.is_some(),
-                nulls: nulls.unwrap_or_default(),
-            }),
+            Some((text, unpacked)) => Some(Action { object: Tree::parse(text, here)?, unpacked }),
             None => None,
         };
+        let (read, other_header) = match header {
+            Some(raw) => {
+                let (header, other) = Tree::header(raw, path.key("header"))?;
+                (Some(header), other)
+            }
+            None => (None, Vec::new()),
+        };
         let interactive = Self {
-            header: header.map(|raw| Tree::typed(raw, path.key("header"))).transpose()?,
+            header: read,
+            other_header,
             capitalised: large.map(|_| if small.is_some() { Capitalised::Idle } else { Capitalised::Taken }),
             kind,
             body,
@@ -107,31 +112,65 @@ impl<'a> Interactive<'a> {
     }
 }
 
-impl Action<'_> {
-    /// Some clients send the action as a string with JSON in it, where `null` means "not given" as
-    /// it does elsewhere: then what was taken out is given, too.
-    fn unpack<'a>(
-        raw: Raw<'a>,
-        path: Path<'_>,
-        room: &'a OnceLock<Box<RawValue>>,
-    ) -> Result<(Raw<'a>, Option<Removed>), Invalid> {
-        match wire::kind(raw) {
-            Kind::Object => Ok((raw, None)),
-            Kind::String => {
-                let text = string(raw, path)?;
-                let text = text.trim();
-                let mut nulls = Removed::default();
-                let object = if wire::too_deep(text) {
-                    None
-                } else {
-                    let text = wire::without_nulls(text, &mut nulls).unwrap_or_else(|| text.to_owned());
-                    RawValue::from_string(text).ok().filter(|inner| wire::kind(inner) == Kind::Object)
-                };
-                let object =
-                    object.ok_or_else(|| wrong(path, "must be a JSON object, or a string that holds one"))?;
-                Ok((&**room.get_or_init(|| object), Some(nulls)))
-            }
-            Kind::Null | Kind::Bool | Kind::Number | Kind::Array => Err(wrong(path, "must be a JSON object")),
+/// Some clients send the action as a string with JSON in it, or the parameters in it, where `null` means "not given" as
+/// it does elsewhere. Gives the action, and of each such string what was taken out.
+fn unpack<'a>(
+    raw: Raw<'a>,
+    path: Path<'_>,
+    room: &'a OnceLock<Box<RawValue>>,
+) -> Result<(Raw<'a>, Vec<(&'static str, Removed)>), Invalid> {
+    let mut unpacked = Vec::new();
+    let mut action = match wire::kind(raw) {
+        Kind::Object => Cow::Borrowed(raw),
+        Kind::String => {
+            let (object, unset) = packed(raw)
+                .ok_or_else(|| wrong(path, "must be a JSON object, or a string that holds one"))?;
+            unpacked.push(("action", unset));
+            Cow::Owned(object)
         }
+        Kind::Null | Kind::Bool | Kind::Number | Kind::Array => {
+            return Err(wrong(path, "must be a JSON object"));
+        }
+    };
+    if let Some((whole, unset)) = with_parameters(&action) {
+        unpacked.push(("action.parameters", unset));
+        action = Cow::Owned(whole);
     }
+    let action = match action {
+        Cow::Borrowed(raw) => raw,
+        Cow::Owned(object) => room.get_or_init(|| object),
+    };
+    Ok((action, unpacked))
+}
+
+/// The object that the string in `raw` holds, and what was taken out of it.
+fn packed(raw: Raw<'_>) -> Option<(Box<RawValue>, Removed)> {
+    let text = wire::string(raw)?;
+    let text = text.trim();
+    if wire::too_deep(text) {
+        return None;
+    }
+    let mut unset = Removed::default();
+    let text = wire::without_unset(text, &mut unset).unwrap_or_else(|| text.to_owned());
+    let object = RawValue::from_string(text).ok().filter(|inner| wire::kind(inner) == Kind::Object)?;
+    Some((object, unset))
+}
+
+/// The action with its `parameters` unpacked, if they are a string that holds an object. Another string stays, and is
+/// refused by whoever looks at the parameters.
+fn with_parameters(action: &RawValue) -> Option<(Box<RawValue>, Removed)> {
+    let members = Object::parse(action.get()).ok()?;
+    let parameters = members.get("parameters").filter(|raw| wire::kind(raw) == Kind::String)?;
+    let (parameters, unset) = packed(parameters)?;
+    let mut out = Vec::with_capacity(action.get().len());
+    for (key, value) in members.members() {
+        out.push(if out.is_empty() { b'{' } else { b',' });
+        wire::write_string(&mut out, key);
+        out.push(b':');
+        let value = if &**key == "parameters" { &*parameters } else { *value };
+        out.extend_from_slice(value.get().as_bytes());
+    }
+    out.push(b'}');
+    let action = RawValue::from_string(String::from_utf8(out).ok()?).ok()?;
+    Some((action, unset))
 }

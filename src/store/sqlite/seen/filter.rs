@@ -104,6 +104,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::seeded::config(256))]
+
         #[test]
         fn what_was_added_is_never_denied(keys in prop::collection::vec(any::<u128>(), 1..200), room in 0_usize..300) {
             let mut filter = Filter::new(room);

@@ -94,7 +94,7 @@ impl Model {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(crate::seeded::config(48))]
     #[test]
     fn nothing_new_is_known_and_nothing_young_is_forgotten(steps in prop::collection::vec(step(), 1..150)) {
         let folder = TempDir::new().unwrap();
