@@ -6,9 +6,6 @@ use crate::onprem::message::{Component, Parameter, ParameterValue, Template};
 use crate::translate::rules::Rule;
 use crate::wire::Path;
 
-/// How long a position is that already is a string with one digit.
-const QUOTED_DIGIT: usize = 3;
-
 /// Leaves out what only on-prem knows: the namespace and the language policy.
 ///
 /// Rule   template.namespace, template.language-policy          Status dropped
@@ -63,7 +60,9 @@ fn component<'a>(
     path: Path<'_>,
     work: &mut Work<'_, 'a>,
 ) -> Result<cloud::Component<'a>, MessageError> {
-    if let Some((written, digit)) = component.index.filter(|(written, _)| written.get().len() != QUOTED_DIGIT)
+    let quoted = |written: &'a str| written.strip_prefix('"')?.strip_suffix('"');
+    if let Some((written, digit)) = component.index
+        && quoted(written.get()) != Some(digit)
     {
         work.notes.add(Rule::ButtonIndex, path.key("index"), format_args!("{written} -> \"{digit}\""));
     }
