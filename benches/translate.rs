@@ -24,7 +24,7 @@ use prembridge::cloud::webhook::Webhook;
 use prembridge::onprem::message::{Body, Request};
 use prembridge::translate::webhook::NothingKnown;
 use prembridge::translate::{
-    MessageIds, Notes, Options, Sent, WebhookOptions, message_to_cloud, reply_to_onprem, webhook_to_onprem,
+    Answered, MessageIds, Notes, Options, Sent, WebhookOptions, message_to_cloud, webhook_to_onprem,
 };
 
 const TEXT: &str = r#"{"recipient_type":"individual","to":"16505551234","type":"text","preview_url":true,"text":{"body":"Hello Jane, your order 0815 has been shipped and will arrive on Thursday. Follow it on https://example.com/track/0815 or answer this message if you have any questions."}}"#;
@@ -48,9 +48,8 @@ fn request(text: &str) -> Vec<u8> {
 
 fn reply(text: &str) -> Vec<u8> {
     let sent = Sent { input: "16505551234", digits: Some("16505551234") };
-    reply_to_onprem(text.as_bytes(), Some(sent), &Options::default(), "v2.45.1", &mut Notes::brief())
-        .unwrap()
-        .json
+    let answered = Answered::read(text.as_bytes()).unwrap();
+    answered.to_onprem(Some(sent), sent.digits, &Options::default(), "v2.45.1", &mut Notes::brief())
 }
 
 /// What most teams would write first: the same text message through `serde_json::Value`, for scale.

@@ -8,7 +8,7 @@
 //! it names at Cloud, fetching and uploading them where needed. [`translate`] turns message and ids
 //! into a [`cloud::message::Message`], which [`upstream`] posts to Graph with the number's own token, when
 //! [`upstream::pacing`] lets it.
-//! The answer comes back through [`translate::reply_to_onprem`] or [`translate::error_to_onprem`].
+//! The answer comes back through [`translate::Answered::to_onprem`] or [`translate::error_to_onprem`].
 //!
 //! What Cloud posts to a webhook is a [`cloud::webhook::Webhook`]; [`translate::value_to_onprem()`] turns it
 //! into callbacks, [`callback`] commits them to the store before Cloud is told, and delivers them to the client as

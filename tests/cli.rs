@@ -130,7 +130,8 @@ fn translate_turns_a_webhook_into_callbacks() {
     let one = webhook(
         r#""messages":[{"from":"1650","id":"wamid.a","timestamp":"5","type":"audio","audio":{"id":"7","voice":true}}]"#,
     );
-    let voice = json!({"messages": [{"from": "1650", "id": "wamid.a", "timestamp": "5", "type": "voice",
+    let voice = json!({"contacts": [{"profile": {"name": "1650"}, "wa_id": "1650"}],
+        "messages": [{"from": "1650", "id": "wamid.a", "timestamp": "5", "type": "voice",
         "voice": {"id": "7"}}]});
     let run_one = run(&["translate", "--webhook"], &one);
     assert_eq!((run_one.code, stdout_json(&run_one)), (Some(0), voice.clone()));

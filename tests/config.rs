@@ -122,13 +122,8 @@ fn full_sets_every_section() {
     assert_eq!(config.compat.api_version, "v2.53.0");
     assert!(config.compat.show_provider_secrets && config.compat.health_by_node);
     let undeliverable_as = UndeliverableAs::UserNotValid;
-    let options = Options {
-        wa_id: WaId::AsCloud,
-        message_ids: MessageIds::Onprem,
-        undeliverable_as,
-        expose_cloud_code: false,
-    };
-    assert_eq!(config.compat.options, options);
+    let options = Options { message_ids: MessageIds::Onprem, undeliverable_as, expose_cloud_code: false };
+    assert_eq!((config.compat.options, config.compat.wa_id), (options, WaId::AsSent));
     assert_eq!(config.shutdown.lame_duck, Duration::ZERO);
     assert_eq!(config.shutdown.drain_timeout, Duration::from_secs(5));
     assert_eq!((config.log.level, config.log.format), (tracing::Level::DEBUG, LogFormat::Text));

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::stub::Sink;
 use crate::support::{ADMIN_KEY, PASSWORD, PHONE_NUMBER_ID, Proxy, Reply, TO, basic, number};
-use crate::webhooks::scene::{self, EGRESS, SECRET, Scene, USER};
+use crate::webhooks::scene::{self, EGRESS, SECRET, Scene, USER, text_from};
 
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR";
 const DAY: i64 = 86_400;
@@ -62,10 +62,16 @@ struct Channel {
 impl Channel {
     /// With the callbacks set over the API, as RapidPro does it when a channel is made.
     async fn new(kind: &str) -> Self {
+        Self::with(kind, "").await
+    }
+
+    /// The same with a further section of the configuration.
+    async fn with(kind: &str, section: &str) -> Self {
         let more = format!(
             "app_secret = \"{SECRET}\"\n[[number.user]]\nname = \"rapidpro\"\npassword = \"{PASSWORD}\"\nrole = \"admin\""
         );
-        let proxy = Proxy::numbers(EGRESS, &number("support", PHONE_NUMBER_ID, &more)).await;
+        let proxy =
+            Proxy::numbers(&format!("{EGRESS}{section}"), &number("support", PHONE_NUMBER_ID, &more)).await;
         let webhook = proxy.app.addresses().webhook.unwrap();
         let scene = Scene { proxy, sink: Sink::start().await, webhook };
         let url = scene.sink.url();
@@ -275,18 +281,35 @@ async fn a_contact_is_checked_and_its_message_sent_again() {
     assert!(matches!(verdict(TO, &reply), Verdict::Wired { renamed: None, .. }), "{reply:?}");
 }
 
-/// A contact whose number Cloud writes in another way would be renamed, and then not be found under its old name.
+/// A contact whose number Cloud writes in another way is renamed by the first answer, as with on-prem, and found under that
+/// name by the answer that comes from it; or never renamed, and found under its old one.
 #[tokio::test]
-async fn a_contact_keeps_its_name() {
-    let channel = Channel::new("D3").await;
-    let body = json!({"messaging_product": "whatsapp", "messages": [{"id": "wamid.HBgL"}],
-        "contacts": [{"input": "+5511998765432", "wa_id": "551198765432"}]});
-    let act = HttpAct {
-        status: 200,
-        content_type: "application/json".to_owned(),
-        body: body.to_string(),
-        headers: [].into(),
-    };
-    channel.scene.proxy.mock.fault(FaultRule::new(Act::Http(act)));
-    channel.wired(&json!({"to": "5511998765432", "type": "text", "text": {"body": "hello"}})).await;
+async fn a_contact_is_found_under_the_name_that_it_has() {
+    let (written, cloud) = ("5511998765432", "551198765432");
+    for (compat, renamed, name) in
+        [("", Some(cloud), cloud), ("[compat]\nwa_id = \"as-sent\"\n", None, written)]
+    {
+        let channel = Channel::with("D3", compat).await;
+        let body = json!({"messaging_product": "whatsapp", "messages": [{"id": "wamid.HBgL"}],
+            "contacts": [{"input": format!("+{written}"), "wa_id": cloud}]});
+        let act = HttpAct {
+            status: 200,
+            content_type: "application/json".to_owned(),
+            body: body.to_string(),
+            headers: [].into(),
+        };
+        channel.scene.proxy.mock.fault(FaultRule::new(Act::Http(act)));
+        let found = channel.send(&json!({"to": written, "type": "text", "text": {"body": "hello"}})).await;
+        let expected = Verdict::Wired { id: "wamid.HBgL".to_owned(), renamed: renamed.map(str::to_owned) };
+        assert_eq!(found, expected);
+        // Whatever it is called by then, it stays so.
+        let found = channel.send(&json!({"to": name, "type": "text", "text": {"body": "hello"}})).await;
+        assert_eq!(found, Verdict::Wired { id: "wamid.HBgL".to_owned(), renamed: None });
+        channel.scene.tell(&text_from(cloud, "wamid.answer", "hi")).await;
+        let got = channel.scene.sink.take(1).await;
+        assert_eq!(
+            (&got[0]["messages"][0]["from"], &got[0]["contacts"][0]["wa_id"]),
+            (&json!(name), &json!(name))
+        );
+    }
 }

@@ -7,7 +7,7 @@
 //! |---|---|---|
 //! | messages | `onprem.json` | `cloud.json`, or `onprem_error.json` |
 //! | receipts | `onprem.json`, `id` in `case.toml` | `cloud.json`, or `onprem_error.json` |
-//! | replies | `cloud.json`, `to` in `case.toml` | `onprem.json` |
+//! | replies | `cloud.json`, `to` and `known_as` in `case.toml` | `onprem.json` |
 //! | webhooks | `cloud.json`, what is known in `case.toml` | `onprem.json`: the callbacks in an array; the rest of what it tells in `case.toml` |
 //! | errors | `cloud.json` or `cloud.txt`, `http` in `case.toml` | `onprem_error.json` |
 
@@ -23,8 +23,8 @@ use prembridge::onprem::{ErrorCode, Invalid};
 use prembridge::translate::errors::{CloudFailure, Endpoint};
 use prembridge::translate::rules::{RULES, Rule, RuleSet};
 use prembridge::translate::{
-    MessageError, MessageIds, Notes, Options, Resolved, Sent, UndeliverableAs, WaId, error_to_onprem,
-    message_to_cloud, receipt_message_to_cloud, receipt_to_cloud, reply_to_onprem,
+    Answered, MessageError, MessageIds, Notes, Options, Resolved, Sent, UndeliverableAs, error_to_onprem,
+    message_to_cloud, receipt_message_to_cloud, receipt_to_cloud,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -63,9 +63,9 @@ struct Case {
     /// `media` when the call was about media (errors).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     endpoint: Option<String>,
-    /// `as-cloud` (replies, webhooks).
+    /// The id under which the client knows the recipient (replies).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    wa_id: Option<String>,
+    known_as: Option<String>,
     /// `onprem`: which form of message ids the client sees (replies, webhooks).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     message_ids: Option<String>,
@@ -84,7 +84,6 @@ fn is_default(webhooks: &callbacks::Webhooks) -> bool {
 impl Case {
     fn options(&self) -> Options {
         Options {
-            wa_id: if self.wa_id.as_deref() == Some("as-cloud") { WaId::AsCloud } else { WaId::AsSent },
             message_ids: match self.message_ids.as_deref() {
                 Some("onprem") => MessageIds::Onprem,
                 _ => MessageIds::Cloud,
@@ -252,7 +251,9 @@ fn reply(folder: &Path, case: &Case) -> Outcome {
     let digits = digits.filter(|_| !to.unwrap_or_default().contains(|c: char| c.is_alphabetic()));
     let sent = to.map(|input| Sent { input, digits: digits.as_deref() });
     let mut notes = Notes::full();
-    let reply = reply_to_onprem(&bytes, sent, &case.options(), VERSION, &mut notes).unwrap().json;
+    let known_as = case.known_as.as_deref();
+    let answered = Answered::read(&bytes).unwrap();
+    let reply = answered.to_onprem(sent, known_as, &case.options(), VERSION, &mut notes);
     Outcome { file: "onprem.json", value: serde_json::from_slice(&reply).unwrap(), rules: notes.applied() }
 }
 

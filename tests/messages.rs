@@ -144,21 +144,6 @@ async fn a_held_message_says_so_and_others_say_nothing() {
     assert_eq!(json["messages"][0].as_object().unwrap().len(), 1, "no key at all");
 }
 
-/// A Cloud that prepends a country code makes the two ids differ.
-#[tokio::test]
-async fn wa_id_is_as_sent_unless_asked_otherwise() {
-    for (section, expected) in [("", "16315551234"), ("[compat]\nwa_id = \"as-cloud\"\n", "5511987654321")] {
-        let proxy = Proxy::with(section).await;
-        let body = json!({"messaging_product": "whatsapp", "messages": [{"id": "wamid.x"}],
-            "contacts": [{"input": "+16315551234", "wa_id": "5511987654321"}]});
-        let act = json!({"act": {"http": {"status": 200, "content_type": "application/json",
-            "body": body.to_string()}}});
-        proxy.mock.fault(serde_json::from_value(act).unwrap());
-        let json = proxy.send(&text(TO)).await.json();
-        assert_eq!(json["contacts"], json!([{"input": TO, "wa_id": expected}]), "{section}");
-    }
-}
-
 #[tokio::test]
 async fn another_namespace_is_refused_before_cloud_sees_it() {
     let numbers = number("support", PHONE_NUMBER_ID, "namespace = \"ours\"");

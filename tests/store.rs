@@ -4,8 +4,10 @@ use std::fs;
 use std::path::Path;
 
 use prembridge::store::{
-    CallbackStore, DocumentRow, Error, Identities, MediaStore, Revocation, Sqlite, Store, User,
+    AliasRow, AliasStore, Batch, CallbackStore, DocumentRow, Error, Identities, MediaStore, Revocation,
+    Sqlite, Store, User, UserRow,
 };
+use prembridge::translate::WaId;
 
 use crate::temp::TempDir;
 
@@ -147,7 +149,7 @@ async fn an_old_schema_is_brought_up_to_date() {
         .unwrap()
         .pragma_query_value(None, "user_version", |row| row.get(0))
         .unwrap();
-    assert_eq!(now, 6);
+    assert_eq!(now, 7);
 }
 
 /// As version 5 of the schema had it: what was seen in a table by key, with its age.
@@ -162,6 +164,8 @@ async fn a_store_of_version_5_keeps_its_queue_and_what_was_seen() {
          DROP TABLE seen_runs;
          DROP TABLE seen_parts;
          DROP TABLE seen_filters;
+         DROP TABLE aliases;
+         CREATE TABLE recipients (number TEXT, wamid TEXT, written TEXT, at INTEGER);
          CREATE TABLE events_seen (key BLOB PRIMARY KEY CHECK (length(key) = 16), at INTEGER NOT NULL)
              STRICT, WITHOUT ROWID;
          CREATE INDEX events_seen_by_age ON events_seen (at);
@@ -187,6 +191,55 @@ async fn a_store_of_version_5_keeps_its_queue_and_what_was_seen() {
     assert_eq!(store.purge_seen(30, 9).await.unwrap(), 1);
     let places = callbacks::queue(&store, 50, [1, 2]).await;
     assert!(places[0].is_none() && places[1].is_some(), "the older one is forgotten");
+}
+
+/// As version 6 of the schema had it: how clients wrote the recipients of single messages.
+#[tokio::test]
+async fn a_store_of_version_6_keeps_its_queue_and_what_it_knows_of_users() {
+    let dir = TempDir::new();
+    let path = dir.join("store.db");
+    let queued = {
+        let store = Sqlite::open(&path).unwrap();
+        let user = UserRow {
+            number: "support".to_owned(),
+            user_id: "US.1".to_owned(),
+            wa_id: Some("16315551234".to_owned()),
+        };
+        store.queue_callbacks(Batch { at: 30, users: vec![user], ..Batch::default() }).await.unwrap();
+        callbacks::queue(&store, 30, [1, 2]).await
+    };
+    let old = rusqlite::Connection::open(&path).unwrap();
+    old.execute_batch(
+        "DROP TABLE aliases;
+         CREATE TABLE recipients (number TEXT NOT NULL, wamid TEXT NOT NULL, written TEXT NOT NULL,
+             at INTEGER NOT NULL, PRIMARY KEY (number, wamid)) STRICT, WITHOUT ROWID;
+         CREATE INDEX recipients_by_age ON recipients (at);
+         INSERT INTO recipients VALUES ('support', 'wamid.A', '+55 11 98765-4321', 20);
+         PRAGMA user_version = 6;",
+    )
+    .unwrap();
+    drop(old);
+    for _ in 0..2 {
+        let store = Sqlite::open(&path).unwrap();
+        let places: Vec<_> =
+            store.queued_callbacks().await.unwrap().into_iter().map(|row| Some(row.place)).collect();
+        assert_eq!(places, queued);
+        assert_eq!(callbacks::queue(&store, 40, [1, 2]).await, [None, None], "what was seen is known");
+        let known = store.recall("support", vec!["US.1".to_owned()]).await.unwrap();
+        assert_eq!(known, [("US.1".to_owned(), "16315551234".to_owned())]);
+        let row = AliasRow {
+            number: "support".to_owned(),
+            setting: WaId::AsSent,
+            id: "551187654321".to_owned(),
+            shown: Some("5511987654321".to_owned()),
+            used_at: 40,
+        };
+        store.put_aliases(vec![row.clone()]).await.unwrap();
+        assert_eq!(store.aliases("support", WaId::AsSent, 9).await.unwrap(), [row]);
+    }
+    let left = rusqlite::Connection::open(&path).unwrap();
+    let sql = "SELECT count(*) FROM sqlite_schema WHERE name LIKE 'recipients%'";
+    assert_eq!(left.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap(), 0, "nothing is left of it");
 }
 
 /// Two processes would deliver each other's callbacks.

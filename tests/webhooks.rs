@@ -4,6 +4,7 @@ mod bounds;
 mod commits;
 mod deferred;
 mod deliver;
+mod identity;
 mod ids;
 mod parts;
 mod process;

@@ -5,8 +5,7 @@ use std::hint::black_box;
 use criterion::{Criterion, Throughput};
 use prembridge::onprem::message::{Body, Request};
 use prembridge::translate::{
-    MessageIds, Notes, Options, Resolved, Sent, WaId, message_to_cloud, receipt_message_to_cloud,
-    reply_to_onprem,
+    Answered, MessageIds, Notes, Options, Resolved, Sent, message_to_cloud, receipt_message_to_cloud,
 };
 
 use crate::golden::Case;
@@ -52,8 +51,11 @@ pub fn replies(criterion: &mut Criterion) {
         let is_number = !to.unwrap_or_default().contains(char::is_alphabetic);
         let sent = to.map(|input| Sent { input, digits: digits.as_deref().filter(|_| is_number) });
         let options = options(&case);
-        let translate =
-            || reply_to_onprem(black_box(&bytes), sent, &options, "v2.45.1", &mut Notes::brief()).ok();
+        let known_as = case.text("known_as");
+        let translate = || {
+            let answered = Answered::read(black_box(&bytes)).ok()?;
+            Some(answered.to_onprem(sent, known_as, &options, "v2.45.1", &mut Notes::brief()))
+        };
         assert!(translate().is_some(), "{}", case.name);
         group.bench_function(name(&case), |bench| bench.iter(translate));
     }
@@ -63,7 +65,6 @@ pub fn replies(criterion: &mut Criterion) {
 fn options(case: &Case) -> Options {
     let is = |key: &str, value: &str| case.text(key) == Some(value);
     Options {
-        wa_id: if is("wa_id", "as-cloud") { WaId::AsCloud } else { WaId::AsSent },
         message_ids: if is("message_ids", "onprem") { MessageIds::Onprem } else { MessageIds::Cloud },
         ..Options::default()
     }

@@ -347,6 +347,7 @@ fn numbers(
         let unqueued =
             || StartError::Number { number: number.name.clone(), reason: "it has no queue".to_owned() };
         let queue = callbacks.queue(&number.phone_number_id).ok_or_else(unqueued)?;
+        let aliases = callbacks.aliases(&number.phone_number_id).ok_or_else(unqueued)?;
         let health = Arc::new(Health::new(number.phone_number_id.clone(), clock.clone()));
         let watched = |edge: &str| {
             target(config, number, edge).map(|target| Target { health: Some(Arc::clone(&health)), ..target })
@@ -367,6 +368,7 @@ fn numbers(
             namespace: number.namespace.clone(),
             waba: number.waba_id.as_ref().map(|id| waba(config, number, id)).transpose()?,
             callbacks: Arc::clone(queue),
+            aliases: Arc::clone(aliases),
             node: watched(&format!("?fields={}", NumberState::FIELDS))?,
             health: Arc::clone(&health),
             ledger: Ledger::default(),

@@ -47,6 +47,7 @@ pub fn tools(
         clock,
         metrics: metrics.callbacks.clone(),
         options: config.compat.options,
+        wa_id: config.compat.wa_id,
         most: config.limits.max_callbacks,
     }
 }

@@ -43,7 +43,23 @@ struct Row {
 struct Waiting {
     batch: Arc<Batch>,
     rooms: Vec<Reserved>,
-    done: oneshot::Sender<Result<(), Error>>,
+    done: oneshot::Sender<Result<Told, Error>>,
+}
+
+/// What became of the callbacks of a webhook.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Told {
+    /// How many are in the queue.
+    pub(super) queued: usize,
+    /// How many had been there before.
+    pub(super) repeated: usize,
+}
+
+impl Told {
+    fn of(places: &[Option<i64>]) -> Self {
+        let queued = places.iter().flatten().count();
+        Self { queued, repeated: places.len() - queued }
+    }
 }
 
 impl Commits {
@@ -57,7 +73,7 @@ impl Commits {
         self: &Arc<Self>,
         batch: Batch,
         rooms: Vec<Reserved>,
-    ) -> oneshot::Receiver<Result<(), Error>> {
+    ) -> oneshot::Receiver<Result<Told, Error>> {
         let (done, answer) = oneshot::channel();
         // The duty is made before the task, which may go with its runtime before it runs.
         if let Some(duty) = Duty::join(&self.row, Waiting { batch: Arc::new(batch), rooms, done }) {
@@ -127,7 +143,7 @@ impl Commits {
         };
         let (mut landings, mut told) = (Vec::new(), Vec::new());
         for (Waiting { batch, rooms, done }, queued) in waiting.into_iter().zip(all) {
-            told.push((done, queued.as_ref().map(drop).map_err(Error::clone)));
+            told.push((done, queued.as_ref().map(|places| Told::of(places)).map_err(Error::clone)));
             landings.extend(queued.ok().map(|places| Landing { batch, places, rooms }));
         }
         self.land(landings);

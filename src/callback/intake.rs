@@ -1,26 +1,26 @@
 //! From a webhook to the queues: converted, and committed before anybody is told.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use moka::policy::EvictionPolicy;
-use moka::sync::Cache;
 use sha2::{Digest, Sha256};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 use tokio_util::task::TaskTracker;
 
-use super::commit::Commits;
+use super::aliases::Aliases;
+use super::commit::{Commits, Told};
 use super::queue::{Queue, Reserved, Room};
 use crate::clock::Clock;
 use crate::cloud::webhook::{Value, Webhook};
 use crate::settings::NumberSettings;
-use crate::store::{Batch, EventKey, NewCallback, RecipientRow, Store, UserRow, Wanted, WantedRow};
+use crate::store::{self, Batch, EventKey, NewCallback, Store, UserRow, WantedRow};
 use crate::telemetry::CallbackMetrics;
 use crate::translate::{
-    Asks, Callback, CallbackKind, Converted, Learnt, Lookup, Notes, Options, UserFile, WaId, WebhookOptions,
+    Callback, CallbackKind, Converted, Learnt, Lookup, Notes, Options, UserFile, WebhookOptions, asks,
     value_to_onprem,
 };
 
@@ -29,10 +29,6 @@ use crate::translate::{
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a callback of our own making waits: the answer that gives its id to the client must come first.
 const SETTLE: Duration = Duration::from_secs(1);
-/// Recipients that are remembered in memory.
-const RECIPIENTS: u64 = 20_000;
-/// Recipients that are on their way into the store.
-const WRITES: usize = 256;
 /// Cloud's 131053 "Media upload error": it could not use a file of the message.
 const MEDIA_UPLOAD_ERROR: i64 = 131_053;
 
@@ -44,9 +40,8 @@ pub struct Intake {
     options: Options,
     metrics: CallbackMetrics,
     commits: Arc<Commits>,
-    /// How clients wrote the recipients of their latest messages, by number and wamid.
-    recipients: Cache<String, Arc<str>>,
-    writes: Arc<Semaphore>,
+    /// Under which ids clients know users, by number.
+    pub(super) aliases: HashMap<String, Arc<Aliases>>,
     /// When the log last heard of a webhook that was not taken.
     complained_at: AtomicI64,
     tasks: TaskTracker,
@@ -59,6 +54,10 @@ pub struct Receipt {
     pub failed_media: Vec<String>,
     /// Whether files are wanted that users sent.
     pub wants_media: bool,
+    /// How many events are in the queue.
+    pub queued: usize,
+    /// How many were known already.
+    pub repeated: usize,
 }
 
 /// Why a webhook was not taken. Cloud keeps it and tries again.
@@ -88,11 +87,7 @@ impl Intake {
             options,
             metrics,
             commits: Arc::new(commits),
-            recipients: Cache::builder()
-                .max_capacity(RECIPIENTS)
-                .eviction_policy(EvictionPolicy::lru())
-                .build(),
-            writes: Arc::new(Semaphore::new(WRITES)),
+            aliases: HashMap::new(),
             complained_at: AtomicI64::new(0),
             tasks,
         }
@@ -114,12 +109,13 @@ impl Intake {
             return Ok(load.receipt);
         }
         let Rooms { rooms, is_whole } = self.rooms(&mut load);
-        let Load { callbacks, users, receipt, .. } = load;
+        let Load { callbacks, users, mut receipt, .. } = load;
         let taken = self.committed(Batch { at, callbacks, users }, rooms).await;
         if let Err(refused) = &taken {
             self.complain(refused, at);
         }
-        taken?;
+        let Told { queued, repeated } = taken?;
+        (receipt.queued, receipt.repeated) = (queued, repeated);
         // What had room is taken, and known when Cloud repeats all of it for the sake of the rest.
         if is_whole { Ok(receipt) } else { Err(Refused::Full) }
     }
@@ -167,29 +163,6 @@ impl Intake {
         self.clock.now()
     }
 
-    /// Remembers how a client wrote the recipient of a message, where Cloud writes it in another way.
-    pub fn note_recipient(&self, number: &str, wamid: &str, written: &str) {
-        if let Some(queue) = self.queues.get(number) {
-            queue.note_spelling();
-        }
-        self.recipients.insert(of_number(number, wamid), Arc::from(written));
-        // Without the store it is forgotten by the next start, which costs a spelling and nothing else.
-        let Ok(turn) = Arc::clone(&self.writes).try_acquire_owned() else { return };
-        let (store, at) = (Arc::clone(&self.store), self.clock.now());
-        let row = RecipientRow {
-            number: number.to_owned(),
-            wamid: wamid.to_owned(),
-            written: written.to_owned(),
-            at,
-        };
-        self.tasks.spawn(async move {
-            if let Err(error) = store.put_recipient(row).await {
-                tracing::debug!(%error, "a recipient could not be remembered");
-            }
-            drop(turn);
-        });
-    }
-
     fn count_unread(&self, webhook: &Webhook<'_>) {
         for _ in 0..webhook.others() {
             self.metrics.event("other_field");
@@ -211,11 +184,7 @@ impl Intake {
         at: i64,
         load: &mut Load,
     ) -> Result<(), Refused> {
-        let known = self.known(value, queue, load).await?;
-        let received_at = u64::try_from(at).unwrap_or(0);
-        let options = WebhookOptions { compat: self.options, received_at };
-        let Converted { callbacks, learnt, dropped } =
-            value_to_onprem(value, &options, &known, &mut Notes::brief());
+        let Converted { callbacks, learnt, dropped } = self.converted(value, queue, at, load).await?;
         dropped.iter().for_each(|_| self.metrics.event("no_counterpart"));
         let settings = queue.settings();
         for callback in callbacks {
@@ -229,7 +198,14 @@ impl Intake {
                 self.metrics.event("switched_off");
             }
         }
-        load.users.extend(learnt.into_iter().flat_map(|learnt| rows(learnt, &queue.number)));
+        for learnt in learnt {
+            if let (Learnt::Changed { previous: Some(previous), .. }, Some(aliases)) =
+                (&learnt, self.aliases.get(&queue.number))
+            {
+                aliases.ended(previous);
+            }
+            load.users.extend(rows(learnt, &queue.number));
+        }
         let failed = value
             .statuses
             .iter()
@@ -238,32 +214,46 @@ impl Intake {
         Ok(())
     }
 
-    /// What the conversion of `value` will ask for.
-    async fn known(&self, value: &Value<'_>, queue: &Queue, load: &Load) -> Result<Known, Refused> {
-        let number = queue.number.as_str();
-        let Asks { user_ids, mut wamids } = Asks::of(value);
-        let mut known = Known::default();
-        match self.options.wa_id {
-            WaId::AsCloud => wamids.clear(),
-            // A question to the store waits for somebody's commit, and here it has no answer.
-            WaId::AsSent if !queue.has_spellings() => wamids.clear(),
-            WaId::AsSent => {
-                wamids.retain(|wamid| match self.recipients.get(&of_number(&queue.number, wamid)) {
-                    Some(written) => {
-                        known.recipients.insert(wamid.clone(), written.to_string());
-                        false
-                    }
-                    None => true,
-                })
+    /// The callbacks of `value`, with users under the ids by which the client knows them. Where more may be known of them
+    /// in a moment, or in the store, it is converted anew.
+    async fn converted<'v>(
+        &self,
+        value: &'v Value<'v>,
+        queue: &Queue,
+        at: i64,
+        load: &Load,
+    ) -> Result<Converted<'v>, Refused> {
+        let known = self.known(value, queue, load).await?;
+        // An answer may come at any moment, and what was unknown before it is known after it.
+        let unsure = known.aliases.filter(|aliases| aliases.is_unsure());
+        let received_at = u64::try_from(at).unwrap_or(0);
+        let options = WebhookOptions { compat: self.options, received_at };
+        let convert = |known: &Known<'_>| {
+            known.pair_up(value);
+            value_to_onprem(value, &options, known, &mut Notes::brief())
+        };
+        let converted = convert(&known);
+        let unknown = known.unknown.take();
+        match unsure.filter(|_| !unknown.is_empty()) {
+            None => Ok(converted),
+            Some(aliases) => {
+                in_time(aliases.settle(&unknown)).await?;
+                Ok(convert(&known))
             }
         }
-        if !user_ids.is_empty() || !wamids.is_empty() {
-            let recalled = timeout(PATIENCE, self.store.recall(number, Wanted { user_ids, wamids })).await;
-            let recalled = recalled
-                .map_err(|_| Refused::Store("the store does not answer".to_owned()))?
-                .map_err(|error| Refused::Store(error.to_string()))?;
-            known.wa_ids.extend(recalled.wa_ids);
-            known.recipients.extend(recalled.recipients);
+    }
+
+    /// What the conversion of `value` will ask for.
+    async fn known(&self, value: &Value<'_>, queue: &Queue, load: &Load) -> Result<Known<'_>, Refused> {
+        let number = queue.number.as_str();
+        let mut known = Known {
+            wa_ids: HashMap::new(),
+            aliases: self.aliases.get(number).map(Arc::as_ref),
+            unknown: RefCell::default(),
+        };
+        let user_ids = asks(value);
+        if !user_ids.is_empty() {
+            known.wa_ids.extend(in_time(self.store.recall(number, user_ids)).await?);
         }
         // What an earlier part of the same webhook told is not in the store yet.
         for user in load.users.iter().filter(|user| user.number == number) {
@@ -319,9 +309,9 @@ impl Intake {
     }
 
     /// Waits until it is in the store. The work goes on to its end, whoever waits.
-    async fn committed(&self, batch: Batch, rooms: Vec<Reserved>) -> Result<(), Refused> {
+    async fn committed(&self, batch: Batch, rooms: Vec<Reserved>) -> Result<Told, Refused> {
         match timeout(PATIENCE, self.commits.begin(batch, rooms)).await {
-            Ok(Ok(Ok(()))) => Ok(()),
+            Ok(Ok(Ok(told))) => Ok(told),
             Ok(Ok(Err(error))) => Err(Refused::Store(error.to_string())),
             Ok(Err(_)) => Err(Refused::Store("the task ended".to_owned())),
             Err(_) => Err(Refused::Store("the store does not answer".to_owned())),
@@ -377,9 +367,12 @@ impl Load {
     }
 }
 
-/// A wamid of one number says nothing to another.
-fn of_number(number: &str, wamid: &str) -> String {
-    format!("{number} {wamid}")
+/// An answer of the store that Cloud waits for.
+async fn in_time<T>(answer: impl Future<Output = Result<T, store::Error>>) -> Result<T, Refused> {
+    let answer = timeout(PATIENCE, answer).await;
+    answer
+        .map_err(|_| Refused::Store("the store does not answer".to_owned()))?
+        .map_err(|error| Refused::Store(error.to_string()))
 }
 
 /// The same event under two numbers is two events.
@@ -400,18 +393,36 @@ fn rows(learnt: Learnt, number: &str) -> impl Iterator<Item = UserRow> {
     .into_iter()
 }
 
-#[derive(Default)]
-struct Known {
+/// What is known of the users of a value.
+struct Known<'i> {
     wa_ids: HashMap<String, String>,
-    recipients: HashMap<String, String>,
+    aliases: Option<&'i Aliases>,
+    /// Who was asked about in vain.
+    unknown: RefCell<Vec<String>>,
 }
 
-impl Lookup for Known {
+impl Known<'_> {
+    /// What `value` tells counts for the callbacks that it becomes.
+    fn pair_up(&self, value: &Value<'_>) {
+        let Some(aliases) = self.aliases else { return };
+        for user in value.users() {
+            if let (Some(user_id), Some(wa_id)) = (&user.user_id, &user.wa_id) {
+                aliases.paired(user_id, wa_id);
+            }
+        }
+    }
+}
+
+impl Lookup for Known<'_> {
     fn wa_id(&self, user_id: &str) -> Option<String> {
         self.wa_ids.get(user_id).cloned()
     }
 
-    fn sent_to(&self, wamid: &str) -> Option<String> {
-        self.recipients.get(wamid).cloned()
+    fn shown(&self, id: &str) -> Option<String> {
+        let shown = self.aliases.and_then(|aliases| aliases.shown(id));
+        if shown.is_none() {
+            self.unknown.borrow_mut().push(id.to_owned());
+        }
+        shown
     }
 }

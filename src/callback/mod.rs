@@ -4,7 +4,8 @@
 //!
 //! 1. `signature`: whose it is, from the raw bytes.
 //! 2. `intake`: each value goes through [`value_to_onprem`](crate::translate::value_to_onprem), which needs what the
-//!    store knows of its users; switched-off statuses are left out.
+//!    store knows of its users, and under which ids the client knows them (`aliases`); switched-off statuses are left
+//!    out.
 //! 3. `commit`: the callbacks of a webhook are committed to the store's queue in one transaction, with the keys of their
 //!    events, so that repetitions are seen for what they are. Only then is Cloud told. Webhooks that come together share
 //!    a transaction, in the order in which they came, up to a bound.
@@ -17,6 +18,7 @@
 //! A number's queue holds so many callbacks as `limits.max_callbacks` says: beyond that Cloud gets 503 and keeps its
 //! events (for seven days), and whoever sends messages of this number gets 1016, since each would cause more.
 
+mod aliases;
 mod commit;
 mod deliver;
 mod intake;
@@ -25,6 +27,7 @@ mod queue;
 mod signature;
 mod worker;
 
+pub use aliases::{Aliases, Flight};
 pub use deliver::{Dial, Http, Line, Outcome, Roots};
 pub use intake::{Intake, Receipt, Refused};
 pub use queue::{HELD, Queue};
@@ -32,6 +35,7 @@ pub use signature::{SIGNATURE, Secrets, Signed, Unsigned, is_signature};
 
 use std::sync::Arc;
 
+use aliases::Writes;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -39,12 +43,12 @@ use crate::clock::Clock;
 use crate::settings::Settings;
 use crate::store::{self, Store};
 use crate::telemetry::CallbackMetrics;
-use crate::translate::Options;
+use crate::translate::{Options, WaId};
 
-/// How long seen events are remembered, in seconds: longer than the seven days for which Cloud repeats.
-const SEEN_FOR: i64 = 8 * 86_400;
-/// How long spellings of recipients are, in seconds: a message that nobody has fetched is gone after 30 days.
-const RECIPIENTS_FOR: i64 = 31 * 86_400;
+/// How long Cloud repeats what is not acknowledged, in seconds ("Webhooks", retries: "up to 7 days").
+const CLOUD_REPEATS_FOR: i64 = 7 * 86_400;
+/// How long seen events are remembered, in seconds: for a day longer than Cloud repeats.
+const SEEN_FOR: i64 = CLOUD_REPEATS_FOR + 86_400;
 /// How much is forgotten at once.
 const PURGE: usize = 2000;
 
@@ -62,6 +66,8 @@ pub struct Tools {
     pub metrics: CallbackMetrics,
     /// Choices of the translation.
     pub options: Options,
+    /// Which of a user's ids clients see.
+    pub wa_id: WaId,
     /// How many callbacks each number's queue holds.
     pub most: usize,
 }
@@ -69,6 +75,7 @@ pub struct Tools {
 /// The callbacks of all numbers.
 pub struct Callbacks {
     intake: Intake,
+    writes: Arc<Writes>,
     tools: worker::Tools,
     tasks: TaskTracker,
     ending: CancellationToken,
@@ -86,15 +93,16 @@ impl Callbacks {
         numbers: impl Iterator<Item = (String, String)>,
         tools: Tools,
     ) -> Result<Self, store::Error> {
-        let Tools { store, settings, dial, clock, metrics, options, most } = tools;
+        let Tools { store, settings, dial, clock, metrics, options, wa_id, most } = tools;
         let (tasks, ending) = (TaskTracker::new(), CancellationToken::new());
         let mut intake =
             Intake::new(Arc::clone(&store), clock.clone(), options, metrics.clone(), tasks.clone());
+        let writes = Writes::new(Arc::clone(&store), tasks.clone(), ending.clone());
         for (number, name) in numbers {
             let queue = Queue::new(number.clone(), name, most, settings.watch(&number));
-            if store.has_recipients(&number).await? {
-                queue.note_spelling();
-            }
+            let aliases =
+                Aliases::open(number.clone(), wa_id, aliases::MOST, Arc::clone(&writes), clock.clone());
+            intake.aliases.insert(number.clone(), Arc::new(aliases.await?));
             intake.queues.insert(number, Arc::new(queue));
         }
         let mut nobodys = 0_u64;
@@ -108,7 +116,7 @@ impl Callbacks {
             tracing::warn!(callbacks = nobodys, "the queue has callbacks of numbers that are not configured");
         }
         let tools = worker::Tools { store, dial, clock, metrics };
-        Ok(Self { intake, tools, tasks, ending })
+        Ok(Self { intake, writes, tools, tasks, ending })
     }
 
     /// Begins to deliver.
@@ -128,6 +136,11 @@ impl Callbacks {
         self.intake.queues.get(number)
     }
 
+    /// Under which ids the client of a number knows users.
+    pub fn aliases(&self, number: &str) -> Option<&Arc<Aliases>> {
+        self.intake.aliases.get(number)
+    }
+
     /// Brings the gauges up to date.
     pub fn measure(&self) {
         let now = self.tools.clock.now();
@@ -141,7 +154,8 @@ impl Callbacks {
     pub async fn purge(&self) -> Result<(), store::Error> {
         let (store, now) = (&self.tools.store, self.tools.clock.now());
         while store.purge_seen(now.saturating_sub(SEEN_FOR), PURGE).await? > 0 {}
-        while store.purge_recipients(now.saturating_sub(RECIPIENTS_FOR), PURGE).await? == PURGE {}
+        self.writes.again();
+        while store.purge_aliases(now.saturating_sub(aliases::KEPT_FOR), PURGE).await? == PURGE {}
         Ok(())
     }
 

@@ -79,7 +79,6 @@ pub struct Queue {
     aimed_at: Mutex<Option<Instant>>,
     bell: Notify,
     is_occupied: AtomicBool,
-    has_spellings: AtomicBool,
     settings: watch::Receiver<Arc<NumberSettings>>,
 }
 
@@ -128,7 +127,6 @@ impl Queue {
             aimed_at: Mutex::default(),
             bell: Notify::new(),
             is_occupied: AtomicBool::new(false),
-            has_spellings: AtomicBool::new(false),
             settings,
         }
     }
@@ -156,16 +154,6 @@ impl Queue {
     /// What its client wants.
     pub fn settings(&self) -> Arc<NumberSettings> {
         Arc::clone(&self.settings.borrow())
-    }
-
-    /// Whether its client ever wrote a recipient in another way than Cloud does, as far as anybody remembers.
-    pub(super) fn has_spellings(&self) -> bool {
-        self.has_spellings.load(Ordering::Relaxed)
-    }
-
-    /// Its client did.
-    pub(super) fn note_spelling(&self) {
-        self.has_spellings.store(true, Ordering::Relaxed);
     }
 
     pub(super) fn watch(&self) -> watch::Receiver<Arc<NumberSettings>> {
@@ -268,5 +256,21 @@ impl Reserved {
 impl Drop for Reserved {
     fn drop(&mut self) {
         self.queue.release(self.left);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_that_had_a_place_for_its_callbacks_is_waited_for_a_day() {
+        let (_settings, settings) = watch::channel(Arc::default());
+        let queue = Queue::new("1".to_owned(), "support".to_owned(), 10, settings);
+        assert!(queue.is_left(false), "one that never had any only sends");
+        for (hours, is_left) in [(0, false), (23, false), (24, true)] {
+            *lock(&queue.aimed_at) = Instant::now().checked_sub(Duration::from_hours(hours));
+            assert_eq!(queue.is_left(false), is_left, "{hours}");
+        }
     }
 }

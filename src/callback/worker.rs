@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use super::CLOUD_REPEATS_FOR;
 use super::deliver::{Dial, Line, Outcome};
 use super::lanes::{Attempt, Backoff};
 use super::queue::Queue;
@@ -25,9 +26,8 @@ use crate::telemetry::{CallbackMetrics, DeliveryKey};
 const SWEEP: Duration = Duration::from_secs(300);
 /// How soon what could not be done is tried again.
 const AGAIN: Duration = Duration::from_secs(5);
-/// For how long callbacks are held whose client has not said where it wants them: Cloud, too, gives up after seven days
-/// ("Webhooks", retries).
-const HELD_FOR: Duration = Duration::from_secs(7 * 86_400);
+/// For how long callbacks are held whose client has not said where it wants them: then Cloud would have given up, too.
+const HELD_FOR: Duration = Duration::from_secs(CLOUD_REPEATS_FOR.unsigned_abs());
 /// After these many failures of one callback the log hears of it only now and then.
 const LOUD: u32 = 3;
 /// That is, each time that this many more have failed.
@@ -214,8 +214,8 @@ impl Worker {
         // A number that had somewhere to deliver to a moment ago will have it again.
         let is_long = |since: Instant| since.elapsed() >= HELD_FOR;
         if self.aimless_since.is_some_and(is_long) {
-            let seconds = i64::try_from(HELD_FOR.as_secs()).unwrap_or(i64::MAX);
-            let old = self.queue.lanes().take_older(self.tools.clock.now().saturating_sub(seconds));
+            let since = self.tools.clock.now().saturating_sub(CLOUD_REPEATS_FOR);
+            let old = self.queue.lanes().take_older(since);
             if !old.is_empty() {
                 tracing::warn!(
                     number = self.queue.name,

@@ -8,6 +8,7 @@ use tokio::runtime::Builder;
 use super::output::{complain, line, warn};
 use super::secret::Given;
 use super::{Stop, failed, runtime, values};
+use crate::clock::Clock;
 use crate::config::in_words;
 use crate::mock::{FaultRule, MockCloud, Options, StatusWord, Subscription};
 
@@ -45,6 +46,9 @@ pub struct Args {
     /// delivered and read
     #[arg(long = "status", value_name = "WORD", requires = "webhook_url")]
     statuses: Vec<StatusWord>,
+    /// Gives the same ids in each run with the same number; without it, others in each run, which no store has seen
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
     /// Keeps no requests and no messages, for load: /_mock/requests only counts
     #[arg(long)]
     no_record: bool,
@@ -94,6 +98,7 @@ pub fn run(args: &Args) -> ExitCode {
         faults: args.faults.clone(),
         access_tokens: (!args.tokens.is_empty()).then(|| tokens.collect()),
         webhook: webhook.clone(),
+        seed: args.seed.unwrap_or_else(random),
         ..Options::default()
     };
     let runtime = match args.threads {
@@ -108,8 +113,17 @@ pub fn run(args: &Args) -> ExitCode {
     }
 }
 
+/// A system without random numbers has the time.
+fn random() -> u64 {
+    let mut bytes = [0; 8];
+    match getrandom::fill(&mut bytes) {
+        Ok(()) => u64::from_ne_bytes(bytes),
+        Err(_) => u64::try_from(Clock::system().now()).unwrap_or_default(),
+    }
+}
+
 async fn serve(args: &Args, options: Options, webhook: Option<Subscription>) -> ExitCode {
-    let listen = args.listen;
+    let (listen, seed) = (args.listen, options.seed);
     let mut stop = match Stop::watch() {
         Ok(stop) => stop.with_stdin(args.until_stdin_ends),
         Err(error) => return failed(format_args!("signals cannot be watched: {error}")),
@@ -120,6 +134,7 @@ async fn serve(args: &Args, options: Options, webhook: Option<Subscription>) -> 
     };
     line(format_args!("mock Cloud API on {}", mock.base_url()));
     line(format_args!("cloud.base_url = \"{}\"", mock.base_url()));
+    line(format_args!("the same ids again: --seed {seed}"));
     line(format_args!("what it got: curl {}/_mock/requests", mock.base_url()));
     let introducing = async {
         if let Some(subscription) = &webhook {

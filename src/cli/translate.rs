@@ -19,8 +19,8 @@ use crate::server::webhook::LARGEST;
 use crate::translate::errors::{CloudFailure, Endpoint};
 use crate::translate::webhook::NothingKnown;
 use crate::translate::{
-    MessageError, Notes, Options, Resolved, WebhookOptions, error_to_onprem, media_refs, message_to_cloud,
-    receipt_message_to_cloud, reply_to_onprem, webhook_to_onprem,
+    Answered, MessageError, Notes, Options, Resolved, WebhookOptions, error_to_onprem, media_refs,
+    message_to_cloud, receipt_message_to_cloud, webhook_to_onprem,
 };
 
 /// Arguments of `translate`.
@@ -191,8 +191,8 @@ fn message(bytes: &[u8], notes: &mut Notes) -> Result<String, Invalid> {
 }
 
 fn reply(bytes: &[u8], notes: &mut Notes) -> Result<String, Invalid> {
-    reply_to_onprem(bytes, None, &Options::default(), DEFAULT_VERSION, notes)
-        .map(|reply| reply.json)
+    Answered::read(bytes)
+        .map(|answered| answered.to_onprem(None, None, &Options::default(), DEFAULT_VERSION, notes))
         .map(lossy)
         .map_err(|unusable| Invalid::new(crate::onprem::ErrorCode::InternalError, unusable.to_string()))
 }

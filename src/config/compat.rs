@@ -22,6 +22,8 @@ pub struct Compat {
     pub show_provider_secrets: bool,
     /// `compat.health`: whether health is told in the form of several nodes.
     pub health_by_node: bool,
+    /// `compat.wa_id`: which of a user's ids clients see.
+    pub wa_id: WaId,
     /// The choices that belong to the translation.
     pub options: Options,
 }
@@ -30,7 +32,7 @@ pub(super) fn compat(raw: raw::Compat, check: &mut Check<'_>) -> Compat {
     let statuses = [(201, StatusCode::CREATED), (200, StatusCode::OK)];
     let undeliverable = [(1026, UndeliverableAs::ReceiverIncapable), (1013, UndeliverableAs::UserNotValid)];
     let message_ids = [("cloud", MessageIds::Cloud), ("onprem", MessageIds::Onprem)];
-    let wa_ids = [("as-sent", WaId::AsSent), ("as-cloud", WaId::AsCloud)];
+    let wa_ids = [WaId::AsCloud, WaId::AsSent].map(|wa_id| (wa_id.name(), wa_id));
     Compat {
         created_status: check.parsed(
             "compat.created_status",
@@ -52,8 +54,8 @@ pub(super) fn compat(raw: raw::Compat, check: &mut Check<'_>) -> Compat {
         ),
         show_provider_secrets: raw.show_provider_secrets.unwrap_or(false),
         health_by_node: check.word("compat.health", raw.health, false, &[("single", false), ("multi", true)]),
+        wa_id: check.word("compat.wa_id", raw.wa_id, WaId::default(), &wa_ids),
         options: Options {
-            wa_id: check.word("compat.wa_id", raw.wa_id, WaId::AsSent, &wa_ids),
             message_ids: check.word("compat.message_ids", raw.message_ids, MessageIds::Cloud, &message_ids),
             undeliverable_as: check.parsed(
                 "compat.undeliverable_as",

@@ -145,7 +145,7 @@ impl State {
             addr,
             ids,
             media: Library::new(ids, options.media_limit),
-            templates: Shelf::default(),
+            templates: Shelf::new(ids),
             options,
             hooks: Hooks::default(),
             registry: Registry::default(),

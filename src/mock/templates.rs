@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use super::errors::GraphError;
 use super::graph::query;
 use super::state::State;
+use super::wamid::Ids;
 
 /// What templates of the account may be named with.
 const NAMESPACE: &str = "ba30dd89_2ebd_41e4_b805_f2c05ae04cc9";
@@ -40,8 +41,11 @@ const NOT_FOUND: u32 = 2_593_002;
 const EXISTS: u32 = 2_388_024;
 
 /// The templates, in the order in which they were made.
-#[derive(Debug, Default)]
-pub(super) struct Shelf(Mutex<Inner>);
+#[derive(Debug)]
+pub(super) struct Shelf {
+    ids: Ids,
+    inner: Mutex<Inner>,
+}
 
 #[derive(Debug, Default)]
 struct Inner {
@@ -57,12 +61,16 @@ pub(super) enum Change {
 }
 
 impl Shelf {
+    pub(super) fn new(ids: Ids) -> Self {
+        Self { ids, inner: Mutex::default() }
+    }
+
     /// Keeps a template under a new id, which it gives.
     pub(super) fn add(&self, mut template: Map<String, Value>) -> String {
         let mut inner = self.inner();
         inner.made += 1;
         let place = inner.made;
-        let id = (900_000_000_000_000 + place).to_string();
+        let id = self.ids.template(place);
         template.insert("id".to_owned(), id.as_str().into());
         for (key, value) in [
             ("status", json!("PENDING")),
@@ -91,7 +99,7 @@ impl Shelf {
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

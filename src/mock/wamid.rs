@@ -1,4 +1,4 @@
-//! Message, media and trace ids that look like Meta's and are the same in every run.
+//! Message, media, template and trace ids that look like Meta's and are the same in every run with the same seed.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -66,6 +66,11 @@ impl Ids {
         let last: u64 = id.get(7..)?.parse().ok()?;
         let n = (last % TURN + TURN - self.seed % TURN) % TURN * STEP_BACK % TURN;
         (self.media(n) == id).then_some(n)
+    }
+
+    /// The id of the `n`th template: fifteen digits, of which the last six tell `n`.
+    pub(super) fn template(self, n: u64) -> String {
+        (900_000_000_000_000 + self.seed % 99_000_000 * 1_000_000 + n).to_string()
     }
 
     /// A secret about a media id.

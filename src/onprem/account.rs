@@ -6,9 +6,10 @@ use serde::Serialize;
 
 use super::error::Meta;
 use super::message::Body;
+use super::number::{self, Written};
 use super::read::{missing, nothing_else, optional_string, required_string, wrong};
 use super::{ErrorCode, Invalid};
-use crate::wire::{self, Kind, Object, Path, Raw};
+use crate::wire::{self, Kind, Object, Path, Raw, Str};
 
 /// The numbers of shards that a deployment could have ("Scaling with multiconnect").
 const SHARDS: [u8; 6] = [1, 2, 4, 8, 16, 32];
@@ -140,13 +141,18 @@ fn digits(
 ) -> Result<String, Invalid> {
     let path = Path::Root.key(key);
     let raw = object.take(key).ok_or_else(|| missing(path))?;
-    let text = plain(raw).ok_or_else(|| wrong(path, "must be a string of digits"))?;
+    let text = match wire::kind(raw) {
+        Kind::Number => plain(raw).map(Str::from),
+        Kind::String | Kind::Null | Kind::Bool | Kind::Array | Kind::Object => wire::string(raw),
+    };
+    let text = text.ok_or_else(|| wrong(path, "must be a string of digits"))?;
     if text.is_empty() {
         return Err(missing(path));
     }
-    let digits: String = text.chars().filter(|c| !matches!(c, ' ' | '-' | '.' | '(' | ')' | '+')).collect();
-    if length.contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Ok(digits);
+    if let Written::Digits(digits) = number::read(&text)
+        && length.contains(&digits.len())
+    {
+        return Ok(digits.into_owned());
     }
     let (least, most) = (length.start(), length.end());
     Err(wrong(path, format_args!("must have {least} to {most} digits")))
@@ -225,7 +231,7 @@ mod tests {
 
     #[test]
     fn a_registration_is_read_leniently_where_nothing_depends_on_it() {
-        let whole = json!({"cc": "1", "phone_number": "(631) 555-1234", "method": "SMS", "cert": "abc", "pin": 123456});
+        let whole = json!({"cc": "+1", "phone_number": "\u{202a}(631) 555\u{2013}1234\u{202c}", "method": "SMS", "cert": "abc", "pin": 123456});
         let read = code(Registration::parse, &whole).unwrap();
         assert_eq!((read.method, read.pin.unwrap().digits()), (CodeMethod::Sms, "123456"));
         let bare = json!({"cc": 49, "phone_number": 1701234567, "method": "voice", "pin": null});

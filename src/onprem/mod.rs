@@ -11,6 +11,7 @@ pub mod health;
 pub mod media;
 pub mod message;
 pub mod metrics;
+pub mod number;
 pub mod openapi;
 pub mod profile;
 pub mod providers;

@@ -9,7 +9,7 @@ use tokio::sync::OnceCell;
 
 use super::asked::{Fields, Name};
 use super::webhook::Access;
-use crate::callback::{Callbacks, Queue};
+use crate::callback::{Aliases, Callbacks, Queue};
 use crate::clock::Clock;
 use crate::config::host_key;
 use crate::media::providers::Providers;
@@ -44,6 +44,8 @@ pub struct Number {
     pub waba: Option<Waba>,
     /// Its callbacks.
     pub callbacks: Arc<Queue>,
+    /// Under which ids its client knows users.
+    pub aliases: Arc<Aliases>,
     /// Its node, asked for as little as there is.
     pub node: Target,
     /// Whether its calls reach Cloud.

@@ -40,22 +40,13 @@ pub trait CallbackStore: Send + Sync {
     /// Takes callbacks out of the queue. Doing it twice is no error.
     fn delete_callbacks(&self, places: Vec<i64>) -> Reply<'_, ()>;
 
-    /// What is known of users and messages of a number.
-    fn recall(&self, number: &str, wanted: Wanted) -> Reply<'_, Recalled>;
-
-    /// Whether any recipient of a number is remembered.
-    fn has_recipients(&self, number: &str) -> Reply<'_, bool>;
-
-    /// Remembers how a client wrote the recipient of a message.
-    fn put_recipient(&self, row: RecipientRow) -> Reply<'_, ()>;
+    /// The phone numbers behind business-scoped ids, as far as a number knows them: pairs of id and phone number.
+    fn recall(&self, number: &str, user_ids: Vec<String>) -> Reply<'_, Vec<(String, String)>>;
 
     /// Forgets some of the events that were seen before `t`, the oldest, and says how many; none when all are forgotten.
     /// Few at a time keep everybody else's wait short: `most`, unless an engine forgets them in larger pieces. Then it
     /// may keep those that came little before `t` for some time longer.
     fn purge_seen(&self, t: i64, most: usize) -> Reply<'_, usize>;
-
-    /// Forgets `most` of the recipients that were written to before `t` at most, and says how many.
-    fn purge_recipients(&self, t: i64, most: usize) -> Reply<'_, usize>;
 }
 
 /// What one webhook brings.
@@ -108,37 +99,6 @@ pub struct UserRow {
     pub wa_id: Option<String>,
 }
 
-/// How a client wrote the recipient of a message.
-#[derive(Clone, PartialEq, Eq)]
-pub struct RecipientRow {
-    /// The number that the message is from.
-    pub number: String,
-    /// The message's id at Cloud.
-    pub wamid: String,
-    /// `to` as the client wrote it.
-    pub written: String,
-    /// When it was sent, in seconds since the Unix epoch.
-    pub at: i64,
-}
-
-/// What somebody wants to know.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct Wanted {
-    /// Business-scoped ids.
-    pub user_ids: Vec<String>,
-    /// Messages to users.
-    pub wamids: Vec<String>,
-}
-
-/// What is known, in pairs.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct Recalled {
-    /// Business-scoped ids and their phone numbers.
-    pub wa_ids: Vec<(String, String)>,
-    /// Messages and how their recipients were written.
-    pub recipients: Vec<(String, String)>,
-}
-
 /// All of these name people or hold what they wrote, so their `Debug` forms leave that out.
 macro_rules! debug_without_people {
     ($($name:ident { $($shown:ident),* })*) => {
@@ -154,7 +114,4 @@ debug_without_people! {
     NewCallback { number, key }
     QueuedRow { place, number, at }
     UserRow { number }
-    RecipientRow { number, at }
-    Wanted {}
-    Recalled {}
 }

@@ -6,15 +6,14 @@
 use std::fmt;
 use std::pin::Pin;
 
+mod aliases;
 mod callbacks;
 mod media;
 mod sqlite;
 mod turn;
 
-pub use callbacks::{
-    Batch, Batches, CallbackStore, EventKey, NewCallback, Queued, QueuedRow, Recalled, RecipientRow, UserRow,
-    Wanted,
-};
+pub use aliases::{AliasRow, AliasStore};
+pub use callbacks::{Batch, Batches, CallbackStore, EventKey, NewCallback, Queued, QueuedRow, UserRow};
 pub use media::{Digest, FileRow, MediaStore, ProviderRow, UploadRow, WantedRow};
 pub use sqlite::Sqlite;
 pub use turn::Turn;
@@ -25,12 +24,12 @@ pub type Reply<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + '
 /// The random identity of one token, as its `jti` claim carries it (RFC 7519 section 4.1.7).
 pub type Jti = [u8; 16];
 
-/// An engine that keeps users, revocations, secrets and documents, and what [`MediaStore`] and [`CallbackStore`]
-/// add.
+/// An engine that keeps users, revocations, secrets and documents, and what [`MediaStore`], [`CallbackStore`] and
+/// [`AliasStore`] add.
 ///
 /// A reply of `Ok` to a change means it is on disk. A change whose future is dropped may still happen.
 /// The rules are written down as tests in `tests/store.rs`, which every engine passes.
-pub trait Store: MediaStore + CallbackStore {
+pub trait Store: MediaStore + CallbackStore + AliasStore {
     /// Everything a login snapshot needs, of all numbers.
     fn identities(&self) -> Reply<'_, Identities>;
 

@@ -21,10 +21,12 @@ pub struct Deferred {
 /// Takes a message that Cloud refused, and lets it fail.
 ///
 /// On-prem took messages before WhatsApp saw them, so what WhatsApp refused came by webhook ("Errors": 4xx codes
-/// below 1000 and 1026 in `statuses[].errors`). `random` makes the id, `now` is in seconds since 1970.
+/// below 1000 and 1026 in `statuses[].errors`). `recipient` is the id under which the client knows the user, `random`
+/// makes the message's id, `now` is in seconds since 1970.
 pub fn defer(
     error: CallbackError,
     sent: Sent<'_>,
+    recipient: &str,
     random: [u8; 9],
     now: u64,
     options: &Options,
@@ -32,7 +34,6 @@ pub fn defer(
 ) -> Deferred {
     let wamid = message_id::made_up(sent.digits, random);
     let id = options.message_ids.for_client(&wamid);
-    let recipient = sent.digits.unwrap_or(sent.input);
     let reply = MessageReply {
         id: &id,
         message_status: None,
@@ -42,7 +43,6 @@ pub fn defer(
     let callback = Status {
         id: &id,
         recipient_id: Some(recipient),
-        written_recipient: Some(sent.input),
         word: StatusWord::Failed,
         timestamp: &now.to_string(),
         pricing: None,

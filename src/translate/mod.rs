@@ -24,9 +24,9 @@ pub use message_id::MessageIds;
 pub use notes::{Note, Notes};
 pub use options::{Options, UndeliverableAs, WaId};
 pub use profile::{profile_to_cloud, profile_to_onprem};
-pub use reply::{Replied, Sent, UnusableReply, receipt_reply_to_onprem, reply_to_onprem};
+pub use reply::{Answered, Sent, UnusableReply, receipt_reply_to_onprem};
 pub use template::{created_to_onprem, template_to_onprem};
 pub use webhook::{
-    Asks, Callback, CallbackKind, Converted, Learnt, Lookup, UserFile, WebhookOptions, value_to_onprem,
+    Callback, CallbackKind, Converted, Learnt, Lookup, UserFile, WebhookOptions, asks, value_to_onprem,
     webhook_to_onprem,
 };

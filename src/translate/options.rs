@@ -2,14 +2,25 @@
 
 use super::message_id::MessageIds;
 
-/// Which spelling of a recipient clients see in `contacts[].wa_id`.
+/// `compat.wa_id`: which of a user's ids clients see, in answers and callbacks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WaId {
-    /// The digits that the client itself sent: an address never changes under a client.
+    /// The one that Cloud gives, as on-prem did: it may differ from what the client wrote (Brazil's ninth digit,
+    /// Mexico's 1).
     #[default]
-    AsSent,
-    /// What Cloud answered, which may differ (Brazil's ninth digit, Mexico's 1).
     AsCloud,
+    /// The first spelling in which the client wrote to the user.
+    AsSent,
+}
+
+impl WaId {
+    /// Its name in the configuration.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::AsCloud => "as-cloud",
+            Self::AsSent => "as-sent",
+        }
+    }
 }
 
 /// What Cloud's 131026 "Message undeliverable" becomes (Cloud "Error Codes", 131026).
@@ -25,8 +36,6 @@ pub enum UndeliverableAs {
 /// Choices that change what clients see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// `compat.wa_id`
-    pub wa_id: WaId,
     /// `compat.message_ids`
     pub message_ids: MessageIds,
     /// `compat.undeliverable_as`
@@ -38,7 +47,6 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            wa_id: WaId::default(),
             message_ids: MessageIds::default(),
             undeliverable_as: UndeliverableAs::default(),
             expose_cloud_code: true,

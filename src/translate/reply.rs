@@ -3,12 +3,11 @@
 use thiserror::Error;
 
 use super::notes::Notes;
-use super::options::{Options, WaId};
+use super::options::Options;
 use super::rules::Rule;
-use crate::cloud::reply::{NotAnObject, Reply};
+use crate::cloud::reply::{Contact, NotAnObject, Reply, SentMessage};
 use crate::onprem::error::Meta;
-use crate::onprem::reply::{Contact, MessageReply};
-use crate::wire::Str;
+use crate::onprem::reply::{self, MessageReply};
 
 /// "Message has been held because quality assessment is pending": on-prem's words, which exist
 /// only when a message is held.
@@ -23,16 +22,11 @@ pub struct Sent<'a> {
     pub digits: Option<&'a str>,
 }
 
-/// What a client is told.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Replied<'a> {
-    /// The answer.
-    pub json: Vec<u8>,
-    /// The message's wamid.
-    pub wamid: Str<'a>,
-    /// Whether Cloud writes the recipient in another way than the client did: then statuses will, too, unless somebody
-    /// remembers the client's way.
-    pub is_respelt: bool,
+/// Cloud's answer to a message that it took.
+#[derive(Debug)]
+pub struct Answered<'a> {
+    message: SentMessage<'a>,
+    contact: Option<Contact<'a>>,
 }
 
 /// A 2xx answer that names no message: it may have been sent all the same.
@@ -55,51 +49,63 @@ impl From<NotAnObject> for UnusableReply {
     }
 }
 
-/// Turns Cloud's `body` into the on-prem answer.
-///
-/// Rule   reply.envelope, reply.input, reply.wa-id, reply.message-status, id.onprem   Status translated
-/// Onprem messages reference, response
-/// Cloud  messages reference, successful response; send messages guide, response parameters
-/// Golden replies/*
-pub fn reply_to_onprem<'a>(
-    body: &'a [u8],
-    sent: Option<Sent<'_>>,
-    options: &Options,
-    version: &str,
-    notes: &mut Notes,
-) -> Result<Replied<'a>, UnusableReply> {
-    let reply = Reply::read(body)?;
-    let message = reply.message.filter(|message| !message.id.is_empty()).ok_or(UnusableReply::NoId)?;
-    let contact = reply.contact.as_ref();
-    notes.add(Rule::ReplyEnvelope, "messaging_product", "left out, and meta added");
-    let cloud_input = contact.and_then(|contact| contact.input.as_deref());
-    let input = sent.map(|sent| sent.input).or(cloud_input);
-    if cloud_input.is_some_and(|cloud| Some(cloud) != input) {
-        notes.add(Rule::ReplyInput, "contacts[0].input", "the client's own spelling");
+impl<'a> Answered<'a> {
+    /// Reads Cloud's `body`.
+    pub fn read(body: &'a [u8]) -> Result<Self, UnusableReply> {
+        let Reply { message, contact, .. } = Reply::read(body)?;
+        let message = message.filter(|message| !message.id.is_empty()).ok_or(UnusableReply::NoId)?;
+        Ok(Self { message, contact })
     }
-    // Cloud's own examples show a WhatsApp id with a plus sign; clients expect digits.
-    let cloud_wa_id =
-        contact.and_then(|contact| contact.wa_id.as_deref()).map(|id| id.strip_prefix('+').unwrap_or(id));
-    let user_id = contact.and_then(|contact| contact.user_id.as_deref());
-    let is_respelt = sent.is_some_and(|sent| cloud_wa_id.is_some_and(|cloud| cloud != sent.input));
-    let wa_id = match (options.wa_id, sent.and_then(|sent| sent.digits)) {
-        (WaId::AsSent, Some(digits)) => Some(digits),
-        (WaId::AsSent, None) | (WaId::AsCloud, _) => cloud_wa_id.or(user_id),
-    };
-    if wa_id != contact.and_then(|contact| contact.wa_id.as_deref()) {
-        notes.add(Rule::ReplyWaId, "contacts[0].wa_id", wa_id.unwrap_or_default());
+
+    /// The message's id at Cloud.
+    pub fn wamid(&self) -> &str {
+        &self.message.id
     }
-    let message_status = held(message.message_status.as_deref(), notes);
-    let id = options.message_ids.for_client(&message.id);
-    if id != *message.id {
-        notes.add(Rule::OnpremId, "messages[0].id", format_args!("{} -> {id}", message.id));
+
+    /// Cloud's own id of the recipient. Its examples show it with a plus sign now and then; clients expect digits.
+    pub fn wa_id(&self) -> Option<&str> {
+        let wa_id = self.contact.as_ref()?.wa_id.as_deref()?;
+        Some(wa_id.strip_prefix('+').unwrap_or(wa_id)).filter(|wa_id| !wa_id.is_empty())
     }
-    // Without either there is nobody to name.
-    let contact =
-        (input.is_some() || wa_id.is_some()).then(|| Contact { input: input.unwrap_or_default(), wa_id });
-    let onprem = MessageReply { id: &id, message_status, contact, meta: Meta::stable(version) };
-    let json = onprem.to_json();
-    Ok(Replied { json, wamid: message.id, is_respelt })
+
+    /// The on-prem answer. `known_as` is the id under which the client knows the recipient; without it, it is told
+    /// Cloud's.
+    ///
+    /// Rule   reply.envelope, reply.input, reply.wa-id, reply.message-status, id.onprem   Status translated
+    /// Onprem messages reference, response
+    /// Cloud  messages reference, successful response; send messages guide, response parameters
+    /// Golden replies/*
+    pub fn to_onprem(
+        &self,
+        sent: Option<Sent<'_>>,
+        known_as: Option<&str>,
+        options: &Options,
+        version: &str,
+        notes: &mut Notes,
+    ) -> Vec<u8> {
+        let Self { message, contact } = self;
+        let contact = contact.as_ref();
+        notes.add(Rule::ReplyEnvelope, "messaging_product", "left out, and meta added");
+        let cloud_input = contact.and_then(|contact| contact.input.as_deref());
+        let input = sent.map(|sent| sent.input).or(cloud_input);
+        if cloud_input.is_some_and(|cloud| Some(cloud) != input) {
+            notes.add(Rule::ReplyInput, "contacts[0].input", "the client's own spelling");
+        }
+        let user_id = || contact.and_then(|contact| contact.user_id.as_deref());
+        let wa_id = known_as.or_else(|| self.wa_id()).or_else(user_id);
+        if wa_id != contact.and_then(|contact| contact.wa_id.as_deref()) {
+            notes.add(Rule::ReplyWaId, "contacts[0].wa_id", wa_id.unwrap_or_default());
+        }
+        let message_status = held(message.message_status.as_deref(), notes);
+        let id = options.message_ids.for_client(&message.id);
+        if id != *message.id {
+            notes.add(Rule::OnpremId, "messages[0].id", format_args!("{} -> {id}", message.id));
+        }
+        // Without either there is nobody to name.
+        let contact = (input.is_some() || wa_id.is_some())
+            .then(|| reply::Contact { input: input.unwrap_or_default(), wa_id });
+        MessageReply { id: &id, message_status, contact, meta: Meta::stable(version) }.to_json()
+    }
 }
 
 /// `accepted` has no on-prem form; held and paused messages are "held".

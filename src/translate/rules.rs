@@ -195,12 +195,18 @@ rules! {
     WebhookUserId: "webhook.user-id", Translated,
         "Finds the number of a user who is known by a business-scoped id, or gives that id in its place.",
         "Webhooks, `from`, `recipient_id`, `wa_id`", "Business-scoped user IDs";
+    KnownId: "webhook.known-id", Translated,
+        "Gives each user the one id under which the client knows them.",
+        "Webhooks, `from`, `recipient_id`, `wa_id`", "Webhooks, `recipient_id`: may differ from `to`";
     CloudOnly: "webhook.cloud-only", Dropped,
         "Leaves out members of messages that only Cloud has.",
         "Webhooks, \"messages\" object", "Webhooks, \"messages\" object; business-scoped user IDs";
     WebhookContact: "webhook.contact", Dropped,
         "Keeps name and WhatsApp id of a contact, and leaves out the rest.",
         "Webhooks, \"contacts\" object", "Webhooks, \"contacts\" object; business-scoped user IDs";
+    ContactName: "webhook.contact-name", Emulated,
+        "Gives a sender without a name, or without a contact, a contact with the id as its name.",
+        "Webhooks, \"contacts\" object, `profile.name`", "Webhooks, \"contacts\" object: not with every message";
     Voice: "webhook.voice", Translated,
         "Gives a voice note the type `voice`.",
         "Webhooks, type `voice`", "Webhooks, audio messages, `voice`";
@@ -217,7 +223,7 @@ rules! {
         "Leaves what is empty out of a context.",
         "Webhooks, \"context\" object", "Webhooks, \"context\" object";
     Referral: "webhook.referral", Dropped,
-        "Leaves the click id and the welcome message out of a referral.",
+        "Leaves the welcome message out of a referral, and passes the click id on.",
         "Webhooks, \"referral\" object", "Webhooks, \"referral\" object";
     SystemNumber: "webhook.system-number", Translated,
         "Calls the new number of a user `new_wa_id`.",
@@ -228,6 +234,9 @@ rules! {
     SystemUserId: "webhook.system-user-id", Dropped,
         "Leaves out that a business-scoped id changed, and remembers it.",
         "no counterpart", "Webhooks, system messages, `user_changed_user_id`";
+    InteractiveCase: "webhook.interactive-case", Translated,
+        "Takes `Interactive`, as in Meta's own sample, for `interactive`.",
+        "Webhooks, \"interactive\" object", "Send messages, address messages, sample of a webhook";
     Unknown: "webhook.unknown", Translated,
         "Gives a message that on-prem clients cannot be given the type `unknown`, with 501.",
         "Webhooks, type `unknown`", "Webhooks, unsupported messages";
@@ -246,9 +255,6 @@ rules! {
     StatusEnvelope: "status.envelope", Translated,
         "Adds `type` and `message.recipient_id` to a status.",
         "Webhooks, sample of a failed status", "Webhooks, \"statuses\" object";
-    StatusRecipient: "status.recipient", Translated,
-        "Gives the client its own spelling of the recipient back.",
-        "Webhooks, `recipient_id`, `message.recipient_id`", "Webhooks, `recipient_id`";
     StatusContacts: "status.contacts", Dropped,
         "Leaves contacts out of callbacks about statuses.",
         "Webhooks, \"statuses\" object", "Webhooks, status messages (since 2026)";

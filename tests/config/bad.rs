@@ -161,7 +161,7 @@ const BAD: &[(&str, &[(&str, &str)])] = &[
             ("compat.api_version: ", "the oldest is \"v2.35.2\""),
             ("compat.errors: ", "use \"inline\" or \"deferred\""),
             ("compat.health: ", "use \"single\" or \"multi\""),
-            ("compat.wa_id: ", "use \"as-sent\" or \"as-cloud\""),
+            ("compat.wa_id: ", "use \"as-cloud\" or \"as-sent\""),
             ("compat.message_ids: ", "use \"cloud\" or \"onprem\""),
             ("compat.undeliverable_as: ", "use 1026 or 1013"),
         ],

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use prembridge::cloud::webhook::Webhook;
-use prembridge::translate::webhook::{Asks, Converted, Learnt, Lookup};
+use prembridge::translate::webhook::{Converted, Learnt, Lookup, asks};
 use prembridge::translate::{Notes, WebhookOptions, webhook_to_onprem};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -31,30 +31,25 @@ pub struct Webhooks {
     /// Phone numbers by business-scoped id.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub users: BTreeMap<String, String>,
-    /// `to` as clients wrote it, by wamid.
+    /// The ids under which the client knows users, by Cloud's.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub sent_to: BTreeMap<String, String>,
+    pub known_as: BTreeMap<String, String>,
 }
 
 /// What is known, which may only be asked what was announced.
 struct Known<'k> {
     known: &'k Webhooks,
-    asks: Vec<Asks>,
+    asks: Vec<String>,
 }
 
 impl Lookup for Known<'_> {
     fn wa_id(&self, user_id: &str) -> Option<String> {
-        let is_announced = self.asks.iter().any(|asks| asks.user_ids.iter().any(|known| known == user_id));
-        assert!(is_announced, "{user_id} was not announced");
+        assert!(self.asks.iter().any(|known| known == user_id), "{user_id} was not announced");
         self.known.users.get(user_id).cloned()
     }
 
-    fn sent_to(&self, wamid: &str) -> Option<String> {
-        assert!(
-            self.asks.iter().any(|asks| asks.wamids.iter().any(|known| known == wamid)),
-            "{wamid} was not announced"
-        );
-        self.known.sent_to.get(wamid).cloned()
+    fn shown(&self, id: &str) -> Option<String> {
+        self.known.known_as.get(id).cloned()
     }
 }
 
@@ -62,7 +57,7 @@ pub fn webhook(folder: &Path, case: &Case) -> (Outcome, Webhooks) {
     let bytes = fs::read(folder.join("cloud.json")).unwrap();
     let webhook = Webhook::read(&bytes).unwrap_or_else(|error| panic!("{folder:?}: {}", error.reason()));
     let options = WebhookOptions { compat: case.options(), received_at: RECEIVED_AT };
-    let lookup = Known { known: &case.webhooks, asks: webhook.values().map(Asks::of).collect() };
+    let lookup = Known { known: &case.webhooks, asks: webhook.values().flat_map(asks).collect() };
     let mut notes = Notes::full();
     let converted = webhook_to_onprem(&webhook, &options, &lookup, &mut notes);
     let bodies = converted.callbacks.iter().map(|callback| -> Value {
@@ -77,7 +72,7 @@ pub fn webhook(folder: &Path, case: &Case) -> (Outcome, Webhooks) {
         learnt: learnt.iter().map(sentence).collect(),
         dropped: dropped.iter().map(|rule| rule.id().to_owned()).collect(),
         users: case.webhooks.users.clone(),
-        sent_to: case.webhooks.sent_to.clone(),
+        known_as: case.webhooks.known_as.clone(),
     };
     (outcome, told)
 }

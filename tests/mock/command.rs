@@ -88,3 +88,27 @@ async fn the_command_posts_webhooks_whether_or_not_the_challenge_is_passed() {
         assert_eq!(seen.challenges.len(), usize::from(token.is_some()));
     }
 }
+
+/// Runs over one store must not repeat each other's ids: what the proxy has seen it does not deliver again.
+#[tokio::test]
+async fn the_command_has_new_ids_in_each_run_unless_it_has_a_seed() {
+    let run = async |args: &[&str]| {
+        let mut process = Process::start(args);
+        let base_url = process.told("mock Cloud API on ").await;
+        let stream = TcpStream::connect(base_url.strip_prefix("http://").unwrap()).await.unwrap();
+        let mut client = Client(super::BufReader::new(stream));
+        let headers = "Bearer x\r\nContent-Type: application/json";
+        let message = br#"{"messaging_product":"whatsapp","to":"+15551234567","text":{"body":"x"}}"#;
+        let sent = client.call("POST", "/v23.0/106540352242922/messages", headers, message).await.unwrap();
+        let template =
+            br#"{"name":"a","language":"en","category":"UTILITY","components":[{"type":"BODY","text":"x"}]}"#;
+        let made = client.call("POST", "/v23.0/102290129340398/message_templates", headers, template).await;
+        let ids = [sent.json()["messages"][0]["id"].take(), made.unwrap().json()["id"].take()];
+        assert!(ids.iter().all(|id| id.is_string()), "{ids:?}");
+        (ids, process.told("the same ids again: --seed ").await)
+    };
+    let [(one, seed), (two, _)] = [run(&[]).await, run(&[]).await];
+    assert!(one[0] != two[0] && one[1] != two[1], "{one:?} {two:?}");
+    assert_eq!(run(&["--seed", &seed]).await, (one, seed.clone()));
+    assert_eq!(run(&["--seed", "7"]).await.1, "7");
+}

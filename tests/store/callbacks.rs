@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use prembridge::store::{
-    Batch, Error, EventKey, NewCallback, QueuedRow, Recalled, RecipientRow, Store, UserRow, Wanted,
-};
+use prembridge::store::{AliasRow, Batch, Error, EventKey, NewCallback, QueuedRow, Store, UserRow};
+use prembridge::translate::WaId;
 
 /// Everything an engine promises about callbacks.
 pub async fn conforms(store: &dyn Store) {
@@ -12,7 +11,7 @@ pub async fn conforms(store: &dyn Store) {
     an_event_is_queued_once(store).await;
     batches_that_come_together_know_of_each_other(store).await;
     users_are_known_per_number(store).await;
-    recipients_are_known_per_message(store).await;
+    aliases_are_known_per_number_and_setting(store).await;
 }
 
 fn callback(number: &str, key: Option<u8>, body: &str) -> NewCallback {
@@ -95,8 +94,8 @@ async fn users_are_known_per_number(store: &dyn Store) {
         wa_id: wa_id.map(str::to_owned),
     };
     let learn = |users| store.queue_callbacks(Batch { users, ..Batch::default() });
-    let asked = Wanted { user_ids: vec!["US.1".to_owned(), "US.2".to_owned()], wamids: Vec::new() };
-    let known = async |number: &str| store.recall(number, asked.clone()).await.unwrap().wa_ids;
+    let asked = vec!["US.1".to_owned(), "US.2".to_owned()];
+    let known = async |number: &str| store.recall(number, asked.clone()).await.unwrap();
     learn(vec![user("support", Some("1")), user("sales", Some("2"))]).await.unwrap();
     assert_eq!(known("support").await, [("US.1".to_owned(), "1".to_owned())]);
     assert_eq!(known("sales").await, [("US.1".to_owned(), "2".to_owned())]);
@@ -106,22 +105,31 @@ async fn users_are_known_per_number(store: &dyn Store) {
     assert!(known("sales").await.is_empty());
 }
 
-async fn recipients_are_known_per_message(store: &dyn Store) {
-    let row = |wamid: &str, at| RecipientRow {
-        number: "support".to_owned(),
-        wamid: wamid.to_owned(),
-        written: "+49 170".to_owned(),
-        at,
+async fn aliases_are_known_per_number_and_setting(store: &dyn Store) {
+    let row = |number: &str, setting, id: &str, shown: Option<&str>, used_at| AliasRow {
+        number: number.to_owned(),
+        setting,
+        id: id.to_owned(),
+        shown: shown.map(str::to_owned),
+        used_at,
     };
-    assert!(!store.has_recipients("support").await.unwrap());
-    store.put_recipient(row("wamid.A", 10)).await.unwrap();
-    store.put_recipient(row("wamid.A", 10)).await.unwrap();
-    store.put_recipient(row("wamid.B", 20)).await.unwrap();
-    let asked = Wanted { user_ids: Vec::new(), wamids: vec!["wamid.A".to_owned(), "wamid.B".to_owned()] };
-    let known = async || store.recall("support", asked.clone()).await.unwrap().recipients;
-    assert_eq!(known().await.len(), 2);
-    assert!(store.has_recipients("support").await.unwrap() && !store.has_recipients("sales").await.unwrap());
-    assert_eq!(store.recall("sales", asked.clone()).await.unwrap(), Recalled::default());
-    assert_eq!(store.purge_recipients(20, 9).await.unwrap(), 1);
-    assert_eq!(known().await, [("wamid.B".to_owned(), "+49 170".to_owned())]);
+    let all = async |number: &str, setting, most| store.aliases(number, setting, most).await.unwrap();
+    let (sent, cloud) = (WaId::AsSent, WaId::AsCloud);
+    let [a, b] = [row("support", sent, "1", Some("10"), 10), row("support", sent, "2", Some("2"), 20)];
+    let c = row("support", cloud, "1", Some("11"), 30);
+    store.put_aliases(vec![a.clone(), b.clone(), c.clone()]).await.unwrap();
+    assert_eq!(all("support", sent, 9).await, [b.clone(), a.clone()], "the latest used first");
+    assert_eq!(all("support", sent, 1).await, std::slice::from_ref(&b));
+    assert_eq!(all("support", cloud, 9).await, [c]);
+    assert!(all("sales", sent, 9).await.is_empty());
+    let asked = vec!["1".to_owned(), "3".to_owned()];
+    assert_eq!(store.recall_aliases("support", sent, asked.clone()).await.unwrap(), [a]);
+    assert!(store.recall_aliases("sales", sent, asked).await.unwrap().is_empty());
+    let used = row("support", sent, "1", Some("12"), 40);
+    store.put_aliases(vec![used.clone(), row("support", cloud, "1", None, 40)]).await.unwrap();
+    assert_eq!(all("support", sent, 9).await, [used.clone(), b]);
+    assert!(all("support", cloud, 9).await.is_empty());
+    assert_eq!(store.purge_aliases(20, 9).await.unwrap(), 0);
+    assert_eq!(store.purge_aliases(41, 1).await.unwrap(), 1);
+    assert_eq!(all("support", sent, 9).await, [used], "the oldest first");
 }

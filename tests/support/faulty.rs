@@ -4,9 +4,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use prembridge::store::{
-    Batches, CallbackStore, Digest, DocumentRow, Error, FileRow, Identities, Jti, MediaStore, ProviderRow,
-    Queued, QueuedRow, Recalled, RecipientRow, Reply, Sqlite, Store, UploadRow, User, Wanted, WantedRow,
+    AliasRow, AliasStore, Batches, CallbackStore, Digest, DocumentRow, Error, FileRow, Identities, Jti,
+    MediaStore, ProviderRow, Queued, QueuedRow, Reply, Sqlite, Store, UploadRow, User, WantedRow,
 };
+use prembridge::translate::WaId;
 use tokio::sync::Semaphore;
 
 /// In memory, and in order until told otherwise.
@@ -130,14 +131,24 @@ impl CallbackStore for Faulty {
         reads {
             fn queued_callbacks() -> Vec<QueuedRow>;
             fn callback_body(place: i64) -> Option<Vec<u8>>;
-            fn has_recipients(number: &str) -> bool;
             fn purge_seen(t: i64, most: usize) -> usize;
-            fn purge_recipients(t: i64, most: usize) -> usize;
         }
         changes {
             fn delete_callbacks(places: Vec<i64>) -> ();
-            fn recall(number: &str, wanted: Wanted) -> Recalled;
-            fn put_recipient(row: RecipientRow) -> ();
+            fn recall(number: &str, user_ids: Vec<String>) -> Vec<(String, String)>;
+        }
+    }
+}
+
+impl AliasStore for Faulty {
+    methods! {
+        reads {
+            fn aliases(number: &str, setting: WaId, most: usize) -> Vec<AliasRow>;
+            fn purge_aliases(t: i64, most: usize) -> usize;
+        }
+        changes {
+            fn recall_aliases(number: &str, setting: WaId, ids: Vec<String>) -> Vec<AliasRow>;
+            fn put_aliases(rows: Vec<AliasRow>) -> ();
         }
     }
 }

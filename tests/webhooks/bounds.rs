@@ -3,14 +3,17 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use prembridge::callback::{Callbacks, Refused};
+use prembridge::callback::Refused;
+use prembridge::clock::Clock;
 use prembridge::cloud::webhook::Webhook;
 use prembridge::store::CallbackStore as _;
+use prembridge::translate::WaId;
 use serde_json::json;
 
-use super::parts::{Parts, parts, parts_over};
+use super::parts::{Parts, parts, parts_with};
 use super::scene::{Scene, bodies, status, text};
 use crate::stub::Take;
+use crate::support::faulty::Faulty;
 use crate::support::{PHONE_NUMBER_ID, TO, text as message, until};
 
 #[tokio::test]
@@ -113,34 +116,6 @@ async fn what_cannot_be_taken_out_is_not_delivered_again() {
     assert!(taken.try_recv().is_err());
 }
 
-/// Most webhooks are statuses, and a question to the store waits for a commit.
-#[tokio::test]
-async fn the_store_is_asked_for_spellings_only_where_there_are_some() {
-    let Parts { store, callbacks, mut taken } = parts().await;
-    let begun = || store.entered.available_permits();
-    let before = begun();
-    let tell = async |callbacks: &Callbacks, id: &str| {
-        let body = status(id, "read").to_string();
-        callbacks.intake().take(&Webhook::read(body.as_bytes()).unwrap()).await.unwrap();
-    };
-    tell(&callbacks, "wamid.1").await;
-    taken.recv().await.unwrap();
-    until(|| callbacks.queue(PHONE_NUMBER_ID).unwrap().depth() == 0).await;
-    assert_eq!(begun() - before, 2, "it came, and it went");
-    callbacks.intake().note_recipient(PHONE_NUMBER_ID, "wamid.2", "+1 (631) 555-1234");
-    until(|| begun() - before == 3).await;
-    tell(&callbacks, "wamid.3").await;
-    taken.recv().await.unwrap();
-    until(|| callbacks.queue(PHONE_NUMBER_ID).unwrap().depth() == 0).await;
-    assert_eq!(begun() - before, 6, "and was asked about");
-    callbacks.stop().await;
-
-    let Parts { callbacks, mut taken, .. } = parts_over(store, 10).await;
-    tell(&callbacks, "wamid.2").await;
-    let callback = String::from_utf8(taken.recv().await.unwrap()).unwrap();
-    assert!(callback.contains("+1 (631) 555-1234"), "known after a start, too: {callback}");
-}
-
 #[tokio::test]
 async fn a_status_that_is_switched_off_is_not_queued() {
     let scene = Scene::new().await;
@@ -153,4 +128,24 @@ async fn a_status_that_is_switched_off_is_not_queued() {
     assert_eq!(words, ["read", "failed"]);
     let off = scene.metric("prembridge_webhook_events_total{outcome=\"switched_off\"}").await;
     assert!((off - 2.0).abs() < 0.1, "{off}");
+}
+
+/// Cloud repeats what it has no acknowledgement of for seven days.
+#[tokio::test]
+async fn a_repetition_after_seven_days_is_not_delivered_again() {
+    let clock = Clock::fixed(1_700_000_000);
+    let Parts { callbacks, mut taken, .. } =
+        parts_with(Faulty::new(), 10, clock.clone(), WaId::default()).await;
+    let body = text("wamid.1", "hello").to_string();
+    let webhook = Webhook::read(body.as_bytes()).unwrap();
+    let told = callbacks.intake().take(&webhook).await.unwrap();
+    assert_eq!((told.queued, told.repeated), (1, 0));
+    taken.recv().await.unwrap();
+    for (days, again) in [(1, 0), (5, 0), (1, 0), (2, 1)] {
+        clock.advance(days * 86_400);
+        callbacks.purge().await.unwrap();
+        let told = callbacks.intake().take(&webhook).await.unwrap();
+        assert_eq!((told.queued, told.repeated), (again, 1 - again), "{days} days later");
+    }
+    callbacks.stop().await;
 }

@@ -28,7 +28,7 @@ async fn a_refused_message_is_taken_and_fails_later() {
         let status = &got[before]["statuses"][0];
         assert_eq!(status["id"], json!(id));
         assert_eq!((&status["status"], &status["recipient_id"]), (&json!("failed"), &json!(TO)));
-        assert_eq!(status["message"]["recipient_id"], json!(format!("+{TO}")));
+        assert_eq!(status["message"]["recipient_id"], json!(TO));
         assert_eq!(status["type"], "message");
         assert_eq!(
             (&status["errors"][0]["code"], &status["errors"][0]["title"]),

@@ -55,25 +55,3 @@ async fn in_both_forms_the_client_sees_one_id_everywhere() {
         assert_eq!(scene.proxy.last_body()["context"]["message_id"], json!(inbound));
     }
 }
-
-/// Brazil's ninth digit: Cloud knows the user under another number than the client.
-#[tokio::test]
-async fn statuses_name_the_recipient_as_the_client_does() {
-    let scene = Scene::new().await;
-    let (_, plain) = sent(&scene, TO).await;
-    let (_, spelt) = sent(&scene, "+1 (631) 555-1234").await;
-    scene.tell(&status_of(&plain, TO)).await;
-    scene.tell(&status_of(&spelt, TO)).await;
-    let got = scene.sink.take(2).await;
-    let names = |index: usize| {
-        let status: &Value = &got[index]["statuses"][0];
-        (status["recipient_id"].clone(), status["message"]["recipient_id"].clone())
-    };
-    assert_eq!(names(0), (json!(TO), json!(TO)));
-    assert_eq!(names(1), (json!(TO), json!("+1 (631) 555-1234")));
-    let intake = scene.proxy.app.state().callbacks.intake();
-    intake.note_recipient(PHONE_NUMBER_ID, "wamid.brazil", "5511987654321");
-    scene.tell(&status_of("wamid.brazil", "551187654321")).await;
-    let got = scene.sink.take(3).await;
-    assert_eq!(got[2]["statuses"][0]["recipient_id"], "5511987654321");
-}

@@ -8,7 +8,7 @@ use prembridge::clock::Clock;
 use prembridge::settings::{NumberSettings, Settings};
 use prembridge::store::Store;
 use prembridge::telemetry::CallbackMetrics;
-use prembridge::translate::Options;
+use prembridge::translate::{Options, WaId};
 use tokio::sync::mpsc;
 
 use crate::support::PHONE_NUMBER_ID;
@@ -49,6 +49,11 @@ pub async fn parts() -> Parts {
 
 /// The same over `store`, with room for `most` callbacks.
 pub async fn parts_over(store: Arc<Faulty>, most: usize) -> Parts {
+    parts_with(store, most, Clock::fixed(1_700_000_000), WaId::default()).await
+}
+
+/// The same at a time, and with users under ids of either kind.
+pub async fn parts_with(store: Arc<Faulty>, most: usize, clock: Clock, wa_id: WaId) -> Parts {
     let url = prembridge::config::Secret::new("http://client/");
     let configured = [(PHONE_NUMBER_ID.to_owned(), Some(url))];
     let dyn_store: Arc<dyn Store> = Arc::clone(&store) as Arc<dyn Store>;
@@ -58,9 +63,10 @@ pub async fn parts_over(store: Arc<Faulty>, most: usize) -> Parts {
         store: dyn_store,
         settings,
         dial: Arc::new(Taker(taker, Arc::default())),
-        clock: Clock::fixed(1_700_000_000),
+        clock,
         metrics: CallbackMetrics::default(),
         options: Options::default(),
+        wa_id,
         most,
     };
     let numbers = [(PHONE_NUMBER_ID.to_owned(), "support".to_owned())];

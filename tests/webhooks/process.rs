@@ -186,3 +186,30 @@ async fn a_stop_finishes_what_is_on_its_way() {
     assert_eq!(setup.sink.got().len(), 2);
     kill(server).await;
 }
+
+/// A client that waits in vain for a callback is explained by the log: Cloud, or a mock, has repeated an event.
+#[tokio::test]
+async fn the_log_tells_what_is_new_in_a_webhook() {
+    let setup = Setup::new().await;
+    let path = setup.config();
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text.replace("requests = false", "requests = true\nformat = \"json\"")).unwrap();
+    let server = tokio::task::spawn_blocking(move || Server::start(&path)).await.unwrap();
+    let body = text_from("16315551234", "wamid.1", "hello").to_string();
+    let signature = signature(SECRET, body.as_bytes());
+    for _ in 0..2 {
+        let headers = [("X-Hub-Signature-256", signature.as_str())];
+        let mut client = Client::connect(server.webhook.unwrap()).await;
+        assert_eq!(client.call("POST", PATH, &headers, body.as_bytes()).await.status, 200);
+    }
+    server.signal("TERM");
+    let (code, log) = tokio::task::spawn_blocking(move || server.wait()).await.unwrap();
+    assert_eq!(code, Some(0), "{log}");
+    let told: Vec<_> = log
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter(|line| line.to_string().contains(PATH))
+        .map(|line| (line.pointer("/queued").cloned(), line.pointer("/repeated").cloned()))
+        .collect();
+    assert_eq!(told, [(Some(json!(1)), Some(json!(0))), (Some(json!(0)), Some(json!(1)))], "{log}");
+}

@@ -32,9 +32,9 @@ impl User<'_> {
 pub struct Contact<'a> {
     /// `wa_id` and `user_id`
     pub user: User<'a>,
-    /// `profile.name`
+    /// `profile.name`, or else `profile.username`; neither is ever empty.
     pub name: Option<Str<'a>>,
-    /// Whether it says more than that (user name, parent id, key hash).
+    /// Whether it says more than the name and these ids (user name, parent id, key hash).
     pub has_more: bool,
 }
 
@@ -92,10 +92,11 @@ impl<'a> Contact<'a> {
     pub(super) fn read(mut object: Object<'a>) -> Self {
         let user = user(&mut object, "wa_id", "user_id");
         let mut profile = object.take("profile").and_then(|raw| Object::parse(raw.get()).ok());
-        let name = profile.as_mut().and_then(|profile| profile.take("name")).and_then(wire::string);
-        let has_more =
-            !object.members().is_empty() || profile.is_some_and(|profile| !profile.members().is_empty());
-        Self { user, name, has_more }
+        let name = profile.as_mut().and_then(|profile| word(profile, "name"));
+        let has_more = !object.members().is_empty()
+            || profile.as_ref().is_some_and(|profile| !profile.members().is_empty());
+        let user_name = || profile.as_mut().and_then(|profile| word(profile, "username"));
+        Self { user, name: name.or_else(user_name), has_more }
     }
 }
 
@@ -160,7 +161,7 @@ pub(super) fn text<'a>(object: &Object<'a>, key: &str) -> Option<Str<'a>> {
 
 /// Takes the string `key` out, unless it is empty.
 fn word<'a>(object: &mut Object<'a>, key: &str) -> Option<Str<'a>> {
-    object.take(key).and_then(wire::string).filter(|text| !text.is_empty())
+    object.take(key).and_then(wire::string).filter(|text| !text.trim().is_empty())
 }
 
 fn user<'a>(object: &mut Object<'a>, phone: &str, scoped: &str) -> User<'a> {

@@ -85,11 +85,18 @@ impl NotAWebhook {
 }
 
 impl<'a> Value<'a> {
+    /// Everybody who is named in it.
+    pub fn users(&self) -> impl Iterator<Item = &User<'a>> {
+        let contacts = self.contacts.iter().map(|contact| &contact.user);
+        let messages = self.messages.iter().map(|message| &message.user);
+        contacts.chain(messages).chain(self.statuses.iter().map(|status| &status.user))
+    }
+
     /// Who `user` is.
     pub fn contact_of(&self, user: &User<'_>) -> Option<&Contact<'a>> {
         self.contacts.iter().find(|contact| contact.user.is(user)).or(match self.contacts.as_slice() {
-            // Spellings of one number may differ; the lone contact of a lone message is its sender.
-            [only] if self.messages.len() == 1 => Some(only),
+            // Spellings of one number may differ; where one user wrote all, the lone contact is theirs.
+            [only] if self.messages.iter().all(|message| message.user == *user) => Some(only),
             _ => None,
         })
     }

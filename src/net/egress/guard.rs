@@ -99,9 +99,16 @@ impl Guard {
         Self { rules, own: own.into_iter().map(unwrapped).collect(), resolver }
     }
 
-    /// Whether anything may be reached without TLS.
-    pub fn takes_plain(&self) -> bool {
-        !self.rules.encrypted || !self.rules.allow.is_empty()
+    /// Whether `host` may be reached without TLS as far as its name alone tells: networks are known of addresses.
+    pub fn takes_plain(&self, host: &str) -> bool {
+        !self.rules.encrypted || self.lists(&normal(host))
+    }
+
+    fn lists(&self, host: &str) -> bool {
+        self.rules.allow.iter().any(|allow| match allow {
+            Allow::Host(name) => name == host,
+            Allow::Network(_) => false,
+        })
     }
 
     /// The addresses of `host` (an IPv6 address without its brackets) that may be dialled, in the resolver's
@@ -113,15 +120,12 @@ impl Guard {
         port: u16,
         is_tls: bool,
     ) -> Result<Vec<SocketAddr>, ConnectError> {
-        let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
+        let host = normal(host);
         let found = match self.resolver.resolve(&host, port).await {
             Ok(found) => found,
             Err(source) => return Err(ConnectError::Resolve { host, source }),
         };
-        let is_allowed = self.rules.allow.iter().any(|allow| match allow {
-            Allow::Host(name) => *name == host,
-            Allow::Network(_) => false,
-        });
+        let is_allowed = self.lists(&host);
         let mut denial = None;
         let mut dialled = Vec::new();
         for address in found.into_iter().map(unwrapped) {
@@ -166,6 +170,11 @@ impl Guard {
             Allow::Host(_) => false,
         })
     }
+}
+
+/// A host as [`Allow::Host`] has it.
+fn normal(host: &str) -> String {
+    host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase()
 }
 
 /// An IPv4-mapped address as the IPv4 address that is dialled for it; any other as it is.

@@ -10,7 +10,7 @@ use crate::wire::{Member, Raw, Str, write_members, write_string};
 #[derive(Debug)]
 pub struct Contact<'a> {
     /// `profile.name`
-    pub name: Option<&'a str>,
+    pub name: &'a str,
     /// `wa_id`
     pub wa_id: &'a str,
 }
@@ -35,7 +35,7 @@ pub struct Message<'a> {
     /// What went wrong with it.
     pub errors: Vec<CallbackError>,
     /// Further members (`group_id`, `identity`, later ones).
-    pub rest: &'a [&'a Member<'a>],
+    pub rest: Fields<'a>,
 }
 
 /// `context`, as an object or as whatever it is.
@@ -48,6 +48,8 @@ pub enum MessageContent<'a> {
     Raw(Raw<'a>),
     /// An object of which something changed.
     Fields(Fields<'a>),
+    /// JSON of which something deeper changed.
+    Json(Vec<u8>),
 }
 
 /// The members of an object of which something changed.
@@ -60,6 +62,8 @@ pub enum Field<'a> {
     Raw(Raw<'a>),
     /// A string.
     Text(Cow<'a, str>),
+    /// JSON of which something deeper changed.
+    Json(Vec<u8>),
 }
 
 /// One element of `statuses`.
@@ -67,10 +71,8 @@ pub enum Field<'a> {
 pub struct Status<'a> {
     /// The id of the message.
     pub id: &'a str,
-    /// `recipient_id`: whom the message was for.
+    /// `recipient_id`, and `message.recipient_id`: whom the message was for.
     pub recipient_id: Option<&'a str>,
-    /// `message.recipient_id`: the same in the client's own spelling, where that is known.
-    pub written_recipient: Option<&'a str>,
     /// The word.
     pub word: StatusWord,
     /// Seconds since 1970.
@@ -111,8 +113,9 @@ impl Message<'_> {
             write_fields(&mut out, referral);
         }
         write_errors(&mut out, &self.errors);
-        for member in self.rest {
-            write_members(&mut out, std::slice::from_ref(*member));
+        for (key, field) in &self.rest {
+            out.push(b',');
+            write_field(&mut out, key, field);
         }
         out.extend_from_slice(b"}]}");
         out
@@ -121,13 +124,9 @@ impl Message<'_> {
 
 impl Contact<'_> {
     fn write(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(br#""contacts":[{"#);
-        if let Some(name) = self.name {
-            out.extend_from_slice(br#""profile":{"name":"#);
-            write_string(out, name);
-            out.extend_from_slice(b"},");
-        }
-        out.extend_from_slice(br#""wa_id":"#);
+        out.extend_from_slice(br#""contacts":[{"profile":{"name":"#);
+        write_string(out, self.name);
+        out.extend_from_slice(br#"},"wa_id":"#);
         write_string(out, self.wa_id);
         out.extend_from_slice(b"}]");
     }
@@ -147,7 +146,7 @@ impl Status<'_> {
             key_of(&mut out, key);
             write_string(&mut out, text);
         }
-        if let Some(recipient) = self.written_recipient.or(self.recipient_id) {
+        if let Some(recipient) = self.recipient_id {
             out.extend_from_slice(br#","message":{"recipient_id":"#);
             write_string(&mut out, recipient);
             out.push(b'}');
@@ -166,11 +165,26 @@ impl Status<'_> {
     }
 }
 
+impl<'a> From<Field<'a>> for MessageContent<'a> {
+    fn from(field: Field<'a>) -> Self {
+        match field {
+            Field::Raw(raw) => Self::Raw(raw),
+            Field::Json(json) => Self::Json(json),
+            Field::Text(text) => {
+                let mut json = Vec::with_capacity(text.len() + 2);
+                write_string(&mut json, &text);
+                Self::Json(json)
+            }
+        }
+    }
+}
+
 impl MessageContent<'_> {
     fn write(&self, out: &mut Vec<u8>) {
         match self {
             Self::Raw(raw) => out.extend_from_slice(raw.get().as_bytes()),
             Self::Fields(fields) => write_fields(out, fields),
+            Self::Json(json) => out.extend_from_slice(json),
         }
     }
 }
@@ -188,12 +202,17 @@ fn write_fields(out: &mut Vec<u8>, fields: &Fields<'_>) {
         if at > 0 {
             out.push(b',');
         }
-        write_string(out, key);
-        out.push(b':');
-        match field {
-            Field::Raw(raw) => out.extend_from_slice(raw.get().as_bytes()),
-            Field::Text(text) => write_string(out, text),
-        }
+        write_field(out, key, field);
     }
     out.push(b'}');
+}
+
+fn write_field(out: &mut Vec<u8>, key: &str, field: &Field<'_>) {
+    write_string(out, key);
+    out.push(b':');
+    match field {
+        Field::Raw(raw) => out.extend_from_slice(raw.get().as_bytes()),
+        Field::Text(text) => write_string(out, text),
+        Field::Json(json) => out.extend_from_slice(json),
+    }
 }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::{optional_string, printable, wrong};
+use crate::onprem::number::{self, Written};
 use crate::onprem::{ErrorCode, Invalid};
 use crate::wire::{Object, Path, Str};
 
@@ -90,21 +91,25 @@ fn address<'a>(input: &Str<'a>) -> Result<Address<'a>, Invalid> {
             "to is a group id: on-prem groups have no counterpart in the Cloud API; send to each user",
         ));
     }
-    if input.contains("(0)") {
-        return Err(wrong(
-            path,
-            "holds the trunk prefix (0); leave it out and write the number as it is dialled from abroad",
-        ));
-    }
-    let digits = digits(input).ok_or_else(|| {
-        wrong(
-            path,
-            format_args!(
-                "\"{}\" is neither a WhatsApp id nor a phone number; use the country code and digits, like 16505551234",
-                printable(input)
-            ),
-        )
-    })?;
+    let digits = match number::read(input) {
+        Written::Digits(Cow::Borrowed(_)) => input.0.clone(),
+        Written::Digits(Cow::Owned(digits)) => Cow::Owned(digits),
+        Written::Trunk => {
+            return Err(wrong(
+                path,
+                "holds the trunk prefix (0); leave it out and write the number as it is dialled from abroad",
+            ));
+        }
+        Written::Unclear => {
+            return Err(wrong(
+                path,
+                format_args!(
+                    "\"{}\" is neither a WhatsApp id nor a phone number; use the country code and digits, like 16505551234",
+                    printable(input)
+                ),
+            ));
+        }
+    };
     if digits.is_empty() {
         return Err(super::missing(path));
     }
@@ -121,27 +126,6 @@ fn address<'a>(input: &Str<'a>) -> Result<Address<'a>, Invalid> {
         ));
     }
     Ok(Address::Phone(digits))
-}
-
-/// The digits of a number in one of its usual spellings: an optional leading `+`, and blanks,
-/// hyphens, dots and brackets anywhere. `None` when anything else is in it.
-fn digits<'a>(input: &Str<'a>) -> Option<Cow<'a, str>> {
-    let bytes = input.as_bytes();
-    if !bytes.is_empty() && bytes.iter().all(u8::is_ascii_digit) {
-        return Some(input.0.clone());
-    }
-    let number = input.trim();
-    let number = number.strip_prefix('+').unwrap_or(number);
-    let mut digits = String::with_capacity(number.len());
-    for c in number.chars() {
-        match c {
-            '0'..='9' => digits.push(c),
-            // The second and third are the no-break space and the hyphen that word processors make.
-            ' ' | '\u{a0}' | '\u{2011}' | '-' | '(' | ')' | '.' => {}
-            _ => return None,
-        }
-    }
-    Some(Cow::Owned(digits))
 }
 
 /// On-prem group ids are `<creator's number>-<unix time>`.
@@ -187,6 +171,7 @@ mod tests {
             "1-631-555-1234",
             "1.631.555.1234",
             " 1631 5551234 ",
+            "\u{202a}１６３１5551234\u{202c}",
         ] {
             assert_eq!(phone(spelling).as_deref(), Ok("16315551234"), "{spelling}");
         }
@@ -206,7 +191,8 @@ mod tests {
             ("+49 (0) 171 5551234", ErrorCode::ParameterInvalid),
             ("+", ErrorCode::ParameterMissing),
             ("1", ErrorCode::ParameterInvalid),
-            ("１６３１５５５", ErrorCode::ParameterInvalid),
+            ("１６３１", ErrorCode::ParameterInvalid),
+            ("００16315551234", ErrorCode::ParameterInvalid),
         ] {
             assert_eq!(phone(spelling), Err(code), "{spelling}");
         }

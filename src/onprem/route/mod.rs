@@ -247,7 +247,7 @@ fn match_path<'p>(template: &str, path: &'p str) -> Option<[Cow<'p, str>; 2]> {
             Some(at) if !after.is_empty() => path.split_at(at),
             Some(_) | None => (path, ""),
         };
-        *free.next()? = id_of(part, marks(name))?;
+        *free.next()? = if name == "wa-id" { number_of(part)? } else { id_of(part, marks(name))? };
         (template, path) = (after, remains);
     }
     (template == path).then_some(parts)
@@ -259,7 +259,6 @@ fn marks(name: &str) -> &'static str {
         // Base64, as in a wamid, which clients write with or without percent-encoding.
         "message-id" => "._=+/-:",
         "username" => "._-@+",
-        "wa-id" => ".+",
         "name" | "template-name" => "-_",
         _ => "-",
     }
@@ -274,6 +273,14 @@ fn id_of<'p>(text: &'p str, marks: &str) -> Option<Cow<'p, str>> {
         && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || marks.as_bytes().contains(&byte))
         && !id.split('/').any(|segment| matches!(segment, "" | "." | ".."));
     is_id.then_some(id)
+}
+
+/// A number in whatever spelling, or what may be one: who reads it knows better.
+fn number_of(text: &str) -> Option<Cow<'_, str>> {
+    decode(text).filter(|number| {
+        let is_segment = !matches!(&**number, "" | "." | "..") && !number.contains('/');
+        is_segment && number.len() <= 256 && !number.contains(char::is_control)
+    })
 }
 
 /// Undoes percent-encoding; `None` when it is malformed.

@@ -19,7 +19,14 @@ const HASH: usize = 8;
 /// `POST /v1/contacts`. Who does not wait for the results has them at once, too, and once more by callback.
 pub(super) async fn check(call: &Call<'_>) -> Result<Reply, Failure> {
     let body = Body::read(&call.body)?;
-    let Check { is_blocking, contacts } = Check::parse(&body)?;
+    let Check { is_blocking, mut contacts } = Check::parse(&body)?;
+    let asked = contacts.iter().filter_map(|contact| contact.wa_id.as_deref());
+    let known_as = call.number.aliases.known_as(asked).await;
+    for wa_id in contacts.iter_mut().filter_map(|contact| contact.wa_id.as_mut()) {
+        if let Some(shown) = known_as.get(wa_id) {
+            wa_id.clone_from(shown);
+        }
+    }
     if !is_blocking {
         let results = ContactsReply { contacts: &contacts, meta: None };
         call_back(call, serde_json::to_vec(&results).unwrap_or_default()).await;
@@ -29,8 +36,10 @@ pub(super) async fn check(call: &Call<'_>) -> Result<Reply, Failure> {
 }
 
 /// `GET /v1/contacts/{wa-id}/identity`
-pub(super) fn show_identity(call: &Call<'_>, id: &str) -> Result<Reply, Failure> {
-    let hash = hash(&call.number.phone_number_id, &user(id)?);
+pub(super) async fn show_identity(call: &Call<'_>, id: &str) -> Result<Reply, Failure> {
+    let user = user(id)?;
+    let known_as = call.number.aliases.known_as([user.as_str()].into_iter()).await;
+    let hash = hash(&call.number.phone_number_id, known_as.get(&user).unwrap_or(&user));
     let reply = IdentityReply::new(&hash, Meta::stable(&call.state.compat.version));
     Ok(respond::json(StatusCode::OK, &reply))
 }

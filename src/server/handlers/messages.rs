@@ -16,13 +16,13 @@ use crate::onprem::ErrorCode;
 use crate::onprem::message::{Body, Message, Request, parse_status_update};
 use crate::server::dispatch::Trail;
 use crate::server::respond::{self, Failure, Reply, Source};
-use crate::server::state::{Number, State};
+use crate::server::state::{Compat, Number, State};
 use crate::telemetry::{ErrorLabels, RuleLabel, UpstreamLabels};
 use crate::translate::errors::{CloudFailure, Endpoint};
 use crate::translate::rules::Status;
 use crate::translate::{
-    Deferred, MediaRef, MessageError, Notes, OnpremError, Resolved, Sent, WaId, defer, error_to_onprem,
-    media_refs, message_to_cloud, receipt_reply_to_onprem, receipt_to_cloud, reply_to_onprem,
+    Answered, Deferred, MediaRef, MessageError, Notes, OnpremError, Resolved, Sent, defer, error_to_onprem,
+    media_refs, message_to_cloud, receipt_reply_to_onprem, receipt_to_cloud,
 };
 use crate::upstream::pacing::Refusal;
 use crate::upstream::{Answer, CallError, Sent as SentUpstream};
@@ -79,6 +79,8 @@ async fn post_message(
     };
     let mut notes = Notes::brief();
     let mut waited = Duration::ZERO;
+    let sent = Sent { input: &message.recipient.input, digits: message.recipient.digits() };
+    let flight = call.number.aliases.sending(sent.digits.unwrap_or(sent.input));
     let answer = match post_translated(call, message, body, &files.resolved, &mut notes, &mut waited).await? {
         // Refused, so nothing was sent: beside throttling, the one case in which a message is sent again. Once.
         answer if !files.found.is_empty() && is_dead_media(&answer) => {
@@ -95,20 +97,18 @@ async fn post_message(
         answer => answer,
     };
     let answer = accepted(call, Op::Message, answer, trail)?;
-    let sent = Sent { input: &message.recipient.input, digits: message.recipient.digits() };
-    let reply =
-        reply_to_onprem(&answer.body, Some(sent), &state.compat.options, &state.compat.version, &mut notes)
-            .map_err(|unusable| in_doubt(state, Op::Message, 500, &unusable.to_string()))?;
-    if reply.is_respelt && state.compat.options.wa_id == WaId::AsSent {
-        let intake = state.callbacks.intake();
-        intake.note_recipient(&call.number.phone_number_id, &reply.wamid, &message.recipient.input);
-    }
+    let answered = Answered::read(&answer.body)
+        .map_err(|unusable| in_doubt(state, Op::Message, 500, &unusable.to_string()))?;
+    let known_as = call.number.aliases.answered(sent, answered.wa_id()).await;
+    drop(flight);
+    let Compat { options, version, .. } = &state.compat;
+    let reply = answered.to_onprem(Some(sent), Some(&known_as), options, version, &mut notes);
     if !files.found.is_empty() {
         // Cloud may still find that it cannot use a file, and says so by webhook with the message's id.
-        state.media.note_sent(&reply.wamid, files.found);
+        state.media.note_sent(answered.wamid(), files.found);
     }
     count_rules(state, &notes);
-    Ok(respond::bytes(created(state), reply.json))
+    Ok(respond::bytes(created(state), reply))
 }
 
 /// `compat.errors = "deferred"`: what on-prem told by a failed status is told by one. It is in the queue before
@@ -126,8 +126,11 @@ async fn fail_later(call: &Call<'_>, message: &Message<'_>, mut failure: Failure
     let sent = Sent { input: &message.recipient.input, digits: message.recipient.digits() };
     let intake = state.callbacks.intake();
     let now = u64::try_from(intake.now()).unwrap_or(0);
-    let Deferred { reply, callback, chat } =
-        defer(error, sent, random, now, &state.compat.options, &state.compat.version);
+    let written = sent.digits.unwrap_or(sent.input);
+    let mut known_as = call.number.aliases.known_as([written].into_iter()).await;
+    let recipient = known_as.remove(written).unwrap_or_else(|| written.to_owned());
+    let Compat { options, version, .. } = &state.compat;
+    let Deferred { reply, callback, chat } = defer(error, sent, &recipient, random, now, options, version);
     match intake.add(&call.number.callbacks, chat, callback).await {
         Ok(()) => {
             let labels = ErrorLabels { code: failure.code.code(), source: failure.source.name() };

@@ -98,7 +98,7 @@ async fn handle_other(call: &Call<'_>, route: Route<'_>, trail: &mut Trail) -> R
         Action::SetWebhooksCa => settings::set_ca(call).await,
         Action::DeleteWebhooksCa => settings::delete_ca(call).await,
         Action::CheckContacts => contacts::check(call).await,
-        Action::ShowIdentity => contacts::show_identity(call, route.id()),
+        Action::ShowIdentity => contacts::show_identity(call, route.id()).await,
         Action::AcknowledgeIdentity => contacts::acknowledge(call, route.id()),
         Action::CollectMessages => Ok(services::collect_messages(call).await),
         Action::Health => Ok(health::show(call).await),

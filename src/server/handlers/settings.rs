@@ -71,7 +71,8 @@ pub(super) async fn delete_ca(call: &Call<'_>) -> Result<Reply, Failure> {
 }
 
 /// Whether callbacks may go there. A name that does not resolve now may do so when there is something to
-/// deliver, and each connection is judged again.
+/// deliver, and each connection is judged again; without TLS it has to be listed by itself, since nobody knows yet
+/// whether its address will be.
 async fn judge(guard: &Guard, url: &Url, limit: Duration) -> Result<(), Denial> {
     let host = match url.host() {
         Some(Host::Domain(name)) => name.to_owned(),
@@ -83,7 +84,7 @@ async fn judge(guard: &Guard, url: &Url, limit: Duration) -> Result<(), Denial> 
     let port = url.port_or_known_default().unwrap_or_default();
     match timeout(limit, guard.addresses(&host, port, url.scheme() == "https")).await {
         Ok(Err(ConnectError::Denied { reason, .. })) => Err(reason),
-        Ok(Err(_)) | Err(_) if url.scheme() == "http" && !guard.takes_plain() => Err(Denial::Plain),
+        Ok(Err(_)) | Err(_) if url.scheme() == "http" && !guard.takes_plain(&host) => Err(Denial::Plain),
         Ok(_) | Err(_) => Ok(()),
     }
 }
@@ -134,7 +135,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::net::egress::{Ports, Resolve, Resolving, Rules};
+    use crate::net::egress::{Allow, Network, Ports, Resolve, Resolving, Rules};
 
     /// What a lookup comes to; none if it never ends.
     struct Script(Option<Result<SocketAddr, io::ErrorKind>>);
@@ -153,18 +154,31 @@ mod tests {
     #[tokio::test]
     async fn only_an_answer_can_be_denied() {
         let at = |address: &str| Some(Ok(address.parse().unwrap()));
-        for (url, answer, is_denied) in [
-            ("https://hook.example/", at("8.8.8.8:443"), false),
-            ("http://hook.example/", at("8.8.8.8:80"), true),
-            ("https://hook.example/", at("10.0.0.1:443"), true),
-            ("https://hook.example/", Some(Err(io::ErrorKind::NotFound)), false),
-            ("http://hook.example/", None, true),
-            ("https://hook.example/", None, false),
+        let unknown = Some(Err(io::ErrorKind::NotFound));
+        let network = Allow::Network(Network::new("10.0.0.0".parse().unwrap(), 8));
+        let hosts = |names: &[&str]| names.iter().map(|name| Allow::Host((*name).to_owned())).collect();
+        let (nothing, other, listed): (Vec<_>, Vec<_>, Vec<_>) =
+            (vec![], hosts(&["media.internal"]), hosts(&["media.internal", "hook.example"]));
+        for (url, answer, allow, is_denied) in [
+            ("https://hook.example/", at("8.8.8.8:443"), &nothing, false),
+            ("http://hook.example/", at("8.8.8.8:80"), &nothing, true),
+            ("https://hook.example/", at("10.0.0.1:443"), &nothing, true),
+            ("https://hook.example/", unknown, &nothing, false),
+            ("http://hook.example/", None, &nothing, true),
+            ("https://hook.example/", None, &nothing, false),
+            ("http://hook.example/", unknown, &other, true),
+            ("http://hook.example/", None, &other, true),
+            ("http://hook.example/", unknown, &vec![network.clone()], true),
+            ("http://hook.example/", at("10.0.0.1:80"), &vec![network], false),
+            ("https://hook.example/", unknown, &other, false),
+            ("http://hook.example/", unknown, &listed, false),
+            ("http://HOOK.example./", unknown, &listed, false),
+            ("http://hook.example/", None, &listed, false),
         ] {
-            let rules = Rules { ports: Ports::Any, encrypted: true, ..Rules::default() };
+            let rules = Rules { ports: Ports::Any, encrypted: true, allow: allow.clone() };
             let guard = Guard::new(rules, Vec::new(), Arc::new(Script(answer)));
             let judged = judge(&guard, &vet_url(url).unwrap(), Duration::from_millis(1)).await;
-            assert_eq!(judged.is_err(), is_denied, "{url} {answer:?}");
+            assert_eq!(judged.is_err(), is_denied, "{url} {answer:?} {allow:?}");
         }
     }
 }

@@ -110,7 +110,8 @@ pub fn is_ours(path: &str) -> bool {
 pub async fn answer(state: Arc<State>, peer: SocketAddr, asked: Asked) -> Reply {
     let started = Instant::now();
     let verb = verb_label(&asked.head.method);
-    let work = AssertUnwindSafe(handle(&state, peer, asked)).catch_unwind();
+    let mut told = None;
+    let work = AssertUnwindSafe(handle(&state, peer, asked, &mut told)).catch_unwind();
     let outcome = work.await.unwrap_or_else(|_| {
         state.metrics.panics.inc();
         Err(refusal(500, "the proxy failed on this webhook".to_owned()).log("a handler panicked"))
@@ -125,12 +126,31 @@ pub async fn answer(state: Arc<State>, peer: SocketAddr, asked: Asked) -> Reply 
         let micros = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
         let refused = failure.as_ref().map(|failure| failure.details.as_str());
         let reason = failure.as_ref().and_then(|failure| failure.log.as_deref());
-        tracing::info!(method = verb, endpoint = PATH, status = code, micros, refused, reason, "webhook");
+        let (queued, repeated) = told.unzip();
+        tracing::info!(
+            method = verb,
+            endpoint = PATH,
+            status = code,
+            micros,
+            queued,
+            repeated,
+            refused,
+            reason,
+            "webhook"
+        );
     }
     reply
 }
 
-async fn handle(state: &Arc<State>, peer: SocketAddr, asked: Asked) -> Result<Reply, Failure> {
+/// What was queued of a webhook, and what had been there before.
+type Told = Option<(usize, usize)>;
+
+async fn handle(
+    state: &Arc<State>,
+    peer: SocketAddr,
+    asked: Asked,
+    told: &mut Told,
+) -> Result<Reply, Failure> {
     let framed = check_framing(&asked.head, state.limits.headers);
     let verb = framed.and_then(|()| match asked.head.method {
         Method::GET | Method::HEAD => Ok(Verb::Subscribe),
@@ -170,7 +190,7 @@ async fn handle(state: &Arc<State>, peer: SocketAddr, asked: Asked) -> Result<Re
                 state.metrics.callbacks.webhook("crowded");
                 return Err(crowded());
             }
-            take(state, &signed, &body).await
+            take(state, &signed, &body, told).await
         }
         Err(failure) => Err(body::refuse(asked.body, failure).await),
     }
@@ -240,7 +260,7 @@ fn subscribe(state: &State, query: &str) -> Result<Reply, Failure> {
     Ok(reply)
 }
 
-async fn take(state: &State, signed: &Signed, body: &[u8]) -> Result<Reply, Failure> {
+async fn take(state: &State, signed: &Signed, body: &[u8], told: &mut Told) -> Result<Reply, Failure> {
     let metrics = &state.metrics.callbacks;
     let webhook = Webhook::read(body).map_err(|not| {
         metrics.webhook("not_a_webhook");
@@ -264,6 +284,7 @@ async fn take(state: &State, signed: &Signed, body: &[u8]) -> Result<Reply, Fail
         failure.retry_after = Some(AGAIN);
         failure
     })?;
+    *told = Some((receipt.queued, receipt.repeated));
     for wamid in receipt.failed_media {
         state.media.forget_sent(&wamid).await;
     }

@@ -4,14 +4,11 @@ use std::sync::Arc;
 
 use rusqlite::{CachedStatement, OptionalExtension, Transaction, params};
 
-use super::media::{at_most, want};
+use super::media::want;
 use super::seen::Seen;
 use super::writer::alone;
 use super::{Sqlite, write};
-use crate::store::{
-    Batch, Batches, CallbackStore, Error, NewCallback, Queued, QueuedRow, Recalled, RecipientRow, Reply,
-    UserRow, Wanted,
-};
+use crate::store::{Batch, Batches, CallbackStore, Error, NewCallback, Queued, QueuedRow, Reply, UserRow};
 
 /// `AUTOINCREMENT`, so that the place of a callback that was taken out is not given again. Bodies are read one
 /// by one and seen events by key, so nothing else needs an index but what is forgotten by age.
@@ -90,44 +87,23 @@ impl CallbackStore for Sqlite {
         })
     }
 
-    fn recall(&self, number: &str, wanted: Wanted) -> Reply<'_, Recalled> {
+    fn recall(&self, number: &str, user_ids: Vec<String>) -> Reply<'_, Vec<(String, String)>> {
         let number = number.to_owned();
         self.writer.submit(move |tx| {
-            let users = "SELECT wa_id FROM users_of_cloud WHERE number = ?1 AND user_id = ?2";
-            let recipients = "SELECT written FROM recipients WHERE number = ?1 AND wamid = ?2";
-            Ok(Recalled {
-                wa_ids: pairs(tx, users, &number, wanted.user_ids)?,
-                recipients: pairs(tx, recipients, &number, wanted.wamids)?,
-            })
-        })
-    }
-
-    fn has_recipients(&self, number: &str) -> Reply<'_, bool> {
-        let number = number.to_owned();
-        self.writer.submit(move |tx| {
-            let sql = "SELECT EXISTS (SELECT 1 FROM recipients WHERE number = ?1)";
-            Ok(tx.prepare_cached(sql)?.query_row(params![number], |row| row.get(0))?)
-        })
-    }
-
-    fn put_recipient(&self, row: RecipientRow) -> Reply<'_, ()> {
-        self.writer.submit(move |tx| {
-            let sql = "INSERT INTO recipients (number, wamid, written, at) VALUES (?1, ?2, ?3, ?4)
-                       ON CONFLICT DO NOTHING";
-            write(tx, sql, params![row.number, row.wamid, row.written, row.at]).map(drop)
+            let sql = "SELECT wa_id FROM users_of_cloud WHERE number = ?1 AND user_id = ?2";
+            let mut query = tx.prepare_cached(sql)?;
+            let mut found = Vec::new();
+            for user_id in user_ids {
+                let wa_id: Option<String> =
+                    query.query_row(params![number, user_id], |row| row.get(0)).optional()?;
+                found.extend(wa_id.map(|wa_id| (user_id, wa_id)));
+            }
+            Ok(found)
         })
     }
 
     fn purge_seen(&self, t: i64, most: usize) -> Reply<'_, usize> {
         self.writer.submit_with_seen(move |tx, seen| seen.purge(tx, t, most))
-    }
-
-    fn purge_recipients(&self, t: i64, most: usize) -> Reply<'_, usize> {
-        self.writer.submit(move |tx| {
-            let sql = "DELETE FROM recipients WHERE (number, wamid) IN (
-                           SELECT number, wamid FROM recipients WHERE at < ?1 ORDER BY at LIMIT ?2)";
-            write(tx, sql, params![t, at_most(most)])
-        })
     }
 }
 
@@ -172,19 +148,4 @@ fn put_user(tx: &Transaction<'_>, user: &UserRow) -> Result<(), Error> {
             write(tx, sql, params![number, user_id]).map(drop)
         }
     }
-}
-
-fn pairs(
-    tx: &Transaction<'_>,
-    sql: &str,
-    number: &str,
-    keys: Vec<String>,
-) -> Result<Vec<(String, String)>, Error> {
-    let mut query = tx.prepare_cached(sql)?;
-    let mut found = Vec::new();
-    for key in keys {
-        let value: Option<String> = query.query_row(params![number, key], |row| row.get(0)).optional()?;
-        found.extend(value.map(|value| (key, value)));
-    }
-    Ok(found)
 }

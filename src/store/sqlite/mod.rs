@@ -8,6 +8,7 @@ use rusqlite::{Transaction, params};
 use super::{DocumentRow, Error, Identities, Jti, Reply, Revocation, Store, User};
 use writer::Writer;
 
+mod aliases;
 mod callbacks;
 mod media;
 mod open;

@@ -32,8 +32,15 @@ const CACHE: i64 = -8192;
 const APPLICATION_ID: i64 = 0x7072_656d;
 
 /// Each step brings the schema from the version of its index to the next. Steps are only ever appended.
-const MIGRATIONS: &[&str] =
-    &[LOGINS, MEDIA, super::callbacks::SCHEMA, DOCUMENTS, MEDIA_WANTED, super::seen::SCHEMA];
+const MIGRATIONS: &[&str] = &[
+    LOGINS,
+    MEDIA,
+    super::callbacks::SCHEMA,
+    DOCUMENTS,
+    MEDIA_WANTED,
+    super::seen::SCHEMA,
+    super::aliases::SCHEMA,
+];
 
 const LOGINS: &str = "
     CREATE TABLE users (

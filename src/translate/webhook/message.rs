@@ -1,24 +1,11 @@
 //! Messages from users.
 
-use super::{CallbackKind, Lookup, Work, media, status, system};
+use super::{CallbackKind, Lookup, Work, is_cloud_only, media, status, system};
 use crate::cloud::webhook::Message;
 use crate::onprem::callback::{self, CallbackError, Field, Fields, MESSAGE_TYPES, MessageContent};
 use crate::translate::errors::{Place, error_to_callback, unsupported};
 use crate::translate::rules::Rule;
 use crate::wire::{self, Kind, Member, Object, Raw, Str};
-
-/// Members of a message that only Cloud has.
-const CLOUD_ONLY: [&str; 9] = [
-    "messaging_product",
-    "metadata",
-    "recipient_type",
-    "from_parent_user_id",
-    "from_logical_id",
-    "user_id",
-    "parent_user_id",
-    "username",
-    "identity_key_hash",
-];
 
 /// Turns `message` into a callback, if on-prem has one for it.
 pub(super) fn convert<'v, L: Lookup>(message: &'v Message<'v>, work: &mut Work<'v, '_, L>) {
@@ -80,14 +67,15 @@ pub(super) fn post<'v, L: Lookup>(
     path: &str,
     work: &mut Work<'v, '_, L>,
 ) {
-    let from = work.key_of(&message.user, format_args!("{path}.from"));
+    let user = work.key_of(&message.user, format_args!("{path}.from"));
+    let from = work.shown(&user, format_args!("{path}.from"));
     let id = work.id(&message.id, format_args!("{path}.id"));
     let timestamp = work.timestamp(message.timestamp.as_deref(), message.odd_timestamp, path);
     let context = message.context.and_then(|raw| context(raw, path, work));
     let referral = message.referral.and_then(|raw| referral(raw, path, work));
     let errors = errors(message, parts.is_unknown, path, work);
     let rest = rest(message, path, work);
-    let contact = (parts.callback == CallbackKind::Message).then(|| contact(message, &from, work)).flatten();
+    let contact = (parts.callback == CallbackKind::Message).then(|| contact(message, &from, work));
     let capacity = 320 + message.rest.iter().map(|(key, raw)| key.len() + raw.get().len()).sum::<usize>();
     let body = callback::Message {
         from: &from,
@@ -98,10 +86,10 @@ pub(super) fn post<'v, L: Lookup>(
         content: parts.content,
         referral,
         errors,
-        rest: &rest,
+        rest,
     }
     .to_json(contact.as_ref(), capacity);
-    work.push(parts.callback, Some(from), Some(message.id.to_string()), body);
+    work.push(parts.callback, Some(user), Some(message.id.to_string()), body);
 }
 
 /// The content and its type; none when on-prem clients cannot be given it.
@@ -111,7 +99,7 @@ fn content<'v, L: Lookup>(
     work: &mut Work<'v, '_, L>,
 ) -> Option<(&'v str, MessageContent<'v>)> {
     let kind = &*message.kind;
-    let raw = message.member(kind).filter(|raw| match kind {
+    let raw = member(message, path, work).filter(|raw| match kind {
         "contacts" => wire::kind(raw) == Kind::Array,
         _ => wire::kind(raw) == Kind::Object,
     });
@@ -120,8 +108,46 @@ fn content<'v, L: Lookup>(
             Some(media::convert(kind, raw, path, work))
         }
         "reaction" => Some((kind, pointer(raw?, "message_id", format_args!("{path}.reaction"), work))),
+        // Cards of people, whose numbers may be known otherwise.
+        "contacts" => Some((kind, work.field(kind, raw?, format_args!("{path}.contacts")).into())),
+        "interactive" if !is_known_reply(raw?) => None,
         _ if MESSAGE_TYPES.contains(&kind) => Some((kind, MessageContent::Raw(raw?))),
         _ => None,
+    }
+}
+
+/// The member that has the content. Meta's own sample calls it `Interactive`.
+///
+/// Rule   webhook.interactive-case  Status translated
+/// Onprem webhooks, "interactive" object
+/// Cloud  send messages guide, address messages: a sample with `Interactive`
+/// Golden webhooks/interactive/capitalised
+fn member<'v, L: Lookup>(
+    message: &'v Message<'v>,
+    path: &str,
+    work: &mut Work<'v, '_, L>,
+) -> Option<Raw<'v>> {
+    let member = message.member(&message.kind);
+    if member.is_some() || &*message.kind != "interactive" {
+        return member;
+    }
+    let capitalised = message.member(CAPITALISED)?;
+    work.note(Rule::InteractiveCase, format_args!("{path}.{CAPITALISED}"), "-> interactive");
+    Some(capitalised)
+}
+
+/// As Meta's sample of an address message has it.
+const CAPITALISED: &str = "Interactive";
+
+/// Whether on-prem had such a reply: programs look into the object that is named like its type.
+fn is_known_reply(raw: Raw<'_>) -> bool {
+    const REPLIES: [&str; 3] = ["button_reply", "list_reply", "nfm_reply"];
+    let Ok(object) = Object::parse(raw.get()) else {
+        return false;
+    };
+    match object.get("type").and_then(wire::string) {
+        Some(kind) => REPLIES.contains(&&*kind),
+        None => REPLIES.iter().any(|kind| object.get(kind).is_some()),
     }
 }
 
@@ -148,7 +174,7 @@ fn fields_with_id<'v, L: Lookup>(
         let wamid = (&*name == key).then(|| wire::string(raw)).flatten();
         let field = match wamid {
             Some(wamid) => Field::Text(work.id(&wamid, format_args!("{path}.{key}")).into_owned().into()),
-            None => Field::Raw(raw),
+            None => work.field(&name, raw, format_args!("{path}.{name}")),
         };
         (name, field)
     };
@@ -168,22 +194,22 @@ fn context<'v, L: Lookup>(
 ) -> Option<MessageContent<'v>> {
     let path = format!("{path}.context");
     // `null` and the like say nothing.
-    let mut object = Object::parse(raw.get()).ok()?;
-    let user_id = object.take("from_user_id").and_then(wire::string);
-    let parent = object.take("from_parent_user_id");
-    if user_id.is_some() || parent.is_some() {
-        work.note(Rule::CloudOnly, format_args!("{path}.from_user_id"), "left out: on-prem has no such ids");
+    let object = Object::parse(raw.get()).ok()?;
+    let user_id = object.get("from_user_id").and_then(wire::string);
+    for (key, _) in object.members().iter().filter(|(key, _)| is_cloud_only(key)) {
+        work.note(Rule::CloudOnly, format_args!("{path}.{key}"), "left out: on-prem has no such ids");
     }
     let is_named = object.get("from").is_some();
-    let (empty, members): (Vec<_>, Vec<_>) =
-        object.into_members().into_iter().partition(|(_, raw)| is_empty(raw));
+    let members = object.into_members().into_iter().filter(|(key, _)| !is_cloud_only(key));
+    let (empty, members): (Vec<_>, Vec<_>) = members.partition(|(_, raw)| is_empty(raw));
     for (key, _) in empty {
         work.note(Rule::WebhookContext, format_args!("{path}.{key}"), "left out: it is empty");
     }
     let mut fields = fields_with_id(members, "id", &path, work);
     if let (false, Some(user_id)) = (is_named, user_id) {
         let user = crate::cloud::webhook::User { wa_id: None, user_id: Some(user_id) };
-        let from = work.key_of(&user, format_args!("{path}.from"));
+        let key = work.key_of(&user, format_args!("{path}.from"));
+        let from = work.shown(&key, format_args!("{path}.from"));
         fields.push((Str::from("from"), Field::Text(from.into())));
     }
     (!fields.is_empty()).then_some(MessageContent::Fields(fields))
@@ -195,18 +221,17 @@ pub(super) fn is_empty(raw: Raw<'_>) -> bool {
     text == "null" || text.strip_prefix('[').is_some_and(|rest| rest.trim_start() == "]")
 }
 
-/// The advertisement that a message came from.
+/// The advertisement that a message came from. Its `ctwa_clid` stays, although only Cloud has it: without this key
+/// nobody can tell Meta what became of the click.
 ///
 /// Rule   webhook.referral          Status dropped
 /// Onprem webhooks, "referral" object
-/// Cloud  webhooks, "referral" object: `ctwa_clid`, `welcome_message`
+/// Cloud  webhooks, "referral" object: `welcome_message`
 /// Golden webhooks/referral/*
 fn referral<'v, L: Lookup>(raw: Raw<'v>, path: &str, work: &mut Work<'v, '_, L>) -> Option<Fields<'v>> {
     let mut object = Object::parse(raw.get()).ok()?;
-    for key in ["ctwa_clid", "welcome_message"] {
-        if object.take(key).is_some() {
-            work.note(Rule::Referral, format_args!("{path}.referral.{key}"), "left out: Cloud only");
-        }
+    if object.take("welcome_message").is_some() {
+        work.note(Rule::Referral, format_args!("{path}.referral.welcome_message"), "left out: Cloud only");
     }
     let fields: Fields<'v> =
         object.into_members().into_iter().map(|(key, raw)| (key, Field::Raw(raw))).collect();
@@ -249,40 +274,46 @@ fn errors<'v, L: Lookup>(
 /// Onprem webhooks, "messages" object
 /// Cloud  webhooks, "messages" object; business-scoped user ids
 /// Golden webhooks/user_ids/both_ids
-fn rest<'v, L: Lookup>(
-    message: &'v Message<'v>,
-    path: &str,
-    work: &mut Work<'v, '_, L>,
-) -> Vec<&'v Member<'v>> {
-    let (left_out, rest): (Vec<_>, Vec<_>) =
-        message.rest.iter().partition(|(key, _)| CLOUD_ONLY.contains(&&**key));
+fn rest<'v, L: Lookup>(message: &'v Message<'v>, path: &str, work: &mut Work<'v, '_, L>) -> Fields<'v> {
     let has_both = message.user.wa_id.is_some() && message.user.user_id.is_some();
     if has_both {
         work.note(Rule::CloudOnly, format_args!("{path}.from_user_id"), "left out: on-prem has no such ids");
     }
-    for (key, _) in left_out {
-        work.note(Rule::CloudOnly, format_args!("{path}.{key}"), "left out: Cloud only");
-    }
     let is_content = |key: &str| {
-        key == &*message.kind || MESSAGE_TYPES.contains(&key) || matches!(key, "system" | "unsupported")
+        key == &*message.kind
+            || MESSAGE_TYPES.contains(&key)
+            || matches!(key, "system" | "unsupported" | CAPITALISED)
     };
-    rest.into_iter().filter(|(key, raw)| !is_content(key) && !is_empty(raw)).collect()
+    let mut rest = Fields::new();
+    for (key, raw) in &message.rest {
+        if is_cloud_only(key) {
+            work.note(Rule::CloudOnly, format_args!("{path}.{key}"), "left out: Cloud only");
+        } else if !is_content(key) && !is_empty(raw) {
+            rest.push((key.clone(), work.field(key, raw, format_args!("{path}.{key}"))));
+        }
+    }
+    rest
 }
 
-/// The contact with its name, under the key that the message has.
+/// The contact, under the id that the message has, and always with a name: programs read it without a look whether it
+/// is there, and some drop a message that has no contact. Who has no name has a user name, or else the id.
 ///
-/// Rule   webhook.contact           Status dropped
+/// Rule   webhook.contact, webhook.contact-name
 /// Onprem webhooks, "contacts" object: `profile.name`, `wa_id`
 /// Cloud  webhooks, "contacts" object; business-scoped user ids
-/// Golden webhooks/user_ids/user_name
+/// Golden webhooks/user_ids/user_name, webhooks/text/no_contacts, webhooks/text/contact_without_name
 fn contact<'c, 'v: 'c, L: Lookup>(
     message: &Message<'_>,
     from: &'c str,
     work: &mut Work<'v, '_, L>,
-) -> Option<callback::Contact<'c>> {
-    let contact = work.value.contact_of(&message.user)?;
-    if contact.has_more || contact.user.user_id.is_some() {
+) -> callback::Contact<'c> {
+    let contact = work.value.contact_of(&message.user);
+    if contact.is_some_and(|contact| contact.has_more || contact.user.user_id.is_some()) {
         work.note(Rule::WebhookContact, "contacts", "only profile.name and wa_id are kept");
     }
-    Some(callback::Contact { name: contact.name.as_deref(), wa_id: from })
+    let name = contact.and_then(|contact| contact.name.as_deref());
+    if name.is_none() {
+        work.note(Rule::ContactName, "contacts", "the id in place of a name");
+    }
+    callback::Contact { name: name.unwrap_or(from), wa_id: from }
 }

@@ -3,6 +3,7 @@
 //! Every message, status and error becomes a callback of its own, so that one that a client cannot take
 //! never holds up the others.
 
+mod ids;
 mod media;
 mod message;
 mod status;
@@ -11,7 +12,7 @@ mod users;
 
 use std::collections::HashSet;
 
-pub use users::{Asks, Learnt, Lookup, NothingKnown};
+pub use users::{Learnt, Lookup, NothingKnown, asks};
 
 use super::errors::{Place, error_to_callback};
 use super::notes::Notes;
@@ -158,6 +159,25 @@ pub fn value_to_onprem<'v, L: Lookup>(
         work.push(CallbackKind::Error, None, None, error.to_json());
     }
     work.done
+}
+
+/// Whether only Cloud has a member of this name: one about business-scoped ids, or about the other ways in which it calls a
+/// user.
+fn is_cloud_only(key: &str) -> bool {
+    const NAMES: [&str; 8] = [
+        "messaging_product",
+        "metadata",
+        "recipient",
+        "user_id",
+        "username",
+        "logical_id",
+        "identity_key_hash",
+        "internal_1p_only_data",
+    ];
+    let is_part = |parts: &[&str], test: fn(&str, &str) -> bool| parts.iter().any(|part| test(key, part));
+    NAMES.contains(&key)
+        || is_part(&["recipient_", "parent_"], |key, part| key.starts_with(part))
+        || is_part(&["_user_id", "_logical_id", "_username"], |key, part| key.ends_with(part))
 }
 
 /// What one conversion works with.

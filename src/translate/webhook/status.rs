@@ -1,19 +1,12 @@
 //! What became of messages to users.
 
 use super::message::is_empty;
-use super::{CallbackKind, Lookup, Work};
+use super::{CallbackKind, Lookup, Work, is_cloud_only};
 use crate::cloud::webhook::{Message, Status};
 use crate::onprem::callback::{self, Field, MessageContent, StatusWord};
-use crate::onprem::message::Recipient;
 use crate::translate::errors::{Place, error_to_callback};
-use crate::translate::options::WaId;
 use crate::translate::rules::Rule;
-use crate::wire::{self, Member, Object, Raw, Str};
-
-/// Members that only Cloud has, and `message`, which we write ourselves. Those that begin with `recipient_`
-/// are Cloud's, too.
-const CLOUD_ONLY: [&str; 5] =
-    ["messaging_product", "metadata", "message", "contacts", "internal_1p_only_data"];
+use crate::wire::{self, Member, Object, Raw};
 
 /// Turns `status` into a callback, if on-prem has one for it.
 ///
@@ -48,7 +41,7 @@ pub(super) fn convert<'v, L: Lookup>(status: &'v Status<'v>, work: &mut Work<'v,
 fn post<'v, L: Lookup>(status: &'v Status<'v>, word: StatusWord, path: &str, work: &mut Work<'v, '_, L>) {
     let user =
         (!status.user.is_nobody()).then(|| work.key_of(&status.user, format_args!("{path}.recipient_id")));
-    let recipient = Written::find(&status.id, user.as_deref(), path, work);
+    let recipient = user.as_deref().map(|user| work.shown(user, format_args!("{path}.recipient_id")));
     let id = work.id(&status.id, format_args!("{path}.id"));
     let timestamp = work.timestamp(status.timestamp.as_deref(), status.odd_timestamp, path);
     let pricing = status.pricing.and_then(|raw| pricing(raw, path, work));
@@ -67,8 +60,7 @@ fn post<'v, L: Lookup>(status: &'v Status<'v>, word: StatusWord, path: &str, wor
     let capacity = 320 + status.rest.iter().map(|(key, raw)| key.len() + raw.get().len()).sum::<usize>();
     let body = callback::Status {
         id: &id,
-        recipient_id: recipient.as_ref().and_then(|recipient| recipient.id.as_deref()).or(user.as_deref()),
-        written_recipient: recipient.as_ref().map(|recipient| &*recipient.written),
+        recipient_id: recipient.as_deref(),
         word,
         timestamp: &timestamp,
         pricing,
@@ -81,39 +73,6 @@ fn post<'v, L: Lookup>(status: &'v Status<'v>, word: StatusWord, path: &str, wor
 
 fn dedupe(wamid: &str, word: StatusWord) -> String {
     format!("{wamid} {}", word.name())
-}
-
-/// The recipient as the client wrote it.
-struct Written {
-    written: String,
-    /// Its digits, or the business-scoped id; none when it is neither.
-    id: Option<String>,
-}
-
-impl Written {
-    /// Looks the spelling up, where clients are to see their own.
-    ///
-    /// Rule   status.recipient          Status translated
-    /// Onprem webhooks, `recipient_id`; Meta's sample has the plus sign in `message.recipient_id` only
-    /// Cloud  webhooks, `recipient_id`: may differ from `to` (Brazil, Mexico)
-    /// Golden webhooks/status/recipient_as_sent, webhooks/status/recipient_as_cloud
-    fn find<L: Lookup>(
-        wamid: &str,
-        cloud: Option<&str>,
-        path: &str,
-        work: &mut Work<'_, '_, L>,
-    ) -> Option<Self> {
-        let written = match work.options.compat.wa_id {
-            WaId::AsSent => work.lookup.sent_to(wamid)?,
-            WaId::AsCloud => return None,
-        };
-        let recipient = Recipient::read(Str::from(&*written)).ok();
-        let id = recipient.map(|recipient| recipient.digits().unwrap_or(&recipient.input).to_owned());
-        if cloud != Some(&*written) {
-            work.note(Rule::StatusRecipient, format_args!("{path}.recipient_id"), "as the client wrote it");
-        }
-        Some(Self { written, id })
-    }
 }
 
 /// What a message costs.
@@ -136,7 +95,7 @@ fn pricing<'v, L: Lookup>(
     Some(MessageContent::Fields(fields))
 }
 
-/// The members that on-prem passes on.
+/// The members that on-prem passes on, but for `message`, which we write ourselves.
 ///
 /// Rule   status.extras             Status dropped
 /// Onprem webhooks, "statuses" object
@@ -150,7 +109,7 @@ fn rest<'v, L: Lookup>(
     let (extras, rest): (Vec<_>, Vec<_>) = status
         .rest
         .iter()
-        .partition(|(key, _)| key.starts_with("recipient_") || CLOUD_ONLY.contains(&&**key));
+        .partition(|(key, _)| is_cloud_only(key) || matches!(&**key, "message" | "contacts"));
     let has_both = status.user.wa_id.is_some() && status.user.user_id.is_some();
     if has_both {
         work.note(Rule::StatusExtras, format_args!("{path}.recipient_user_id"), "left out: Cloud only");
@@ -175,14 +134,14 @@ pub(super) fn revoke<'v, L: Lookup>(message: &'v Message<'v>, path: &str, work: 
         return work.leave_out(Rule::Revoke, path, "left out: it does not say which message was deleted");
     };
     let user = work.key_of(&message.user, format_args!("{path}.from"));
+    let recipient = work.shown(&user, format_args!("{path}.from"));
     let id = work.id(&original, format_args!("{path}.revoke.original_message_id"));
     let timestamp = work.timestamp(message.timestamp.as_deref(), message.odd_timestamp, path);
     let word = StatusWord::Deleted;
     work.note(Rule::Revoke, path, "-> status deleted of the original message");
     let body = callback::Status {
         id: &id,
-        recipient_id: Some(&user),
-        written_recipient: None,
+        recipient_id: Some(&recipient),
         word,
         timestamp: &timestamp,
         pricing: None,

@@ -1,7 +1,7 @@
 //! Changes of a user's number or identity.
 
 use super::message::{Parts, post};
-use super::{CallbackKind, Learnt, Lookup, Work};
+use super::{CallbackKind, Learnt, Lookup, Work, is_cloud_only};
 use crate::cloud::webhook::{Message, User};
 use crate::onprem::callback::{Field, Fields, MessageContent};
 use crate::translate::rules::Rule;
@@ -64,11 +64,6 @@ fn fields<'v, L: Lookup>(
     let is_identity = matches!(kind, "user_identity_changed" | "customer_identity_changed");
     object.take("type");
     let user_id = object.take("user_id").and_then(wire::string);
-    for key in ["parent_user_id", "previous_user_id", "previous_parent_user_id", "username"] {
-        if object.take(key).is_some() {
-            work.note(Rule::CloudOnly, format_args!("{path}.{key}"), "left out: Cloud only");
-        }
-    }
     let new_number = is_number.then(|| new_number(&mut object, user_id, &path, work)).flatten();
     let name = match kind {
         _ if is_number => "user_changed_number",
@@ -79,7 +74,14 @@ fn fields<'v, L: Lookup>(
         work.note(Rule::SystemIdentity, format_args!("{path}.type"), format_args!("-> {name}"));
     }
     let mut fields: Fields<'v> = vec![(Str::from("type"), Field::Text(name.to_owned().into()))];
-    fields.extend(object.into_members().into_iter().map(|(key, raw)| (key, Field::Raw(raw))));
+    for (key, raw) in object.into_members() {
+        if is_cloud_only(&key) {
+            work.note(Rule::CloudOnly, format_args!("{path}.{key}"), "left out: Cloud only");
+        } else {
+            let field = work.field(&key, raw, format_args!("{path}.{key}"));
+            fields.push((key, field));
+        }
+    }
     fields.extend(new_number.map(|field| (Str::from("new_wa_id"), field)));
     fields
 }
@@ -94,10 +96,12 @@ fn new_number<'v, L: Lookup>(
     let number = object.take("new_wa_id").or(cloud);
     work.note(Rule::SystemNumber, path, "user_changed_number, with the new number as new_wa_id");
     match (number, user_id) {
-        (Some(raw), _) => Some(Field::Raw(raw)),
+        (Some(raw), _) => Some(work.field("new_wa_id", raw, format_args!("{path}.wa_id"))),
         (None, Some(user_id)) => {
             let user = User { wa_id: None, user_id: Some(user_id) };
-            Some(Field::Text(work.key_of(&user, format_args!("{path}.wa_id")).into()))
+            let path = format!("{path}.wa_id");
+            let key = work.key_of(&user, &path);
+            Some(Field::Text(work.shown(&key, &path).into()))
         }
         (None, None) => None,
     }

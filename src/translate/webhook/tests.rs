@@ -7,7 +7,7 @@ fn body(value: &str) -> String {
     )
 }
 
-/// One user and one message are known.
+/// One user is known by two ids, another by a spelling of the client.
 struct Known;
 
 impl Lookup for Known {
@@ -15,8 +15,8 @@ impl Lookup for Known {
         (user_id == "US.1").then(|| "1650".to_owned())
     }
 
-    fn sent_to(&self, wamid: &str) -> Option<String> {
-        (wamid == "w").then(|| "+1 (650) 555-1234".to_owned())
+    fn shown(&self, id: &str) -> Option<String> {
+        (id == "16505551299").then(|| "16505551234".to_owned())
     }
 }
 
@@ -85,9 +85,8 @@ fn everything_that_is_looked_up_is_announced() {
     );
     let webhook = Webhook::read(text.as_bytes()).unwrap();
     let value = webhook.values().next().unwrap();
-    let asks = Asks::of(value);
-    assert_eq!(asks.wamids, ["w"]);
-    assert_eq!(asks.user_ids, ["US.1", "US.2", "US.3", "US.4", "US.5"]);
+    let asks = asks(value);
+    assert_eq!(asks, ["US.1", "US.2", "US.3", "US.4", "US.5"]);
     /// Fails a question that was not announced.
     struct Strict(Vec<String>);
     impl Lookup for Strict {
@@ -95,12 +94,11 @@ fn everything_that_is_looked_up_is_announced() {
             assert!(self.0.iter().any(|known| known == user_id), "{user_id} was not announced");
             None
         }
-        fn sent_to(&self, wamid: &str) -> Option<String> {
-            assert_eq!(wamid, "w");
+        fn shown(&self, _id: &str) -> Option<String> {
             None
         }
     }
-    let strict = Strict(asks.user_ids);
+    let strict = Strict(asks);
     let converted = value_to_onprem(value, &WebhookOptions::default(), &strict, &mut Notes::brief());
     assert_eq!(converted.callbacks.len(), 5);
 }

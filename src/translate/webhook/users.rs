@@ -9,13 +9,14 @@ use crate::cloud::webhook::{Message, User, Value};
 use crate::translate::rules::Rule;
 use crate::wire::{self, Object};
 
-/// What the caller remembers. Reading it must not wait: [`Asks`] tells beforehand what will be asked.
+/// What the caller remembers. Reading it must not wait: [`asks`] tells beforehand which ids will be.
 pub trait Lookup {
     /// The phone number of a business-scoped id.
     fn wa_id(&self, user_id: &str) -> Option<String>;
 
-    /// How the client wrote the recipient of the message with this wamid.
-    fn sent_to(&self, wamid: &str) -> Option<String>;
+    /// The id under which the client knows the user whom Cloud calls `id`; none when it is this one. What it is asked is
+    /// not announced.
+    fn shown(&self, id: &str) -> Option<String>;
 }
 
 /// A caller that remembers nothing.
@@ -27,38 +28,18 @@ impl Lookup for NothingKnown {
         None
     }
 
-    fn sent_to(&self, _wamid: &str) -> Option<String> {
+    fn shown(&self, _id: &str) -> Option<String> {
         None
     }
 }
 
-/// What the conversion of a value will look up.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Asks {
-    /// Business-scoped ids.
-    pub user_ids: Vec<String>,
-    /// Messages to users.
-    pub wamids: Vec<String>,
-}
-
-impl Asks {
-    /// What will be asked about `value`, each once.
-    pub fn of(value: &Value<'_>) -> Self {
-        let users = value
-            .contacts
-            .iter()
-            .map(|contact| &contact.user)
-            .chain(value.messages.iter().map(|message| &message.user))
-            .chain(value.statuses.iter().map(|status| &status.user));
-        let named = users.filter_map(|user| user.user_id.as_deref().map(str::to_owned));
-        let mut user_ids: Vec<String> = named.chain(value.messages.iter().flat_map(within)).collect();
-        let mut wamids: Vec<String> = value.statuses.iter().map(|status| status.id.to_string()).collect();
-        for list in [&mut user_ids, &mut wamids] {
-            list.sort_unstable();
-            list.dedup();
-        }
-        Self { user_ids, wamids }
-    }
+/// The business-scoped ids that the conversion of `value` will look up, each once.
+pub fn asks(value: &Value<'_>) -> Vec<String> {
+    let named = value.users().filter_map(|user| user.user_id.as_deref().map(str::to_owned));
+    let mut user_ids: Vec<String> = named.chain(value.messages.iter().flat_map(within)).collect();
+    user_ids.sort_unstable();
+    user_ids.dedup();
+    user_ids
 }
 
 /// The business-scoped ids inside of a message: who wrote what it answers, and who its user became.
@@ -107,7 +88,7 @@ impl<L: Lookup> Work<'_, '_, L> {
         }
     }
 
-    /// The key of `user`; `path` is where the number would stand.
+    /// Cloud's key of `user`; `path` is where the number would stand.
     ///
     /// Rule   webhook.user-id           Status translated
     /// Onprem webhooks, `from` and `recipient_id`: the WhatsApp id, a string

@@ -1,0 +1,88 @@
+//! Writing behind: no request waits for it, and what comes together is one change of the store.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::callback::queue::lock;
+use crate::store::{AliasRow, Store};
+
+/// How long the first one waits for others. What a kill loses is what came within this time, and what the store was
+/// writing.
+const LINGER: Duration = Duration::from_millis(100);
+/// How many wait for a store that takes no changes; what is beyond is known until the next start.
+const MOST: usize = 100_000;
+
+/// Brings changes of all numbers into the store.
+pub struct Writes {
+    pub(super) store: Arc<dyn Store>,
+    waiting: Mutex<Waiting>,
+    tasks: TaskTracker,
+    /// From when on nothing waits for others.
+    ending: CancellationToken,
+    /// Where the tasks run: the threads of clients may end before the store has everything.
+    runtime: Handle,
+}
+
+#[derive(Default)]
+struct Waiting {
+    /// By number and id: only the latest of each counts.
+    rows: HashMap<(String, String), AliasRow>,
+    is_called: bool,
+}
+
+impl Writes {
+    /// To be made where the tasks may run until the end.
+    pub fn new(store: Arc<dyn Store>, tasks: TaskTracker, ending: CancellationToken) -> Arc<Self> {
+        Arc::new(Self { store, waiting: Mutex::default(), tasks, ending, runtime: Handle::current() })
+    }
+
+    pub(super) fn put(self: &Arc<Self>, row: AliasRow) {
+        let mut waiting = lock(&self.waiting);
+        if waiting.rows.len() >= MOST {
+            return;
+        }
+        waiting.rows.insert((row.number.clone(), row.id.clone()), row);
+        self.call(&mut waiting);
+    }
+
+    /// Tries again what the store did not take.
+    pub fn again(self: &Arc<Self>) {
+        let mut waiting = lock(&self.waiting);
+        if !waiting.rows.is_empty() {
+            self.call(&mut waiting);
+        }
+    }
+
+    fn call(self: &Arc<Self>, waiting: &mut Waiting) {
+        if !std::mem::replace(&mut waiting.is_called, true) {
+            self.tasks.spawn_on(Arc::clone(self).write(), &self.runtime);
+        }
+    }
+
+    async fn write(self: Arc<Self>) {
+        loop {
+            let _ = self.ending.run_until_cancelled(sleep(LINGER)).await;
+            let rows = std::mem::take(&mut lock(&self.waiting).rows);
+            let all: Vec<AliasRow> = rows.values().cloned().collect();
+            let outcome = self.store.put_aliases(all).await;
+            let mut waiting = lock(&self.waiting);
+            if let Err(error) = &outcome {
+                tracing::warn!(%error, "ids of users could not be written down; they will be tried again");
+                for (key, row) in rows {
+                    waiting.rows.entry(key).or_insert(row);
+                }
+            }
+            // What failed waits for the next one who calls: a store may be full for hours.
+            if outcome.is_err() || waiting.rows.is_empty() {
+                waiting.is_called = false;
+                return;
+            }
+        }
+    }
+}
