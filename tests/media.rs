@@ -14,6 +14,7 @@ mod failures;
 mod hits;
 mod kinds;
 mod links;
+mod margins;
 mod prefetch;
 mod process;
 mod redirects;

@@ -251,7 +251,7 @@ async fn the_host_name_selects_the_number_with_its_own_token() {
 #[tokio::test]
 async fn an_unknown_host_has_no_number() {
     let proxy = two_numbers().await;
-    for host in ["other.internal", "support.wa.internal.evil", "127.0.0.1", "", "a b", "wa.internal"] {
+    for host in ["other.internal", "support.wa.internal.evil", "127.0.0.1", "wa.internal"] {
         let reply = send_to(&proxy, host, KEY).await;
         let (code, _, details) = reply.error();
         assert_eq!((reply.status, code), (404, 1006), "{host}: {reply:?}");

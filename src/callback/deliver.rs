@@ -103,6 +103,11 @@ impl Dial for Http {
             .pool_idle_timeout(IDLE_TIME)
             .pool_timer(TokioTimer::new())
             .timer(TokioTimer::new())
+            // Only the status counts: a client that has answered 200 has the callback, however it wrote the rest. A folded
+            // line is to be read in any case (RFC 9112 section 5.2).
+            .http1_allow_obsolete_multiline_headers_in_responses(true)
+            .http1_allow_spaces_after_header_name_in_responses(true)
+            .http1_ignore_invalid_headers_in_responses(true)
             .build(connector);
         Ok(Some(Arc::new(HttpLine { client, uri })))
     }

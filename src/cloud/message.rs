@@ -5,7 +5,6 @@
 use std::borrow::Cow;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
-use serde_json::value::RawValue;
 
 pub use super::card::{Card, CardValue};
 use crate::wire::{Member, Raw, write_members, write_string};
@@ -50,8 +49,30 @@ pub enum Content<'a> {
     Interactive(Interactive<'a>),
     /// A reaction.
     Reaction(Pointer<'a>),
-    /// Anything that is equal on both sides.
+    /// Anything that is equal on both sides, but for files in it.
+    Tree(Tree<'a>),
+}
+
+/// A value that is equal on both sides, but for files in it.
+#[derive(Debug)]
+pub enum Tree<'a> {
+    /// Untouched.
     Raw(Raw<'a>),
+    /// An object with files in it, or with less in it than was sent.
+    Object(Branches<'a>),
+    /// An array with files in it.
+    Array(Vec<Tree<'a>>),
+    /// A file.
+    Media(Media<'a>),
+}
+
+/// The members of an object that are equal on both sides, but for files in them.
+#[derive(Debug, Default)]
+pub struct Branches<'a> {
+    /// Untouched.
+    pub rest: &'a [Member<'a>],
+    /// With files.
+    pub files: Vec<(&'a str, Tree<'a>)>,
 }
 
 /// An object that names another message.
@@ -113,14 +134,14 @@ pub struct Template<'a> {
     /// Its components, if any.
     pub components: Option<Vec<Component<'a>>>,
     /// Further members.
-    pub rest: &'a [Member<'a>],
+    pub rest: Branches<'a>,
 }
 
 /// One component of a template.
 #[derive(Debug)]
 pub struct Component<'a> {
     /// Type, sub-type and further members.
-    pub members: &'a [Member<'a>],
+    pub members: Branches<'a>,
     /// `type` when no member says it.
     pub kind: Option<&'static str>,
     /// The position of a button; always written as a string, as in Meta's examples.
@@ -150,26 +171,17 @@ pub enum Parameter<'a> {
         /// The other members of `currency`.
         currency: &'a [Member<'a>],
         /// The other members of the parameter.
-        members: &'a [Member<'a>],
+        members: Branches<'a>,
     },
     /// `{"type":"date_time"}`: Cloud always shows the fallback value.
     DateTime {
         /// The text that is shown.
         fallback_value: &'a str,
-        /// The other members; empty means just the type.
-        members: &'a [Member<'a>],
+        /// The other members; none mean just the type.
+        members: Branches<'a>,
     },
-    /// A file.
-    Media {
-        /// `image`, `document` or `video`.
-        kind: &'static str,
-        /// The file.
-        media: Media<'a>,
-        /// The other members.
-        members: &'a [Member<'a>],
-    },
-    /// Untouched.
-    Members(&'a [Member<'a>]),
+    /// Untouched, but for files.
+    Members(Branches<'a>),
 }
 
 /// The `interactive` object.
@@ -178,33 +190,15 @@ pub struct Interactive<'a> {
     /// Its type.
     pub kind: &'a str,
     /// The header.
-    pub header: Option<Header<'a>>,
+    pub header: Option<Tree<'a>>,
     /// The body.
     pub body: Option<Raw<'a>>,
     /// The footer.
     pub footer: Option<Raw<'a>>,
     /// The action.
-    pub action: Option<&'a RawValue>,
+    pub action: Option<Tree<'a>>,
     /// Further members.
-    pub rest: &'a [Member<'a>],
-}
-
-/// The header of an interactive message.
-#[derive(Debug)]
-pub enum Header<'a> {
-    /// Untouched.
-    Raw(Raw<'a>),
-    /// What is left of one, `type` among it.
-    Members(&'a [Member<'a>]),
-    /// A file.
-    Media {
-        /// `image`, `document` or `video`.
-        kind: &'static str,
-        /// The file.
-        media: Media<'a>,
-        /// The other members, `type` among them.
-        members: &'a [Member<'a>],
-    },
+    pub rest: Branches<'a>,
 }
 
 /// A read receipt: `{"status":"read","message_id":…}` on the same endpoint.
@@ -268,7 +262,8 @@ impl Content<'_> {
         let written = match self {
             Self::Text(text) => return text.write(out),
             Self::Reaction(pointer) => return pointer.write(out),
-            Self::Raw(raw) => return out.extend_from_slice(raw.get().as_bytes()),
+            Self::Tree(Tree::Raw(raw)) => return out.extend_from_slice(raw.get().as_bytes()),
+            Self::Tree(tree) => serde_json::to_writer(out, tree),
             Self::Media(media) => return media.write(out),
             Self::Contacts(cards) => serde_json::to_writer(out, cards),
             Self::Template(template) => serde_json::to_writer(out, template),
@@ -351,7 +346,7 @@ impl Serialize for Template<'_> {
         if let Some(components) = &self.components {
             map.serialize_entry("components", components)?;
         }
-        serialize_members(&mut map, self.rest)?;
+        self.rest.serialize_into(&mut map)?;
         map.end()
     }
 }
@@ -376,7 +371,7 @@ impl Serialize for Component<'_> {
         if let Some(kind) = self.kind {
             map.serialize_entry("type", kind)?;
         }
-        serialize_members(&mut map, self.members)?;
+        self.members.serialize_into(&mut map)?;
         if let Some(index) = self.index {
             map.serialize_entry("index", index)?;
         }
@@ -432,21 +427,17 @@ impl Serialize for Parameter<'_> {
                 )?;
             }
             Self::Amount { amount_1000, currency, members } => {
-                serialize_members(&mut map, members)?;
+                members.serialize_into(&mut map)?;
                 map.serialize_entry("currency", &Amount { amount_1000: *amount_1000, rest: currency })?;
             }
             Self::DateTime { fallback_value, members } => {
-                if members.is_empty() {
+                if members.rest.is_empty() {
                     map.serialize_entry("type", "date_time")?;
                 }
-                serialize_members(&mut map, members)?;
+                members.serialize_into(&mut map)?;
                 map.serialize_entry("date_time", &DateTime { fallback_value })?;
             }
-            Self::Media { kind, media, members } => {
-                serialize_members(&mut map, members)?;
-                map.serialize_entry(kind, media)?;
-            }
-            Self::Members(members) => serialize_members(&mut map, members)?,
+            Self::Members(members) => members.serialize_into(&mut map)?,
         }
         map.end()
     }
@@ -459,27 +450,37 @@ impl Serialize for Interactive<'_> {
         if let Some(header) = &self.header {
             map.serialize_entry("header", header)?;
         }
-        for (key, value) in [("body", self.body), ("footer", self.footer), ("action", self.action)] {
+        for (key, value) in [("body", self.body), ("footer", self.footer)] {
             if let Some(value) = value {
                 map.serialize_entry(key, value)?;
             }
         }
-        serialize_members(&mut map, self.rest)?;
+        if let Some(action) = &self.action {
+            map.serialize_entry("action", action)?;
+        }
+        self.rest.serialize_into(&mut map)?;
         map.end()
     }
 }
 
-impl Serialize for Header<'_> {
+impl Branches<'_> {
+    fn serialize_into<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+        serialize_members(map, self.rest)?;
+        self.files.iter().try_for_each(|(key, tree)| map.serialize_entry(key, tree))
+    }
+}
+
+impl Serialize for Tree<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Raw(raw) => raw.serialize(serializer),
-            Self::Members(members) => Members(members).serialize(serializer),
-            Self::Media { kind, media, members } => {
+            Self::Object(branches) => {
                 let mut map = serializer.serialize_map(None)?;
-                serialize_members(&mut map, members)?;
-                map.serialize_entry(kind, media)?;
+                branches.serialize_into(&mut map)?;
                 map.end()
             }
+            Self::Array(list) => list.serialize(serializer),
+            Self::Media(media) => media.serialize(serializer),
         }
     }
 }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::freshness::{Policy, Why};
 use super::key::Key;
-use super::kinds::Sniffed;
+use super::sniff::Sniffed;
 use super::spool::Digest;
 use crate::store::{self, Store, UploadRow};
 
@@ -34,8 +34,11 @@ pub struct Source {
     pub length: u64,
     /// Its `Content-Type`.
     pub declared: Option<String>,
-    /// What its first bytes told.
+    /// What its bytes told.
     pub sniffed: Sniffed,
+    /// How its name ended in its `Content-Disposition`, if that tells a type.
+    #[serde(default)]
+    pub ending: Option<String>,
     /// Where redirects led to, when they did: its validators are those of that URL.
     pub final_url: Option<String>,
 }

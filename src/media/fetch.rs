@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, LOCATION};
+use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, LOCATION, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri};
 use http_body_util::Empty;
 use hyper::body::Incoming;
@@ -23,12 +23,12 @@ use super::freshness::{NotTheSame, Policy, Profile};
 use super::providers::Provider;
 use crate::clock::Clock;
 use crate::net::egress::{redirect, same_origin};
-use crate::net::{ConnectError, Connector};
+use crate::net::{ConnectError, Connector, is_coded};
 use crate::telemetry::MediaMetrics;
 use crate::upstream::{innermost, user_agent};
 
-/// Redirects that are followed; a fourth ends the fetch.
-const HOPS: usize = 3;
+/// Redirects that are followed, each judged like the link itself: short links and shared drives take four to six.
+const HOPS: usize = 10;
 /// How long a host may take to begin its answer.
 const FIRST_BYTE: Duration = Duration::from_secs(20);
 /// What is buffered of one connection: fifty large files at once stay small.
@@ -91,6 +91,10 @@ impl Fetcher {
             .pool_timer(TokioTimer::new())
             .timer(TokioTimer::new())
             .http1_max_buf_size(BUFFER)
+            // "A user agent that receives an obs-fold in a response message … MUST replace each received obs-fold with
+            // one or more SP octets" (RFC 9112 section 5.2); blanks before a colon are as old.
+            .http1_allow_obsolete_multiline_headers_in_responses(true)
+            .http1_allow_spaces_after_header_name_in_responses(true)
             .build(connector);
         Self { client, profile, clock, metrics }
     }
@@ -147,7 +151,7 @@ impl Fetcher {
                 | StatusCode::TEMPORARY_REDIRECT
                 | StatusCode::PERMANENT_REDIRECT => {
                     if hops.len() == HOPS {
-                        return Err(origin(&here, "it redirects more than three times"));
+                        return Err(origin(&here, &format!("it redirects more than {HOPS} times")));
                     }
                     let next = location(&here, response.headers())?;
                     hops.push((status, response.headers().clone(), received_at));
@@ -224,13 +228,13 @@ fn location(here: &Url, headers: &HeaderMap) -> Result<Url, MediaError> {
 }
 
 /// We asked for the bytes as they are, so a coding is the provider's mistake; undoing it would let a small
-/// answer become a huge file.
+/// answer become a huge file. Of transfer codings hyper undoes `chunked`, and hands over all others as they came.
 fn check_coding(url: &Url, headers: &HeaderMap) -> Result<(), MediaError> {
-    let is_plain = headers.get_all(CONTENT_ENCODING).iter().all(|coding| {
-        let coding = coding.as_bytes().trim_ascii();
-        coding.is_empty() || coding.eq_ignore_ascii_case(b"identity")
-    });
-    if is_plain {
+    let mut transfer = headers.get_all(TRANSFER_ENCODING).iter();
+    if transfer.any(|coding| !coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked")) {
+        return Err(origin(url, "it sent the file with a Transfer-Encoding that is not chunked"));
+    }
+    if !is_coded(headers.get_all(CONTENT_ENCODING).iter().map(HeaderValue::as_bytes)) {
         return Ok(());
     }
     Err(origin(url, "it sent the file with a Content-Encoding although none was asked for"))

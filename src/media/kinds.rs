@@ -1,4 +1,4 @@
-//! Which files Cloud takes for which kind of message, and how a file's type is found out.
+//! Which files Cloud takes for which kind of message, and what type a file is when those who name one differ.
 //!
 //! Cloud's media reference, "Supported media types": everything here is refused by Cloud too, only later,
 //! and for links by a failed status long after the message was accepted.
@@ -16,6 +16,11 @@ const LONGEST_NAME: usize = 128;
 
 /// The name for "any bytes".
 pub const UNKNOWN: &str = "application/octet-stream";
+/// Ogg, whatever is in it.
+pub const OGG: &str = "audio/ogg";
+/// Ogg with Opus, under the one name that Cloud takes: "unsupported audio mime type audio/opus, use audio/ogg;
+/// codecs=opus".
+pub const OPUS: &str = "audio/ogg; codecs=opus";
 
 /// A type that Cloud takes, the endings of its files, and other names that servers give it.
 struct Type {
@@ -41,10 +46,10 @@ const TYPES: &[Type] = &[
     of("audio/amr", MediaKind::Audio, &["amr"], &["audio/amr-nb"]),
     of("audio/mpeg", MediaKind::Audio, &["mp3"], &["audio/mp3", "audio/x-mp3", "audio/x-mpeg"]),
     of("audio/mp4", MediaKind::Audio, &["m4a"], &["audio/m4a", "audio/x-m4a"]),
-    of("audio/ogg", MediaKind::Audio, &["ogg", "oga"], &["application/ogg"]),
-    of("audio/opus", MediaKind::Audio, &["opus"], &[]),
+    of(OGG, MediaKind::Audio, &["ogg", "oga"], &["application/ogg"]),
+    of(OPUS, MediaKind::Audio, &["opus"], &["audio/opus", "audio/x-opus"]),
     of("application/pdf", MediaKind::Document, &["pdf"], &["application/x-pdf"]),
-    of("text/plain", MediaKind::Document, &["txt"], &[]),
+    of(TEXT, MediaKind::Document, &["txt"], &[]),
     of("application/msword", MediaKind::Document, &["doc"], &[]),
     of("application/vnd.ms-excel", MediaKind::Document, &["xls"], &[]),
     of("application/vnd.ms-powerpoint", MediaKind::Document, &["ppt"], &[]),
@@ -61,15 +66,36 @@ const TYPES: &[Type] = &[
     of("video/3gpp", MediaKind::Video, &["3gp", "3gpp"], &["video/3gp"]),
 ];
 
-/// Types that say nothing, as storage services and download scripts send them.
+/// Types that say nothing, as storage services, download scripts and unset variables send them.
 const SAYS_NOTHING: &[&str] = &[
     UNKNOWN,
     "application/binary",
     "application/download",
     "application/force-download",
+    "application/octetstream",
+    "application/unknown",
     "application/x-download",
     "application/x-www-form-urlencoded",
     "binary/octet-stream",
+    "multipart/form-data",
+    "unknown/unknown",
+];
+
+/// Types that Cloud does not take and that show in the first bytes beyond doubt: no file name makes them another.
+const CERTAINLY_OTHERS: &[&str] =
+    &[HTML, "text/xml", "application/gzip", "audio/x-flac", "audio/x-wav", "image/gif", "video/webm"];
+const HTML: &str = "text/html";
+
+/// Types of pages and reports that stand in the place of a file: then its name tells nothing.
+const PAGES: &[&str] =
+    &[HTML, TEXT, "application/xhtml+xml", "application/json", "application/xml", "text/xml"];
+const TEXT: &str = "text/plain";
+
+/// Types whose files begin alike, so that the first bytes do not tell one from another.
+const ALIKE: &[&[&str]] = &[
+    &["application/msword", "application/vnd.ms-excel", "application/vnd.ms-powerpoint"],
+    &["audio/mp4", "video/mp4", "video/3gpp"],
+    &["audio/aac", "audio/mpeg"],
 ];
 
 /// The most bytes that a file of this kind may have.
@@ -82,34 +108,15 @@ pub fn limit(kind: MediaKind) -> u64 {
     }
 }
 
-/// What the first bytes of a file tell.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Sniffed {
-    /// Its type, when it is one that Cloud takes.
-    pub media_type: Option<String>,
-    /// Whether it is a WebP file with more than one frame.
-    pub is_animated: bool,
-}
-
-impl Sniffed {
-    /// Looks at the first bytes.
-    pub fn of(head: &[u8]) -> Self {
-        let found = infer::get(head).and_then(|found| find(found.mime_type()));
-        // Bit 1 of the flags of a VP8X chunk (RFC 9649 section 2.7).
-        let is_animated = head.get(12..16) == Some(b"VP8X") && head.get(20).is_some_and(|f| f & 0x02 != 0);
-        Self { media_type: found.map(|found| found.name.to_owned()), is_animated }
-    }
-}
-
 /// What is known of a file's type.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Evidence<'a> {
     /// What the server or the client called it.
     pub declared: Option<&'a str>,
-    /// What its first bytes tell.
+    /// What its bytes tell.
     pub sniffed: Option<&'a str>,
-    /// The names it has: a document's file name, the path of a link.
-    pub names: [Option<&'a str>; 2],
+    /// The names it has, the best first: a document's file name, the one in its server's answer, the paths of a link.
+    pub names: [Option<&'a str>; 4],
 }
 
 /// Why a file cannot be sent as what it should be.
@@ -134,36 +141,35 @@ pub enum Unfit {
     Empty,
 }
 
-/// The type under which the file goes to Cloud: its declared type, else by its first bytes, else by its name.
+/// The type under which the file goes to Cloud: its declared type, if that is fit for the message and its bytes do not
+/// prove another; else what they prove; else what its name says.
 pub fn media_type(kind: MediaKind, evidence: Evidence<'_>) -> Result<String, Unfit> {
-    if let Some(declared) = evidence.declared.and_then(meaningful) {
-        return match find(essence(declared)) {
-            Some(known) if suits(kind, known) => Ok(with_codecs(known, declared)),
-            Some(_) | None => Err(Unfit::Type { kind, found: essence(declared).to_ascii_lowercase() }),
-        };
+    let declared = evidence.declared.and_then(meaningful);
+    let proven = evidence.sniffed.and_then(find).filter(|proven| suits(kind, proven));
+    let other = |found: &str| Err(Unfit::Type { kind, found: found.to_ascii_lowercase() });
+    // Documents may be texts, and texts may look like pages.
+    if let Some(page) = evidence.sniffed.filter(|found| *found == HTML && kind != MediaKind::Document) {
+        return other(page);
     }
-    let by_name = evidence.names.into_iter().flatten().filter_map(ending).filter_map(by_ending);
-    let candidates = evidence.sniffed.and_then(find).into_iter().chain(by_name);
-    let mut other = None;
-    for candidate in candidates {
-        if suits(kind, candidate) {
-            return Ok(candidate.name.to_owned());
-        }
-        other.get_or_insert(candidate);
+    let said = declared.and_then(|declared| find(essence(declared))).filter(|said| suits(kind, said));
+    match (said, declared, proven) {
+        (Some(said), _, Some(proven)) if disproves(proven, said) => return Ok(proven.name.to_owned()),
+        (Some(said), Some(declared), _) => return Ok(with_codecs(said, declared)),
+        (_, _, Some(proven)) => return Ok(proven.name.to_owned()),
+        (_, _, None) => {}
     }
-    Err(match other {
-        Some(found) => Unfit::Type { kind, found: found.name.to_owned() },
-        None => Unfit::Unknown(kind),
-    })
-}
-
-/// Refuses a declared type before any byte is read; one that says nothing yet may still turn out well.
-pub fn check_declared(kind: MediaKind, declared: Option<&str>) -> Result<(), Unfit> {
-    match declared.and_then(meaningful) {
-        Some(declared) => {
-            media_type(kind, Evidence { declared: Some(declared), ..Evidence::default() }).map(drop)
-        }
-        None => Ok(()),
+    let is_page = declared.is_some_and(|declared| is_among(PAGES, essence(declared)));
+    let mut by_name = evidence.names.into_iter().flatten().filter_map(ending).filter_map(by_ending);
+    let may_be = |named: &&Type| match evidence.sniffed {
+        None => !is_page,
+        Some(found) => is_alike(found, named.name) || (found.starts_with("text/") && named.name == TEXT),
+    };
+    match (by_name.clone().find(|named| suits(kind, named) && may_be(named)), by_name.next()) {
+        (Some(named), _) => Ok(named.name.to_owned()),
+        (None, named) => match evidence.sniffed.or(declared.map(essence)).or(named.map(|named| named.name)) {
+            Some(found) => other(found),
+            None => Err(Unfit::Unknown(kind)),
+        },
     }
 }
 
@@ -178,10 +184,22 @@ pub fn check_size(kind: MediaKind, length: u64, is_animated: bool) -> Result<(),
 }
 
 /// The type of a file that a client uploads, whatever it will be sent as.
-pub fn of_upload(declared: Option<&str>, sniffed: Option<&str>) -> String {
-    match declared.and_then(meaningful) {
-        Some(declared) => canonical(declared).unwrap_or_else(|| named(declared.trim())),
-        None => sniffed.unwrap_or(UNKNOWN).to_owned(),
+pub fn of_upload(evidence: Evidence<'_>) -> String {
+    let declared = evidence.declared.and_then(meaningful);
+    let proven = evidence.sniffed.and_then(find);
+    let is_page = evidence.sniffed == Some(HTML);
+    match (declared, declared.and_then(|declared| find(essence(declared))), proven) {
+        (_, Some(said), Some(proven)) if disproves(proven, said) => proven.name.to_owned(),
+        (_, Some(said), None) if is_page && said.kind != MediaKind::Document => HTML.to_owned(),
+        (Some(declared), Some(said), _) => with_codecs(said, declared),
+        (_, _, Some(proven)) => proven.name.to_owned(),
+        (Some(declared), None, None) => named(declared.trim()),
+        (None, _, None) => {
+            let mut by_name = evidence.names.into_iter().flatten().filter_map(ending).filter_map(by_ending);
+            let found =
+                if evidence.sniffed.is_none() { by_name.next().map(|found| found.name) } else { None };
+            found.or(evidence.sniffed).unwrap_or(UNKNOWN).to_owned()
+        }
     }
 }
 
@@ -190,10 +208,25 @@ pub fn is_uploadable(media_type: &str, length: u64) -> bool {
     find(essence(media_type)).is_some_and(|known| length <= limit(known.kind))
 }
 
-/// The declared type as it is remembered: one that Cloud takes, under its own name; `None` for all others, among
-/// them those that say nothing.
+/// A type that Cloud takes, under its own name.
 pub fn canonical(declared: &str) -> Option<String> {
     find(essence(declared)).map(|known| with_codecs(known, declared))
+}
+
+/// The declared type as it is remembered; `None` when it says nothing.
+pub fn remembered(declared: &str) -> Option<String> {
+    meaningful(declared).map(|declared| canonical(declared).unwrap_or_else(|| named(essence(declared))))
+}
+
+/// What first bytes tell, under Cloud's name; `None` when that is nothing to rely on.
+pub fn telling(sniffed: &'static str) -> Option<&'static str> {
+    let other = || CERTAINLY_OTHERS.iter().find(|known| **known == sniffed).copied();
+    find(sniffed).map(|known| known.name).or_else(other)
+}
+
+/// The ending of a file name, with its dot, if it tells a type.
+pub fn telling_ending(name: &str) -> Option<String> {
+    ending(name).filter(|ending| by_ending(ending).is_some()).map(|ending| format!(".{ending}"))
 }
 
 /// A type that Cloud does not take, as its client called it (RFC 6838 section 4.2: at most 127 characters on each side
@@ -203,6 +236,22 @@ fn named(declared: &str) -> String {
         |name: &str| name.len() <= LONGEST_NAME && name.bytes().all(|byte| (b' '..=b'~').contains(&byte));
     let fit = [declared, essence(declared)].into_iter().find(|name| is_fit(name));
     fit.unwrap_or(UNKNOWN).to_owned()
+}
+
+/// Whether the bytes prove that the declared type is not the file's: that it is of another kind, or another document. An
+/// Ogg file tells itself what is in it.
+fn disproves(proven: &Type, said: &Type) -> bool {
+    let is_ogg = [OGG, OPUS].contains(&proven.name);
+    let is_other = said.kind != proven.kind || said.kind == MediaKind::Document;
+    is_ogg || (is_other && !is_alike(proven.name, said.name))
+}
+
+fn is_alike(one: &str, other: &str) -> bool {
+    one == other || ALIKE.iter().any(|family| family.contains(&one) && family.contains(&other))
+}
+
+fn is_among(list: &[&str], name: &str) -> bool {
+    list.iter().any(|known| known.eq_ignore_ascii_case(name))
 }
 
 /// A document may be any file that Cloud takes.
@@ -220,16 +269,18 @@ fn essence(media_type: &str) -> &str {
     media_type.split(';').next().unwrap_or_default().trim()
 }
 
+/// A type says something when it has two sides, neither of them a wildcard.
 fn meaningful(declared: &str) -> Option<&str> {
     let name = essence(declared);
-    let says_nothing = name.is_empty() || SAYS_NOTHING.iter().any(|known| known.eq_ignore_ascii_case(name));
-    (!says_nothing).then_some(declared)
+    let (main, sub) = name.split_once('/')?;
+    let says_nothing = [main, sub].iter().any(|side| side.is_empty() || *side == "*");
+    (!says_nothing && !is_among(SAYS_NOTHING, name)).then_some(declared)
 }
 
 /// `codecs` belongs to the type of an Ogg file; a charset and the like do not.
 fn with_codecs(known: &Type, declared: &str) -> String {
     let codecs = declared.split(';').skip(1).map(str::trim).find(|parameter| {
-        known.name == "audio/ogg"
+        known.name == OGG
             && parameter.len() <= LONGEST_NAME
             && parameter.to_ascii_lowercase().starts_with("codecs=")
             && parameter.is_ascii()
@@ -280,75 +331,5 @@ fn size(bytes: &u64) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn declared(kind: MediaKind, declared: &str) -> Result<String, Unfit> {
-        media_type(kind, Evidence { declared: Some(declared), ..Evidence::default() })
-    }
-
-    #[test]
-    fn the_declared_type_decides_when_it_says_something() {
-        assert_eq!(declared(MediaKind::Image, "IMAGE/JPG"), Ok("image/jpeg".to_owned()));
-        assert_eq!(declared(MediaKind::Document, "text/plain; charset=utf-8"), Ok("text/plain".to_owned()));
-        assert_eq!(
-            declared(MediaKind::Audio, "audio/ogg; codecs=opus"),
-            Ok("audio/ogg; codecs=opus".to_owned())
-        );
-        assert_eq!(declared(MediaKind::Document, "image/png"), Ok("image/png".to_owned()));
-        let html = declared(MediaKind::Image, "text/html; charset=utf-8").unwrap_err();
-        assert_eq!(html.to_string(), "an image has to be image/jpeg or image/png, and this is text/html");
-        // A page that a login form answers must not go out as a document.
-        assert!(declared(MediaKind::Document, "text/html").is_err());
-        let png = Evidence { declared: Some("text/html"), sniffed: Some("image/png"), ..Evidence::default() };
-        assert!(media_type(MediaKind::Image, png).is_err());
-    }
-
-    #[test]
-    fn then_the_first_bytes_and_then_the_name() {
-        let png = Sniffed::of(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR");
-        assert_eq!(png.media_type.as_deref(), Some("image/png"));
-        let evidence = Evidence {
-            declared: Some("application/octet-stream"),
-            sniffed: png.media_type.as_deref(),
-            names: [Some("invoice.pdf"), None],
-        };
-        assert_eq!(media_type(MediaKind::Image, evidence), Ok("image/png".to_owned()));
-        let names = Evidence { names: [None, Some("/a/Report.PDF")], ..Evidence::default() };
-        assert_eq!(media_type(MediaKind::Document, names), Ok("application/pdf".to_owned()));
-        assert_eq!(
-            media_type(MediaKind::Image, names),
-            Err(Unfit::Type { kind: MediaKind::Image, found: "application/pdf".to_owned() })
-        );
-        assert_eq!(media_type(MediaKind::Video, Evidence::default()), Err(Unfit::Unknown(MediaKind::Video)));
-        assert_eq!(Sniffed::of(b"").media_type, None);
-        assert_eq!(Sniffed::of(b"%PDF-1.7").media_type.as_deref(), Some("application/pdf"));
-        assert_eq!(Sniffed::of(b"\xff\xd8\xff\xe0").media_type.as_deref(), Some("image/jpeg"));
-    }
-
-    #[test]
-    fn stickers_that_move_may_be_larger() {
-        let mut webp = b"RIFF\0\0\0\0WEBPVP8X\x0a\0\0\0\0".to_vec();
-        assert!(!Sniffed::of(&webp).is_animated);
-        *webp.last_mut().unwrap() = 0x02;
-        let sniffed = Sniffed::of(&webp);
-        assert_eq!((sniffed.media_type.as_deref(), sniffed.is_animated), (Some("image/webp"), true));
-        assert_eq!(check_size(MediaKind::Sticker, 300 * KIB, true), Ok(()));
-        let error = check_size(MediaKind::Sticker, 300 * KIB, false).unwrap_err();
-        assert_eq!(error.to_string(), "a sticker may have 100 KiB");
-        assert_eq!(check_size(MediaKind::Image, 5 * MIB, false), Ok(()));
-        assert!(check_size(MediaKind::Image, 5 * MIB + 1, false).is_err());
-        assert_eq!(check_size(MediaKind::Audio, 0, false), Err(Unfit::Empty));
-    }
-
-    #[test]
-    fn uploads_keep_what_their_client_called_them() {
-        assert_eq!(of_upload(Some("application/zip"), None), "application/zip");
-        assert_eq!(of_upload(Some("image/jpg"), None), "image/jpeg");
-        assert_eq!(of_upload(Some("application/x-www-form-urlencoded"), Some("image/png")), "image/png");
-        assert_eq!(of_upload(None, None), UNKNOWN);
-        assert!(is_uploadable("audio/ogg; codecs=opus", 1) && !is_uploadable("application/zip", 1));
-        assert!(!is_uploadable("video/mp4", 17 * MIB));
-        assert_eq!(of_upload(Some(&format!("x/{}", "y".repeat(200))), None), UNKNOWN);
-    }
-}
+#[path = "kinds_tests.rs"]
+mod tests;

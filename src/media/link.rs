@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::HeaderMap;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -18,13 +18,14 @@ use super::fetch::{Fetched, File, Remembered, host, origin};
 use super::freshness::{Decision, Keep, Policy, Profile, Why};
 use super::hits::Hit;
 use super::key::{Key, Origin};
-use super::kinds::{self, Evidence, Sniffed, Unfit};
+use super::kinds::{self, Evidence, Unfit};
 use super::providers::Provider;
 use super::reason::{Event, Lookup};
 use super::spool::{SpoolError, Spooled};
 use super::upload::Bytes as UploadBytes;
 use super::{Account, FETCHES_PER_HOST, Found, Inner, is_too_slow};
 use crate::net::egress::vet_url;
+use crate::onprem::form::parameter;
 use crate::onprem::message::{Link, MediaKind};
 use crate::store::UploadRow;
 
@@ -284,11 +285,10 @@ impl Inner {
         let File { policy, headers, body, url, .. } = *file;
         let declared = content_type(&headers);
         let unfit = |unfit| link_unfit(&url, unfit);
-        kinds::check_declared(errand.kind, declared).map_err(unfit)?;
         let spooled = self.read(errand, &url, &headers, body, end).await?;
         // The upload has slots of its own.
         drop(slot);
-        let sniffed = Sniffed::of(&spooled.head);
+        let sniffed = spooled.sniffed().await?;
         kinds::check_size(errand.kind, spooled.length, sniffed.is_animated).map_err(unfit)?;
         let (forgotten, is_shared) = match policy.keep() {
             Keep::Yes => (None, true),
@@ -298,8 +298,9 @@ impl Inner {
         let source = Source {
             digest: spooled.digest,
             length: spooled.length,
-            declared: declared.and_then(kinds::canonical),
+            declared: declared.and_then(kinds::remembered),
             sniffed,
+            ending: ending(&headers),
             final_url: (url != errand.url).then(|| url.to_string()),
             policy,
         };
@@ -431,16 +432,25 @@ fn check_host(provider: &Provider, url: &Url) -> Result<(), MediaError> {
 }
 
 fn media_type(errand: &Errand, source: &Source) -> Result<String, Unfit> {
+    let led_to = source.final_url.as_deref().map(|url| url.split(['?', '#']).next().unwrap_or_default());
     let evidence = Evidence {
         declared: source.declared.as_deref(),
         sniffed: source.sniffed.media_type.as_deref(),
-        names: [errand.filename.as_deref(), Some(errand.url.path())],
+        names: [errand.filename.as_deref(), source.ending.as_deref(), led_to, Some(errand.url.path())],
     };
     kinds::media_type(errand.kind, evidence)
 }
 
 fn content_type(headers: &HeaderMap) -> Option<&str> {
     headers.get(CONTENT_TYPE)?.to_str().ok()
+}
+
+/// The ending of the name that the server gives the file (RFC 6266 section 4.3: `filename*` first).
+fn ending(headers: &HeaderMap) -> Option<String> {
+    let disposition = String::from_utf8_lossy(headers.get(CONTENT_DISPOSITION)?.as_bytes());
+    let (_, parameters) = disposition.split_once(';')?;
+    let names = ["filename*", "filename"].map(|name| parameter(parameters, name));
+    names.iter().flatten().find_map(|name| kinds::telling_ending(name))
 }
 
 fn link_unfit(url: &Url, unfit: Unfit) -> MediaError {

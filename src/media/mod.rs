@@ -14,7 +14,7 @@
 //! 4. `upload`: bytes that Cloud has already under this number are not uploaded again.
 //!
 //! [`freshness`] is pure and decides how long an answer may be used; [`reason`] is the closed set of what happened.
-//! [`kinds`] says which types and sizes Cloud takes.
+//! [`kinds`] says which types and sizes Cloud takes; `sniff` looks into the bytes.
 //!
 //! An id that we handed out (`files`) leads to the bytes in our folder, and from there goes the same way from 4 on.
 //!
@@ -45,6 +45,7 @@ pub mod reason;
 mod resolve;
 mod schedule;
 mod sent;
+mod sniff;
 mod spool;
 mod upload;
 mod uploaded;
@@ -315,14 +316,16 @@ impl Media {
         Some((self.0.files.staying(limit), permit))
     }
 
-    /// Keeps an uploaded file, gives it an id, and begins to upload it to Cloud.
+    /// Keeps an uploaded file, of which its client may have said type and name, gives it an id, and begins to upload it
+    /// to Cloud.
     pub async fn keep(
         &self,
         account: &Arc<Account>,
         declared: Option<&str>,
+        filename: Option<&str>,
         spool: Spool,
     ) -> Result<String, MediaError> {
-        self.0.keep(account, declared, spool).await
+        self.0.keep(account, declared, filename, spool).await
     }
 
     /// The file that `id` names; `None` when neither we nor Cloud have it.

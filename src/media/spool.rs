@@ -14,6 +14,8 @@ use sha2::{Digest as _, Sha256};
 use tempfile::NamedTempFile;
 use tokio::task::{JoinHandle, spawn_blocking};
 
+use super::sniff::Sniffed;
+
 /// SHA-256 of a file.
 pub type Digest = [u8; 32];
 
@@ -21,8 +23,8 @@ pub type Digest = [u8; 32];
 const GATHER: usize = 128 * 1024;
 /// What is read at a time.
 const READ: usize = 64 * 1024;
-/// How much of a file's beginning is looked at: the names in an Office file's directory come that late.
-const HEAD: usize = 4096;
+/// How much of a file's beginning is looked at.
+pub const HEAD: usize = 4096;
 
 /// Why a file cannot be taken in.
 #[derive(Debug, thiserror::Error)]
@@ -188,6 +190,23 @@ impl Spooled {
         })
     }
 
+    /// What its bytes tell of its type.
+    pub async fn sniffed(&self) -> io::Result<Sniffed> {
+        if !Sniffed::is_in_directory(&self.head) {
+            return Ok(Sniffed::of(&self.head));
+        }
+        let (head, length) = (self.head.clone(), self.length);
+        let file = match &self.content {
+            Content::Memory(bytes) => {
+                return Sniffed::of_whole(&head, length, |at, most| Ok(slice(bytes, at, most)));
+            }
+            Content::File(file) => Arc::clone(file),
+            Content::Named(file) => Arc::new(file.reopen()?),
+        };
+        let work = move || Sniffed::of_whole(&head, length, |at, most| read_at(&file, at, most));
+        spawn_blocking(work).await.map_err(io::Error::other)?
+    }
+
     /// Gives a [`Place::Named`] file its name; it is on disk afterwards, through a power loss too.
     pub async fn keep(self, path: PathBuf) -> io::Result<()> {
         let Content::Named(file) = self.content else {
@@ -271,6 +290,12 @@ impl Body for FileBody {
     fn size_hint(&self) -> SizeHint {
         SizeHint::with_exact(self.left)
     }
+}
+
+/// Up to so many bytes from a place on.
+fn slice(bytes: &Bytes, at: u64, most: usize) -> Bytes {
+    let start = usize::try_from(at).unwrap_or(usize::MAX).min(bytes.len());
+    bytes.slice(start..start.saturating_add(most).min(bytes.len()))
 }
 
 /// Reads without moving the file's own position, which other readers share.

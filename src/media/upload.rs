@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::error::MediaError;
 use super::form::Form;
 use super::key::Key;
+use super::kinds;
 use super::reason::Upload;
 use super::spool::{Digest, FileBody, Spooled};
 use super::{Account, Inner};
@@ -102,7 +103,9 @@ impl Inner {
         bytes: &Bytes,
     ) -> Result<UploadRow, MediaError> {
         let _slot = self.upload_slots.acquire().await.map_err(|_| MediaError::Lost)?;
-        let form = Form::new(media_type, &uuid::Uuid::new_v4().simple().to_string())
+        // What an earlier version kept may still have a name that Cloud does not take.
+        let media_type = kinds::canonical(media_type).unwrap_or_else(|| media_type.to_owned());
+        let form = Form::new(&media_type, &uuid::Uuid::new_v4().simple().to_string())
             .ok_or_else(|| MediaError::Link("its media type cannot be sent".to_owned()))?;
         let opened = bytes.open().await?;
         // The id lives from the moment at which Cloud takes the file; counting from before errs on the safe side.

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use super::error::MediaError;
 use super::files::Spare;
-use super::kinds::{self, Evidence, Sniffed};
+use super::kinds::{self, Evidence};
 use super::reason::{Event, Lookup};
-use super::spool::Spool;
+use super::sniff::Sniffed;
+use super::spool::{HEAD, Spool};
 use super::upload::{AtCloud, Bytes};
 use super::{Account, Found, Inner};
 use crate::onprem::message::MediaKind;
@@ -14,8 +15,6 @@ use crate::store::{FileRow, UploadRow};
 
 /// An id of ours works for 30 days; Cloud's own is not used on its last day, and was made a little later.
 const PROMISED: i64 = 28 * 86_400;
-/// How much of a sticker tells whether it is animated.
-const HEAD: usize = 64;
 
 impl Inner {
     /// Keeps a file that has arrived.
@@ -26,13 +25,16 @@ impl Inner {
         self: &Arc<Self>,
         account: &Arc<Account>,
         declared: Option<&str>,
+        filename: Option<&str>,
         spool: Spool,
     ) -> Result<String, MediaError> {
         let spooled = spool.finish().await?;
         if spooled.length == 0 {
             return Err(kinds::Unfit::Empty.into());
         }
-        let media_type = kinds::of_upload(declared, Sniffed::of(&spooled.head).media_type.as_deref());
+        let sniffed = spooled.sniffed().await?.media_type;
+        let names = [filename, None, None, None];
+        let media_type = kinds::of_upload(Evidence { declared, sniffed: sniffed.as_deref(), names });
         let now = self.clock.now();
         let row = self
             .files
@@ -95,10 +97,14 @@ impl Inner {
         filename: Option<&str>,
     ) -> Result<Found, MediaError> {
         let row = self.files.find(&account.number, id).await?.ok_or(MediaError::Unknown)?;
-        let evidence = Evidence { declared: Some(&row.media_type), sniffed: None, names: [filename, None] };
+        // Of the others everything is known since they came; an earlier version did not tell Opus from other Ogg.
+        let is_looked_at = kind == MediaKind::Sticker || row.media_type == kinds::OGG;
+        let sniffed = if is_looked_at { self.beginning(&row).await } else { Sniffed::default() };
+        let names = [filename, None, None, None];
+        let sniffed_type = sniffed.media_type.as_deref();
+        let evidence = Evidence { declared: Some(&row.media_type), sniffed: sniffed_type, names };
         let media_type = kinds::media_type(kind, evidence)?;
-        let is_animated = kind == MediaKind::Sticker && self.is_animated(&row).await;
-        kinds::check_size(kind, row.length, is_animated)?;
+        kinds::check_size(kind, row.length, sniffed.is_animated)?;
         let (upload, row_at_cloud, how) = self.upload_kept(account, &row, &media_type).await?;
         self.files.touch(&row, self.clock.now()).await;
         let event = Event { lookup: Lookup::Uploaded, upload: how, forgotten: None };
@@ -128,17 +134,18 @@ impl Inner {
         })
     }
 
-    async fn is_animated(&self, row: &FileRow) -> bool {
+    /// What its first bytes tell.
+    async fn beginning(&self, row: &FileRow) -> Sniffed {
         let Ok(Some(file)) = self.files.read(&row.digest).await else {
             // Its bytes went because Cloud has them, so Cloud has taken it for what it is.
-            return true;
+            return Sniffed { media_type: None, is_animated: true };
         };
         let read = move || {
             let mut head = [0; HEAD];
             let count = std::io::Read::read(&mut &file, &mut head).unwrap_or_default();
-            Sniffed::of(head.get(..count).unwrap_or_default()).is_animated
+            Sniffed::of(head.get(..count).unwrap_or_default())
         };
-        tokio::task::spawn_blocking(read).await.unwrap_or(false)
+        tokio::task::spawn_blocking(read).await.unwrap_or_default()
     }
 }
 

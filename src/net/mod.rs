@@ -2,6 +2,7 @@
 //! proxy do with bytes.
 
 mod ca_bundle;
+mod coding;
 mod collect;
 mod connector;
 pub mod egress;
@@ -14,6 +15,7 @@ mod within;
 mod worker;
 
 pub use ca_bundle::{BadBundle, ca_bundle};
+pub use coding::is_coded;
 pub use collect::Collected;
 pub use connector::{Connector, Deadlines};
 pub use error::ConnectError;

@@ -15,6 +15,7 @@ use super::respond::{After, Failure, Reply, Source};
 use super::state::{Limits, Number, State};
 use super::{body, handlers, webhook};
 use crate::config::is_host;
+use crate::net::is_coded;
 use crate::onprem::ErrorCode;
 use crate::onprem::route::{Access, Action, Body, Means, NoRoute, Route};
 use crate::session::Principal;
@@ -245,10 +246,6 @@ pub(super) fn check_framing(head: &Head, most_headers: usize) -> Result<(), Fail
     let mut codings = fields.all(Name::TransferEncoding);
     let is_chunked = |coding: &[u8]| coding.eq_ignore_ascii_case(b"chunked");
     let is_plain = codings.next().is_none_or(is_chunked) && codings.next().is_none();
-    let is_coded = fields.all(Name::ContentEncoding).any(|coding| {
-        let coding = coding.trim_ascii();
-        !coding.is_empty() && !coding.eq_ignore_ascii_case(b"identity")
-    });
     if !is_named {
         let details = "send exactly one Host header, with a host name or an address";
         return Err(Failure::client(ErrorCode::InvalidRequest, details).closing());
@@ -258,7 +255,7 @@ pub(super) fn check_framing(head: &Head, most_headers: usize) -> Result<(), Fail
             .http(501)
             .closing());
     }
-    if is_coded {
+    if is_coded(fields.all(Name::ContentEncoding)) {
         return Err(Failure::client(ErrorCode::InvalidRequest, "send the body without a Content-Encoding")
             .http(415)
             .closing());

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::onprem::message::{Component, Content, Header, Media, MediaKind, Message, ParameterValue, Source};
+use crate::onprem::message::{Content, Media, MediaKind, Message, Source};
+use crate::wire::Path;
 
 /// A file that a message names, in the order in which translation meets them.
 #[derive(Debug)]
@@ -29,40 +30,21 @@ pub enum Resolved {
 
 /// Lists the files of `message`.
 pub fn media_refs<'a>(message: &'a Message<'a>) -> Vec<MediaRef<'a>> {
+    let mut found = Vec::new();
+    let mut add =
+        |media: &'a Media<'a>, path: Path<'_>| found.push(reference(media, path.to_string().into()));
     match &message.content {
-        Content::Media(media) => vec![reference(media, media.kind.name().into())],
-        Content::Interactive(interactive) => match &interactive.header {
-            Some(Header::Media { media, .. }) => {
-                vec![reference(media, format!("interactive.header.{}", media.kind.name()).into())]
-            }
-            Some(Header::Raw(_) | Header::Members(_)) | None => Vec::new(),
-        },
-        Content::Template(template) => template
-            .components
-            .iter()
-            .flatten()
-            .enumerate()
-            .flat_map(|(at, component)| of_component(at, component))
-            .collect(),
+        Content::Media(media) => return vec![reference(media, media.kind.name().into())],
+        Content::Interactive(interactive) => interactive.each_file(Path::Root.key("interactive"), &mut add),
+        Content::Template(template) => template.each_file(Path::Root.key("template"), &mut add),
+        Content::Other(tree) => tree.each_file(Path::Root.key(message.type_name()), &mut add),
         Content::Text(_)
         | Content::Location(_)
         | Content::Contacts(_)
         | Content::Hsm(_)
-        | Content::Reaction(_)
-        | Content::Other(_) => Vec::new(),
+        | Content::Reaction(_) => {}
     }
-}
-
-fn of_component<'a>(at: usize, component: &'a Component<'a>) -> impl Iterator<Item = MediaRef<'a>> {
-    component.parameters.iter().flatten().enumerate().filter_map(
-        move |(position, parameter)| match &parameter.value {
-            ParameterValue::Media(media) => Some(reference(
-                media,
-                format!("template.components[{at}].parameters[{position}].{}", media.kind.name()).into(),
-            )),
-            ParameterValue::Same | ParameterValue::Currency { .. } | ParameterValue::DateTime { .. } => None,
-        },
-    )
+    found
 }
 
 fn reference<'a>(media: &'a Media<'a>, path: Cow<'static, str>) -> MediaRef<'a> {

@@ -62,6 +62,11 @@ fn corpus() -> Vec<(&'static str, Vec<u8>, u16)> {
         ("a chunk longer than its size", with("Transfer-Encoding: chunked\r\n", "1\r\n{}\r\n0\r\n\r\n"), 400),
         ("gzip", with(&format!("Content-Encoding: gzip\r\n{length}"), &text), 415),
         ("br", with(&format!("content-encoding: br\r\n{length}"), &text), 415),
+        (
+            "aws-chunked and gzip",
+            with(&format!("Content-Encoding: aws-chunked,gzip\r\n{length}"), &text),
+            415,
+        ),
         ("identity and zstd", with(&format!("Content-Encoding: identity, zstd\r\n{length}"), &text), 415),
     ]
 }
@@ -119,6 +124,8 @@ async fn odd_requests_that_have_one_reading_are_taken() {
         ("equal lengths", with(&format!("{length}{length}"), &text)),
         ("an absolute URL", absolute),
         ("blank lines first", [b"\r\n\r\n".to_vec(), good()].concat()),
+        ("utf-8", with(&format!("Content-Encoding: UTF-8\r\n{length}"), &text)),
+        ("aws-chunked", with(&format!("Content-Encoding: aws-chunked\r\n{length}"), &text)),
         ("identity", with(&format!("Content-Encoding: identity\r\n{length}"), &text)),
         ("no coding", with(&format!("Content-Encoding:\r\n{length}"), &text)),
         ("a host with a port", hosted("proxy.internal.:9090")),

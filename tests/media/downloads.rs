@@ -24,6 +24,8 @@ async fn a_file_that_a_user_sent_comes_in_one_step() {
     assert_eq!((reply.status, reply.body.as_slice()), (200, b"voice".as_slice()));
     assert_eq!(reply.header("content-type"), Some("audio/ogg; codecs=opus"));
     assert_eq!(reply.header("content-length"), Some("5"));
+    // Who opens it in a browser must not run what a user called a voice note.
+    assert_eq!(reply.header("x-content-type-options"), Some("nosniff"));
     let asked = scene.proxy.mock.recorded();
     assert_eq!(asked[0].query.as_deref(), Some(&*format!("phone_number_id={PHONE_NUMBER_ID}")));
     assert!(asked.iter().all(|seen| seen.authorization == Some(format!("Bearer {ACCESS_TOKEN}"))));
@@ -138,6 +140,7 @@ async fn the_size_may_be_a_string_or_a_number() {
         let reply = scene.get(&id).await;
         assert_eq!((reply.status, reply.body.as_slice()), (200, PNG), "{size}");
         assert_eq!(reply.header("content-type"), Some("image/png"));
+        assert_eq!(reply.header("x-content-type-options"), Some("nosniff"));
     }
     // The length of the bytes themselves is believed first; a type may come with them.
     scene.provider.serve("/f", png());

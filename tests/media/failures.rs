@@ -71,6 +71,7 @@ async fn case_45_47_48_49_answers_that_are_no_files() {
             (Answer::ok("").content_type("image/png").chunked(), "it is empty"),
             (Answer::ok("").content_type("image/png").until_close(), "it is empty"),
             (png().header("Content-Encoding", "gzip"), "Content-Encoding"),
+            (png().header("Content-Encoding", "aws-chunked,gzip"), "Content-Encoding"),
             (
                 png().header("Content-Encoding", "identity").header("content-encoding", "br"),
                 "Content-Encoding",
@@ -79,11 +80,64 @@ async fn case_45_47_48_49_answers_that_are_no_files() {
             (long(1000).chunked().truncate_after(400), "broke off"),
             (png().declare_length(1000), "broke off"),
             (long(300 << 10).truncate_after(200 << 10), "broke off"),
-            (png().content_type("text/html; charset=utf-8"), "text/html"),
-            (png().content_type("application/pdf"), "application/pdf"),
+            (Answer::ok("<html>").content_type("text/html; charset=utf-8"), "text/html"),
+            (Answer::ok("%PDF-1.7").content_type("application/pdf"), "application/pdf"),
         ] {
             check_both(&scene, "image", &hour(answer), words).await;
         }
+    }
+}
+
+/// RFC 9112 section 5.2: folded lines are read, and so are blanks before a colon; what has two readings is not.
+#[tokio::test]
+async fn heads_of_old_servers_are_read() {
+    let scene = Scene::start().await;
+    for (n, (name, value)) in [
+        ("Content-Security-Policy", "default-src 'self';\r\n img-src *"),
+        ("Content-Security-Policy", "\r\n\t\tdefault-src 'self';\r\n\t\timg-src *"),
+        ("Cache-Control ", "max-age=60"),
+        ("X-Empty", "\r\n "),
+        ("Cache-Control", "max-age=60,\r\n public"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let path = format!("/{n}.png");
+        let bytes = image_bytes(&path);
+        scene.provider.serve(
+            &path,
+            Answer::ok(bytes).no_content_type().header(name, value).header("Content-Type", "image/png"),
+        );
+        for _ in 0..2 {
+            scene.sent_image(&json!({"link": scene.provider.url(&path)})).await;
+        }
+        let gets = if name.starts_with("Cache-Control") { 1 } else { 2 };
+        let seen = scene.provider.seen().requests;
+        assert_eq!(seen.iter().filter(|request| request.path == path).count(), gets, "{name}: {value:?}");
+    }
+    let before = scene.counts();
+    for (name, value) in
+        [("Content-Length", "1\r\n 6"), ("Transfer-Encoding", "chun\r\n ked\r\nContent-Length: 3")]
+    {
+        scene.serve(png().header(name, value));
+        let reply = scene.send().await;
+        assert_eq!((reply.status, reply.code()), (500, 1014), "{name}: {reply:?}");
+    }
+    assert_eq!((scene.counts() - before).u, 0);
+}
+
+/// A `Content-Encoding` that names no coding says nothing of the bytes.
+#[tokio::test]
+async fn words_that_are_no_codings_are_passed_over() {
+    let scene = Scene::start().await;
+    for (n, word) in
+        ["aws-chunked", "UTF-8", "identity", "", "aws-chunked,", "binary"].into_iter().enumerate()
+    {
+        let bytes = image_bytes(word);
+        scene.serve(Answer::ok(bytes.clone()).content_type("image/png").header("Content-Encoding", word));
+        scene.sent().await;
+        assert_eq!(scene.uploads().len(), n + 1, "{word}");
+        assert_eq!(scene.uploads()[n].body.file().unwrap().length, bytes.len() as u64, "{word}");
     }
 }
 

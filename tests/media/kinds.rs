@@ -1,6 +1,6 @@
 //! Each kind of message with the types and sizes that Cloud takes for it.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::scene::*;
 use crate::stub::Answer;
@@ -80,12 +80,16 @@ async fn a_file_goes_up_under_its_type() {
 async fn a_file_of_another_kind_is_refused() {
     let scene = Scene::start().await;
     for (kind, declared, bytes, words) in [
-        ("image", "image/gif", PNG, "this is image/gif"),
-        ("image", "image/webp", PNG, "this is image/webp"),
+        ("image", "image/gif", b"?".as_slice(), "this is image/gif"),
+        ("image", "image/webp", b"?", "this is image/webp"),
+        ("image", "image/gif", b"GIF89a", "this is image/gif"),
+        ("image", "", b"<!DOCTYPE html><title>", "this is text/html"),
+        ("image", "image/png", b"<html><body>", "this is text/html"),
+        ("audio", "audio/webm", b"\x1aE\xdf\xa3\x01\0\0\0\0\0\0\x1fB\x86\x81\x01webm", "this is video/webm"),
         ("image", "", b"%PDF-1.7".as_slice(), "this is application/pdf"),
         ("image", "", b"?", "nothing tells its type"),
-        ("image", "/", b"?", "this is /"),
-        ("document", "text/html", b"%PDF-1.7", "this is text/html"),
+        ("image", "/", b"?", "nothing tells its type"),
+        ("document", "text/html", b"?", "this is text/html"),
         ("document", "application/zip", b"?", "this is application/zip"),
         ("audio", "video/mp4", b"?", "this is video/mp4"),
         ("audio", "audio/wav", b"?", "this is audio/wav"),
@@ -102,7 +106,7 @@ async fn a_file_of_another_kind_is_refused() {
         assert_eq!((reply.status, code), (500, 1014), "{kind} {declared}: {reply:?}");
         assert!(details.contains(words) && !details.contains("canary"), "{words}: {details}");
     }
-    assert_eq!(scene.counts(), counts(11, 0, 0, 0));
+    assert_eq!(scene.counts(), counts(15, 0, 0, 0));
     assert!(scene.files().is_empty());
 }
 
@@ -195,4 +199,180 @@ async fn the_header_of_an_interactive_message_has_its_file() {
         assert_eq!(header.as_object().unwrap().keys().collect::<Vec<_>>(), ["id"], "{sent}");
     }
     assert_eq!(scene.counts(), counts(2, 0, 2, 3));
+}
+
+/// An Office file as its programs pack it: the main part, which is large, before its companions.
+fn office(folder: &str) -> Vec<u8> {
+    let parts = ["[Content_Types].xml".to_owned(), "_rels/.rels".to_owned(), format!("{folder}/main.xml")];
+    let (mut file, mut directory) = (Vec::new(), Vec::new());
+    for (name, length) in parts.iter().zip([300, 20, 200 * KIB]) {
+        let head = |magic: &[u8], room: usize| {
+            let length = u16::try_from(name.len()).unwrap().to_le_bytes();
+            let after = if magic == b"PK\x03\x04" { 2 } else { 16 };
+            [magic, &vec![0; room], &length, &vec![0; after], name.as_bytes()].concat()
+        };
+        directory.extend(head(b"PK\x01\x02", 24));
+        file.extend(head(b"PK\x03\x04", 22));
+        file.extend((0..length).map(|n| u8::try_from(n * n % 251).unwrap()));
+    }
+    let [start, size] = [file.len(), directory.len()].map(|n| u32::try_from(n).unwrap().to_le_bytes());
+    [file, directory, b"PK\x05\x06\0\0\0\0\0\0\0\0".to_vec(), size.to_vec(), start.to_vec(), vec![0; 2]]
+        .concat()
+}
+
+fn ogg(codec: &[u8]) -> Vec<u8> {
+    [b"OggS\0\x02", [0; 20].as_slice(), b"\x01\x13", codec, &[0; 20]].concat()
+}
+
+/// Whatever the server calls a file that nothing but its bytes, or its name, can tell; and the same from a client.
+#[tokio::test]
+async fn wrong_names_of_types_are_seen_through() {
+    const OPENXML: &str = "application/vnd.openxmlformats-officedocument";
+    let scene = Scene::start().await;
+    let [docx, xlsx] = [("word", "wordprocessingml.document"), ("xl", "spreadsheetml.sheet")]
+        .map(|(folder, name)| (office(folder), format!("{OPENXML}.{name}")));
+    let opus = (ogg(b"OpusHead"), "audio/ogg; codecs=opus".to_owned());
+    let vorbis = (ogg(b"\x01vorbis"), "audio/ogg".to_owned());
+    let png = (PNG.to_vec(), "image/png".to_owned());
+    let pdf = (b"%PDF-1.7 ".to_vec(), "application/pdf".to_owned());
+    for (n, (kind, declared, (bytes, uploaded))) in [
+        ("image", "application/octetstream", &png),
+        ("image", "image/*", &png),
+        ("image", "undefined", &png),
+        ("image", "multipart/form-data", &png),
+        ("image", "text/plain", &png),
+        ("image", "text/html; charset=UTF-8", &png),
+        ("image", "application/msword", &png),
+        ("image", "application/pdf", &png),
+        ("document", "application/msword", &pdf),
+        ("document", "application/zip", &docx),
+        ("document", "application/octet-stream", &docx),
+        ("document", "application/x-zip-compressed", &xlsx),
+        ("document", "", &xlsx),
+        ("audio", "audio/opus", &opus),
+        ("audio", "application/ogg", &opus),
+        ("audio", "video/ogg", &opus),
+        ("audio", "audio/ogg", &opus),
+        ("audio", "application/octet-stream", &opus),
+        ("audio", "audio/mpeg", &opus),
+        ("audio", "", &opus),
+        ("document", "audio/opus", &opus),
+        ("audio", "audio/opus", &vorbis),
+        ("audio", "audio/ogg; codecs=opus", &vorbis),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        for by_link in [true, false] {
+            if declared == "multipart/form-data" && !by_link {
+                continue;
+            }
+            // Appended bytes make each a file of its own.
+            let bytes = [bytes.as_slice(), format!(" {n} {by_link}").as_bytes()].concat();
+            let object = if by_link {
+                let answer = Answer::ok(bytes).no_content_type();
+                let answer = if declared.is_empty() { answer } else { answer.content_type(declared) };
+                scene.provider.serve(&format!("/{n}"), answer);
+                json!({"link": scene.provider.url(&format!("/{n}"))})
+            } else {
+                json!({"id": scene.upload(declared, &bytes).await})
+            };
+            scene.sent_message(&media(kind, &object)).await;
+            let upload = scene.uploads().pop().unwrap();
+            let file = upload.body.file().unwrap();
+            assert_eq!(&file.media_type, uploaded, "{kind} {declared:?} by link: {by_link}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_name_may_stand_in_the_answer_or_at_the_end_of_redirects() {
+    let scene = Scene::start().await;
+    for (n, (disposition, target, expected)) in [
+        ("attachment; filename=\"dummy.pdf\"", "/x", Some("application/pdf")),
+        ("attachment;filename=notes.txt", "/x", Some("text/plain")),
+        (
+            "inline; filename=\"a.bin\"; filename*=UTF-8''r%C3%A9sum%C3%A9.doc",
+            "/x",
+            Some("application/msword"),
+        ),
+        ("attachment; filename=\"r\u{e9}sum\u{e9}.ppt\"", "/x", Some("application/vnd.ms-powerpoint")),
+        ("", "/files/report.xls", Some("application/vnd.ms-excel")),
+        ("attachment; filename=\"a.zip\"", "/x", None),
+        ("attachment", "/x", None),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let target = format!("/{n}{target}");
+        let answer = Answer::ok(format!("? {n}")).content_type("application/octet-stream");
+        let answer =
+            if disposition.is_empty() { answer } else { answer.header("Content-Disposition", disposition) };
+        scene.provider.serve(&target, answer.header("Cache-Control", "max-age=60"));
+        scene.provider.serve(&format!("/{n}"), Answer::new(301).header("Location", &target));
+        let message = media("document", &json!({"link": scene.provider.url(&format!("/{n}"))}));
+        let before = scene.counts();
+        // What is remembered says the same.
+        for _ in 0..2 {
+            let reply = scene.proxy.send(&message).await;
+            assert_eq!(reply.status, if expected.is_some() { 201 } else { 500 }, "{disposition}: {reply:?}");
+        }
+        let Some(expected) = expected else { continue };
+        assert_eq!(scene.counts() - before, counts(2, 0, 1, 2), "{disposition}");
+        assert_eq!(scene.uploads().pop().unwrap().body.file().unwrap().media_type, expected, "{disposition}");
+    }
+}
+
+/// Cards have files as headers have: ids of ours become Cloud's, and links are resolved, behind providers too.
+#[tokio::test]
+async fn the_cards_of_a_carousel_have_their_files() {
+    let scene = Scene::start().await;
+    scene.serve(png());
+    scene.set_provider("cdn", &json!({"bearer": "b"})).await;
+    let link = scene.provider.url("/a.png");
+    let uploaded = scene.upload("image/png", &image_bytes("ours")).await;
+    let objects =
+        [json!({"link": link}), json!({"link": link, "provider": {"name": "cdn"}}), json!({"id": uploaded})];
+    let template = |object: &Value| {
+        let header = json!({"type": "header", "parameters": [{"type": "image", "image": object}]});
+        json!({"card_index": 0, "components": [header]})
+    };
+    let card = |object: &Value| {
+        json!({"card_index": 0, "type": "cta_url", "header": {"type": "image", "image": object}, "body": {"text": "b"},
+            "action": {"name": "cta_url", "parameters": {"display_text": "Go", "url": "https://example.org"}}})
+    };
+    let templates: Vec<Value> = objects.iter().map(template).collect();
+    let cards: Vec<Value> = objects.iter().map(card).collect();
+    for (message, place, image) in [
+        (
+            json!({"to": TO, "type": "template", "template": {"name": "n", "language": {"code": "en"},
+                "components": [{"type": "carousel", "cards": templates}]}}),
+            "/template/components/0/cards",
+            "/components/0/parameters/0/image",
+        ),
+        (
+            json!({"to": TO, "type": "interactive", "interactive": {"type": "carousel", "body": {"text": "b"},
+                "action": {"cards": cards}}}),
+            "/interactive/action/cards",
+            "/header/image",
+        ),
+    ] {
+        let sent = scene.sent_message(&message).await;
+        let cards = sent.pointer(place).unwrap().as_array().unwrap();
+        let images: Vec<&Value> = cards.iter().map(|card| card.pointer(image).unwrap()).collect();
+        for image in &images {
+            let id = image["id"].as_str().unwrap();
+            assert!(id.bytes().all(|byte| byte.is_ascii_digit()), "{sent}");
+            assert_eq!(image.as_object().unwrap().len(), 1, "{sent}");
+        }
+        assert_eq!((images[0] == images[1], images[1] == images[2]), (true, false), "{sent}");
+    }
+    // One that is not to be had is named by its place, and nothing is sent.
+    scene.serve(Answer::new(404));
+    let message = json!({"to": TO, "type": "template", "template": {"name": "n", "language": {"code": "en"},
+        "components": [{"type": "carousel", "cards": [template(&objects[0])]}]}});
+    let details = scene.proxy.send(&message).await.error().2;
+    let place = "template.components[0].cards[0].components[0].parameters[0].image: ";
+    assert!(details.starts_with(place), "{details}");
+    assert_eq!(scene.counts().s, 2);
 }

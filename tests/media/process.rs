@@ -140,7 +140,7 @@ async fn failures(setup: &Setup, server: &Server) -> Vec<Reply> {
     let mut replies = Vec::new();
     for answer in [
         Answer::new(401),
-        png().content_type("text/html"),
+        Answer::ok("<html>").content_type("text/html"),
         Answer::new(302).header("Location", "http://10.0.0.1/canary-location?canary-query"),
         Answer::new(302).header("Location", "http://canary-user:canary-word@127.0.0.1/"),
         png().declare_length(1000),

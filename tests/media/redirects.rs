@@ -64,21 +64,22 @@ async fn the_same_origin_gets_them_at_each_hop() {
 }
 
 #[tokio::test]
-async fn s15_the_fourth_hop_and_a_loop_end_the_fetch() {
+async fn s15_the_eleventh_hop_and_a_loop_end_the_fetch() {
     let scene = Scene::start().await;
-    for n in 0..4 {
+    for n in 0..11 {
         scene.provider.serve(&format!("/{n}"), to(&format!("/{}", n + 1)));
     }
-    scene.provider.serve("/4", png());
+    scene.provider.serve("/11", png());
     scene.sent_image(&json!({"link": scene.provider.url("/1")})).await;
+    assert_eq!(scene.counts(), counts(11, 0, 1, 1));
     scene.provider.serve("/loop", to("/loop"));
     for path in ["/0", "/loop"] {
         let before = scene.counts();
         let reply = scene.send_image(&json!({"link": scene.provider.url(path)})).await;
         let (code, _, details) = reply.error();
         assert_eq!((reply.status, code), (500, 1014), "{reply:?}");
-        assert!(details.contains("more than three times"), "{details}");
-        assert_eq!(scene.counts() - before, counts(4, 0, 0, 0));
+        assert!(details.contains("more than 10 times"), "{details}");
+        assert_eq!(scene.counts() - before, counts(11, 0, 0, 0));
     }
 }
 
@@ -108,6 +109,20 @@ async fn s15_a_hop_to_a_denied_place_is_refused_before_it_is_dialled() {
     }
     assert!(door.accept().is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock));
     assert_eq!(scene.counts(), counts(5, 0, 0, 0));
+}
+
+/// However many hops went well before.
+#[tokio::test]
+async fn s15_the_last_hop_is_judged_as_the_first() {
+    let scene = Scene::start().await;
+    for n in 0..9 {
+        scene.provider.serve(&format!("/{n}"), to(&format!("/{}", n + 1)));
+    }
+    scene.provider.serve("/9", to("http://169.254.169.254/latest/meta-data/"));
+    let reply = scene.send_image(&json!({"link": scene.provider.url("/0")})).await;
+    assert_eq!((reply.status, reply.code()), (400, 1009), "{reply:?}");
+    assert_eq!(scene.counts(), counts(10, 0, 0, 0));
+    assert_eq!(scene.metric("prembridge_egress_denied_total").await, 1);
 }
 
 #[tokio::test]

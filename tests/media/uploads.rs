@@ -34,6 +34,9 @@ async fn any_body_is_a_file_whatever_its_type() {
     for (n, (declared, body, kept)) in [
         ("image/png", PNG, "image/png"),
         ("IMAGE/JPG", PNG, "image/jpeg"),
+        // Its bytes prove another kind of file.
+        ("application/msword", PNG, "image/png"),
+        ("image/*", PNG, "image/png"),
         ("", PNG, "image/png"),
         // As `curl --data-binary` sends it.
         ("application/x-www-form-urlencoded", PNG, "image/png"),
@@ -43,7 +46,6 @@ async fn any_body_is_a_file_whatever_its_type() {
         ("text/plain; charset=utf-8", b"?", "text/plain"),
         ("application/zip", b"?", "application/zip"),
         ("application/json", b"{}", "application/json"),
-        ("multipart/form-data; boundary=x", b"--x--", "multipart/form-data; boundary=x"),
     ]
     .into_iter()
     .enumerate()
@@ -62,6 +64,54 @@ async fn any_body_is_a_file_whatever_its_type() {
         assert!(reply.body == body);
     }
     assert!(scene.files().iter().all(|name| name.len() == 64), "{:?}", scene.files());
+}
+
+/// A form, as Cloud's own endpoint wants it: its first file, under its own type and name.
+#[tokio::test]
+async fn a_form_is_unpacked() {
+    let scene = limited().await;
+    let part = |head: &str, content: &[u8]| {
+        [format!("--b7\r\nContent-Disposition: form-data; {head}\r\n\r\n").as_bytes(), content, b"\r\n"]
+            .concat()
+    };
+    let product = part("name=\"messaging_product\"", b"whatsapp");
+    let end = b"--b7--\r\n".to_vec();
+    let large = [image_bytes("large"), vec![7; MIB - PNG.len() - 5]].concat();
+    let form = "multipart/form-data; boundary=b7";
+    for (n, (head, content, kept)) in [
+        ("name=\"file\"; filename=\"a.png\"\r\nContent-Type: image/png", PNG, "image/png"),
+        ("name=\"upload\"; filename=\"a\"\r\nContent-Type: application/octet-stream", PNG, "image/png"),
+        ("name=\"upload\"; filename=\"R\u{e9}sum\u{e9}.PDF\"", b"?", "application/pdf"),
+        ("name=\"file\"", PNG, "image/png"),
+        ("name=\"file\"; filename=\"a.png\"\r\nContent-Type: image/png", &large, "image/png"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let second = part("name=\"second\"; filename=\"b.txt\"", format!("{n}").as_bytes());
+        let body = [product.clone(), part(head, content), second, end.clone()].concat();
+        let reply = scene.call_as("support", "POST", "/v1/media", form, &body).await;
+        assert_eq!(reply.status, 201, "{head}: {reply:?}");
+        let reply = scene.get(&id_of(&reply)).await;
+        assert_eq!(reply.header("content-type"), Some(kept), "{head}");
+        assert!(reply.body == content, "{head}");
+    }
+    let before = scene.files().len();
+    let file = |content: &[u8]| part("name=\"file\"; filename=\"a.png\"", content);
+    for (content_type, body, status, code) in [
+        (form, [product.clone(), end.clone()].concat(), 400, 1008),
+        (form, [file(b""), end.clone()].concat(), 400, 1009),
+        (form, file(PNG), 400, 1025),
+        (form, PNG.to_vec(), 400, 1025),
+        (form, Vec::new(), 400, 1025),
+        ("multipart/form-data", [file(PNG), end.clone()].concat(), 400, 1025),
+        (form, [file(&[large.as_slice(), b"x"].concat()), end.clone()].concat(), 413, 1025),
+        (form, [file(b"x"), part("name=\"y\"", &vec![7; MIB + (65 << 10)]), end].concat(), 413, 1025),
+    ] {
+        let reply = scene.call_as("support", "POST", "/v1/media", content_type, &body).await;
+        assert_eq!((reply.status, reply.code()), (status, code), "{content_type} {}", body.len());
+    }
+    until(|| scene.files().len() == before).await;
 }
 
 #[tokio::test]
@@ -84,9 +134,11 @@ async fn the_name_of_the_document_tells_what_the_upload_did_not() {
     }
     // Two types of the same bytes are two files for Cloud.
     assert_eq!(scene.counts(), counts(0, 0, 2, 2));
-    let zip = scene.upload("application/zip", b"?").await;
-    let reply = scene.proxy.send(&media("document", &json!({"id": zip, "filename": "a.pdf"}))).await;
-    assert_eq!((reply.status, reply.code()), (400, 1009), "what the client says counts: {reply:?}");
+    for (declared, status) in [("application/zip", 201), ("text/html", 400), ("application/json", 400)] {
+        let id = scene.upload(declared, b"? of another").await;
+        let reply = scene.proxy.send(&media("document", &json!({"id": id, "filename": "a.pdf"}))).await;
+        assert_eq!(reply.status, status, "a page is no file, whatever its name: {declared} {reply:?}");
+    }
     let reply = scene.send_image(&json!({"id": id})).await;
     assert_eq!((reply.status, reply.code()), (400, 1009), "{reply:?}");
 }

@@ -57,6 +57,7 @@ async fn a_photo_goes_up_and_comes_back() {
     let reply = proxy.call("GET", PHOTO, "").await;
     assert_eq!((reply.status, reply.body.as_slice()), (200, PNG));
     assert_eq!(reply.header("content-type"), Some("image/png"));
+    assert_eq!(reply.header("x-content-type-options"), Some("nosniff"));
     assert_eq!(reply.header("content-length"), Some(&*PNG.len().to_string()));
     let recorded = proxy.mock.recorded();
     assert_eq!(find(&recorded, "/_photo/").authorization, None, "a public place gets no token");

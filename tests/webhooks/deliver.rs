@@ -59,6 +59,47 @@ async fn only_200_acknowledges() {
     assert!(elsewhere.got().is_empty());
 }
 
+/// Whatever an old program writes beside it (RFC 9112 section 5.2 for the folded line).
+#[tokio::test]
+async fn a_200_acknowledges_whatever_its_other_lines_look_like() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    for lines in [
+        "Content-Security-Policy:\r\n          default-src 'self';\r\n          img-src 'self'\r\n",
+        "X-A: one\r\n\ttwo\r\n",
+        "X-A : one\r\n",
+        "no colon at all\r\n",
+    ] {
+        let scene = Scene::silent("").await;
+        let door = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut wishes = scene.wishes();
+        wishes["webhooks"]["url"] = format!("http://{}/callback", door.local_addr().unwrap()).into();
+        scene.set(&wishes).await;
+        let posts = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&posts);
+        let mut answers = tokio::task::JoinSet::new();
+        answers.spawn(async move {
+            loop {
+                let (mut stream, _) = door.accept().await.unwrap();
+                let mut read = Vec::new();
+                while !read.ends_with(b"}]}") {
+                    let mut part = [0; 4096];
+                    let length = stream.read(&mut part).await.unwrap();
+                    read.extend_from_slice(&part[..length]);
+                }
+                count.fetch_add(1, Ordering::SeqCst);
+                let answer =
+                    format!("HTTP/1.1 200 OK\r\n{lines}Content-Length: 0\r\nConnection: close\r\n\r\n");
+                stream.write_all(answer.as_bytes()).await.unwrap();
+            }
+        });
+        scene.tell(&text("wamid.1", "hello")).await;
+        crate::support::until(|| posts.load(Ordering::SeqCst) > 0).await;
+        scene.until_empty(crate::support::PHONE_NUMBER_ID).await;
+        assert_eq!(posts.load(Ordering::SeqCst), 1, "{lines:?}");
+        answers.shutdown().await;
+    }
+}
+
 #[tokio::test]
 async fn a_client_that_is_away_gets_everything_in_order() {
     let scene = Scene::new().await;

@@ -1,6 +1,9 @@
 //! A request body that is fit to be read.
 
 use std::borrow::Cow;
+use std::sync::OnceLock;
+
+use serde_json::value::RawValue;
 
 use crate::onprem::read::object_of;
 use crate::onprem::{ErrorCode, Invalid};
@@ -11,6 +14,7 @@ use crate::wire::{Object, Path, Removed, too_deep, without_unset};
 pub struct Body<'a> {
     json: Cow<'a, str>,
     unset: Removed,
+    unpacked: OnceLock<Box<RawValue>>,
 }
 
 impl<'a> Body<'a> {
@@ -36,7 +40,7 @@ impl<'a> Body<'a> {
         if too_deep(text) {
             return Err(Invalid::new(ErrorCode::InvalidRequest, "the body nests deeper than 128 levels"));
         }
-        Ok(Self { json: Cow::Borrowed(text), unset: Removed::default() })
+        Ok(Self { json: Cow::Borrowed(text), unset: Removed::default(), unpacked: OnceLock::new() })
     }
 
     /// What is in `bytes` without white space around it, and without the byte order mark that some writers put in
@@ -53,6 +57,12 @@ impl<'a> Body<'a> {
     /// The text to parse.
     pub fn json(&self) -> &str {
         &self.json
+    }
+
+    /// Room for an action with strings that hold JSON, once they are unpacked, so that a message can borrow from it as
+    /// from the text itself.
+    pub(super) fn unpacked(&self) -> &OnceLock<Box<RawValue>> {
+        &self.unpacked
     }
 
     /// The members that were taken out.

@@ -30,6 +30,13 @@ impl MediaKind {
             .find(|kind| kind.name() == name)
     }
 
+    /// The same, in capitals or not.
+    pub fn from_any_case(name: &str) -> Option<Self> {
+        [Self::Audio, Self::Document, Self::Image, Self::Sticker, Self::Video]
+            .into_iter()
+            .find(|kind| kind.name().eq_ignore_ascii_case(name))
+    }
+
     /// The name of its field.
     pub fn name(self) -> &'static str {
         match self {

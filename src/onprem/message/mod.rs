@@ -11,14 +11,20 @@ mod media;
 mod plain;
 mod recipient;
 mod template;
+mod tree;
+
+use std::sync::OnceLock;
+
+use serde_json::value::RawValue;
 
 pub use body::Body;
 pub use contacts::{Contact, ContactValue, Phone};
 pub use hsm::{Hsm, LocalizableParam, ParamValue};
-pub use interactive::{Action, Capitalised, Header, Interactive};
+pub use interactive::{Action, Capitalised, Interactive};
 pub use media::{Link, Media, MediaKind, Source, strip_provider};
 pub use recipient::{Address, Recipient};
 pub use template::{Component, Language, Parameter, ParameterValue, Template};
+pub use tree::{Branches, Found, Tree};
 
 use super::read::{array, at_most, missing, object, optional_bool, optional_string};
 use super::read::{printable, required_string, string, whole, wrong};
@@ -98,7 +104,7 @@ pub enum Content<'a> {
     /// `reaction`, equal on both sides.
     Reaction(Raw<'a>),
     /// A type that neither reference knows yet, with the object of its name.
-    Other(Raw<'a>),
+    Other(Tree<'a>),
 }
 
 /// The `text` object.
@@ -134,7 +140,7 @@ impl<'a> Request<'a> {
             let status = string(status, Path::Root.key("status"))?;
             return Receipt::parse(&status, object).map(Self::Receipt);
         }
-        Message::parse(object).map(|message| Self::Message(Box::new(message)))
+        Message::parse(object, body.unpacked()).map(|message| Self::Message(Box::new(message)))
     }
 }
 
@@ -162,7 +168,7 @@ fn check_status(status: &str) -> Result<(), Invalid> {
 }
 
 impl<'a> Message<'a> {
-    fn parse(mut object: Object<'a>) -> Result<Self, Invalid> {
+    fn parse(mut object: Object<'a>, room: &'a OnceLock<Box<RawValue>>) -> Result<Self, Invalid> {
         let root = Path::Root;
         let has_product = messaging_product(&mut object)?;
         let recipient_type = recipient_type(&mut object)?;
@@ -175,7 +181,7 @@ impl<'a> Message<'a> {
         if let Some(context) = context {
             self::object(context, root.key("context"))?;
         }
-        let content = content(&mut object, named_type.as_deref(), has_product)?;
+        let content = content(&mut object, named_type.as_deref(), has_product, room)?;
         let (other, rest): (Vec<_>, Vec<_>) =
             object.into_members().into_iter().partition(|(name, _)| CONTENT_FIELDS.contains(&&**name));
         Ok(Self {
@@ -232,6 +238,7 @@ fn content<'a>(
     object: &mut Object<'a>,
     named_type: Option<&str>,
     is_cloud_shaped: bool,
+    room: &'a OnceLock<Box<RawValue>>,
 ) -> Result<Content<'a>, Invalid> {
     let name = named_type.unwrap_or("text");
     let path = Path::Root.key(name);
@@ -244,11 +251,11 @@ fn content<'a>(
         "contacts" => Content::Contacts(contacts::parse(raw, path)?),
         "hsm" => Content::Hsm(Hsm::parse(raw, path)?),
         "template" => Content::Template(Template::parse(raw, path)?),
-        "interactive" => Content::Interactive(Interactive::parse(raw, path, is_cloud_shaped)?),
+        "interactive" => Content::Interactive(Interactive::parse(raw, path, is_cloud_shaped, room)?),
         "reaction" => Content::Reaction(reaction(raw, path)?),
         _ => match MediaKind::from_name(name) {
             Some(kind) => Content::Media(Media::parse(kind, raw, path)?),
-            None => Content::Other(raw),
+            None => Content::Other(Tree::parse(raw, path)?),
         },
     })
 }

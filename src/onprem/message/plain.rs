@@ -177,7 +177,7 @@ mod tests {
     fn both(json: &str) -> Option<[String; 2]> {
         let body = Body::read(json.as_bytes()).unwrap();
         let plain = parse(body.json())?;
-        let general = body.object().map(Message::parse);
+        let general = body.object().map(|object| Message::parse(object, body.unpacked()));
         Some([format!("Ok({plain:?})"), format!("{general:?}")])
     }
 

@@ -1,7 +1,7 @@
 //! The `template` object.
 
 use super::{
-    Invalid, Media, MediaKind, each, missing, object, optional_string, required_string, string, whole, wrong,
+    Branches, Found, Invalid, each, missing, object, optional_string, required_string, string, whole, wrong,
 };
 use crate::onprem::read::required_object;
 use crate::wire::{Member, Object, Path, Raw, Str};
@@ -18,7 +18,7 @@ pub struct Template<'a> {
     /// The components; `None` when the field was not given.
     pub components: Option<Vec<Component<'a>>>,
     /// Members that nobody here knows.
-    pub rest: Vec<Member<'a>>,
+    pub rest: Branches<'a>,
 }
 
 /// `template.language`
@@ -35,8 +35,8 @@ pub struct Language<'a> {
 /// One component.
 #[derive(Debug)]
 pub struct Component<'a> {
-    /// Members before, between and after those below, in order.
-    pub rest: Vec<Member<'a>>,
+    /// Members before, between and after those below, in order; the cards of a carousel are among them.
+    pub rest: Branches<'a>,
     /// The position of a button, as the client wrote it and as a digit: a string in some clients, a number in others.
     pub index: Option<(Raw<'a>, &'static str)>,
     /// The parameters.
@@ -46,8 +46,8 @@ pub struct Component<'a> {
 /// One parameter of a component.
 #[derive(Debug)]
 pub struct Parameter<'a> {
-    /// All members but the value of its type.
-    pub rest: Vec<Member<'a>>,
+    /// All members but a date, and an amount of money that is written anew.
+    pub rest: Branches<'a>,
     /// The value of its type.
     pub value: ParameterValue<'a>,
 }
@@ -55,7 +55,7 @@ pub struct Parameter<'a> {
 /// The value of a parameter, where it is not equal on both sides.
 #[derive(Debug)]
 pub enum ParameterValue<'a> {
-    /// Text, currency, payload, coupon code, action, …: among the other members.
+    /// Text, file, amount of money, payload, coupon code, action, …: among the other members.
     Same,
     /// A date: Cloud shows the fallback text.
     DateTime {
@@ -71,8 +71,6 @@ pub enum ParameterValue<'a> {
         /// The other members of `currency`.
         rest: Vec<Member<'a>>,
     },
-    /// A file.
-    Media(Media<'a>),
 }
 
 impl<'a> Template<'a> {
@@ -86,7 +84,21 @@ impl<'a> Template<'a> {
             .take("components")
             .map(|raw| each(raw, path.key("components"), Component::parse))
             .transpose()?;
-        Ok(Self { namespace, name, language, components, rest: object.into_members() })
+        Ok(Self { namespace, name, language, components, rest: Branches::of(object, path)? })
+    }
+
+    /// Tells each of its files, in order.
+    pub fn each_file(&'a self, path: Path<'_>, found: Found<'_, 'a>) {
+        let here = path.key("components");
+        for (at, component) in self.components.iter().flatten().enumerate() {
+            let here = here.index(at);
+            component.rest.each_file(here, found);
+            let parameters = here.key("parameters");
+            for (at, parameter) in component.parameters.iter().flatten().enumerate() {
+                parameter.rest.each_file(parameters.index(at), found);
+            }
+        }
+        self.rest.each_file(path, found);
     }
 }
 
@@ -117,50 +129,13 @@ impl<'a> Component<'a> {
             Some(kind) => string(kind, path.key("type"))?,
             None => return Err(missing(path.key("type"))),
         };
-        if let Some(cards) = object.get("cards") {
-            check_cards(cards, path.key("cards"))?;
-        }
         let index = object.take("index").map(|raw| index(raw, path.key("index"))).transpose()?;
         let parameters = object
             .take("parameters")
             .map(|raw| each(raw, path.key("parameters"), Parameter::parse))
             .transpose()?;
-        Ok(Self { rest: object.into_members(), index, parameters })
+        Ok(Self { rest: Branches::of(object, path)?, index, parameters })
     }
-}
-
-/// Carousels are Cloud's own and travel untouched; but a provider in one is on-prem's, and only its
-/// credentials open the file.
-fn check_cards(cards: Raw<'_>, path: Path<'_>) -> Result<(), Invalid> {
-    each(cards, path, |card, path| {
-        let Some(components) = object(card, path)?.get("components") else {
-            return Ok(());
-        };
-        each(components, path.key("components"), |raw, path| {
-            if object(raw, path)?.get("cards").is_some() {
-                return Err(wrong(path, "is a carousel in a carousel"));
-            }
-            let component = Component::parse(raw, path)?;
-            let files =
-                component.parameters.iter().flatten().filter_map(|parameter| match &parameter.value {
-                    ParameterValue::Media(media) => Some(media),
-                    ParameterValue::Same
-                    | ParameterValue::Currency { .. }
-                    | ParameterValue::DateTime { .. } => None,
-                });
-            for media in files {
-                if matches!(&media.source, super::Source::Link(link) if link.provider.is_some()) {
-                    return Err(wrong(
-                        path,
-                        "names a media provider; in a carousel send a public link or an id",
-                    ));
-                }
-            }
-            Ok(())
-        })
-        .map(drop)
-    })
-    .map(drop)
 }
 
 fn index<'a>(raw: Raw<'a>, path: Path<'_>) -> Result<(Raw<'a>, &'static str), Invalid> {
@@ -178,19 +153,15 @@ impl<'a> Parameter<'a> {
             None => return Err(missing(path.key("type"))),
         };
         let value = match &*name {
-            "currency" => currency(&mut object, path)?,
-            "date_time" => date_time(&mut object, path)?,
-            "image" | "document" | "video" => match (object.take(&name), MediaKind::from_name(&name)) {
-                (Some(raw), Some(kind)) => ParameterValue::Media(Media::parse(kind, raw, path.key(&name))?),
-                (None, _) | (Some(_), None) => return Err(missing(path.key(&name))),
-            },
+            "currency" | "CURRENCY" => currency(&mut object, path)?,
+            "date_time" | "DATE_TIME" => date_time(&mut object, path)?,
             "text" => {
                 check_text(&object, path)?;
                 ParameterValue::Same
             }
             _ => ParameterValue::Same,
         };
-        Ok(Self { rest: object.into_members(), value })
+        Ok(Self { rest: Branches::typed(object, path)?, value })
     }
 }
 

@@ -2,34 +2,45 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{HeaderValue, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::Body as _;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{Call, internal_failure, store_failure};
-use crate::media::{Download, Media, MediaError, SpoolError, is_too_slow};
+use crate::media::{Download, Media, MediaError, Spool, SpoolError, is_too_slow};
 use crate::onprem::ErrorCode;
 use crate::onprem::callback::CallbackError;
 use crate::onprem::error::Meta;
+use crate::onprem::form::{self, FirstFile};
 use crate::onprem::media::MediaReply;
 use crate::server::asked::Name;
 use crate::server::body::{self, Asking};
 use crate::server::dispatch::Trail;
 use crate::server::respond::{self, Body, Failure, Reply, Source};
-use crate::server::state::State;
+use crate::server::state::{Limits, State};
 use crate::translate::error_to_onprem;
 use crate::translate::errors::{CloudFailure, Endpoint};
 use crate::upstream::Answer;
 
+/// What a form may have beside its file.
+const FORM_ROOM: u64 = 64 * 1024;
 /// The slowest client whose upload is waited for sends 100 MiB in this time.
 const LONGEST_UPLOAD: Duration = Duration::from_secs(30 * 60);
 
-/// `POST /v1/media`: the file itself is the body, whatever its type.
+/// `POST /v1/media`: the file itself is the body, whatever its type; a form, as Cloud's own endpoint wants it, is
+/// unpacked.
 pub async fn upload(call: &Call<'_>, incoming: Asking) -> Result<Reply, Failure> {
     let (state, limits) = (call.state, &call.state.limits);
-    let declared = incoming.size_hint().exact();
-    if declared.is_some_and(|length| length > limits.media) {
+    let media_type = call.fields.text(Name::ContentType);
+    let form = media_type.filter(|media_type| form::is_form(media_type)).map(FirstFile::new);
+    let mut form = match form.transpose() {
+        Ok(form) => form,
+        Err(invalid) => return Err(body::refuse(incoming, invalid.into()).await),
+    };
+    let most = limits.media + if form.is_some() { FORM_ROOM } else { 0 };
+    if incoming.size_hint().exact().is_some_and(|length| length > most) {
         return Err(body::refuse(incoming, too_large(limits.media)).await);
     }
     let Some((mut spool, _turn)) = state.media.receive(limits.media).await else {
@@ -38,21 +49,26 @@ pub async fn upload(call: &Call<'_>, incoming: Asking) -> Result<Reply, Failure>
         failure.retry_after = Some(5);
         return Err(body::refuse(incoming, failure).await);
     };
-    receive(incoming, &mut spool, &state.media, limits.body_timeout, limits.media).await?;
-    let media_type = call.fields.text(Name::ContentType);
-    let id =
-        state.media.keep(&call.number.account, media_type, spool).await.map_err(|error| not_kept(&error))?;
+    receive(incoming, &mut spool, form.as_mut(), &state.media, limits).await?;
+    let part = form.map(FirstFile::finish).transpose()?;
+    let (media_type, filename) = match &part {
+        Some(part) => (part.content_type.as_deref(), part.filename.as_deref()),
+        None => (media_type, None),
+    };
+    let id = state.media.keep(&call.number.account, media_type, filename, spool).await;
+    let id = id.map_err(|error| not_kept(&error))?;
     let status = StatusCode::from_u16(state.compat.created_status).unwrap_or(StatusCode::CREATED);
     Ok(respond::json(status, &MediaReply::new(&id, Meta::stable(&state.compat.version))))
 }
 
 async fn receive(
     mut incoming: Asking,
-    spool: &mut crate::media::Spool,
+    spool: &mut Spool,
+    mut form: Option<&mut FirstFile>,
     media: &Media,
-    idle: Duration,
-    limit: u64,
+    limits: &Limits,
 ) -> Result<(), Failure> {
+    let (idle, mut received) = (limits.body_timeout, 0);
     let started = Instant::now();
     let end = started + LONGEST_UPLOAD;
     loop {
@@ -68,14 +84,29 @@ async fn receive(
             continue;
         };
         media.metrics().received(data.len());
-        if is_too_slow(started.elapsed(), spool.length()) {
+        received += data.len() as u64;
+        if is_too_slow(started.elapsed(), received) {
             return Err(body::too_slow(started.elapsed()));
         }
-        spool.push(data).await.map_err(|error| match error {
-            SpoolError::TooLarge(_) => too_large(limit),
-            SpoolError::Disk(error) => not_kept(&error.into()).closing(),
-        })?;
+        let Some(form) = form.as_deref_mut() else {
+            keep(spool, data, limits).await?;
+            continue;
+        };
+        if received > limits.media + FORM_ROOM {
+            return Err(too_large(limits.media));
+        }
+        form.push(data);
+        while let Some(data) = form.take().map_err(|invalid| Failure::from(invalid).closing())? {
+            keep(spool, data, limits).await?;
+        }
     }
+}
+
+async fn keep(spool: &mut Spool, data: Bytes, limits: &Limits) -> Result<(), Failure> {
+    spool.push(data).await.map_err(|error| match error {
+        SpoolError::TooLarge(_) => too_large(limits.media),
+        SpoolError::Disk(error) => not_kept(&error.into()).closing(),
+    })
 }
 
 /// `GET /v1/media/{media-id}`: the bytes in one step; "404 with no body" when there are none.
@@ -91,6 +122,8 @@ pub(super) fn give(Download { media_type, length, body }: Download) -> Reply {
     let mut reply = Reply::new(StatusCode::OK, Body::Stream { bytes: body, length });
     let unknown = HeaderValue::from_static("application/octet-stream");
     reply.set(respond::CONTENT_TYPE, HeaderValue::try_from(media_type).unwrap_or(unknown));
+    // Users and clients name the types of their files: a page that is called an image must not run as one.
+    reply.set("x-content-type-options", HeaderValue::from_static("nosniff"));
     reply
 }
 

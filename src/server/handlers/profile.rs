@@ -83,7 +83,7 @@ pub(super) async fn set_photo(call: &Call<'_>, trail: &mut Trail) -> Result<Repl
 fn photo_of(call: &Call<'_>) -> Result<Bytes, Failure> {
     let content_type = call.fields.text(Name::ContentType).unwrap_or_default();
     let bytes = if form::is_form(content_type) {
-        call.body.slice_ref(form::field(content_type, &call.body, "File")?)
+        form::field(content_type, &call.body, "File")?
     } else {
         call.body.clone()
     };

@@ -45,14 +45,18 @@ pub(super) fn to_cloud<'a>(
     }
     let parameters: Vec<_> =
         hsm.params.iter().enumerate().map(|(at, param)| parameter(param, at, work)).collect();
-    let body =
-        cloud::Component { members: &[], kind: Some("body"), index: None, parameters: Some(parameters) };
+    let body = cloud::Component {
+        members: cloud::Branches::default(),
+        kind: Some("body"),
+        index: None,
+        parameters: Some(parameters),
+    };
     Ok(cloud::Template {
         name: &hsm.element_name,
         language_code: &hsm.language.code,
         language_rest: &[],
         components: (!hsm.params.is_empty()).then(|| vec![body]),
-        rest: &[],
+        rest: cloud::Branches::default(),
     })
 }
 
@@ -84,7 +88,7 @@ fn parameter<'a>(
         }
         ParamValue::DateTime => {
             work.notes.add(Rule::HsmDateTime, path, "default -> fallback_value, which Cloud always shows");
-            cloud::Parameter::DateTime { fallback_value: &param.default, members: &[] }
+            cloud::Parameter::DateTime { fallback_value: &param.default, members: cloud::Branches::default() }
         }
     }
 }

@@ -2,8 +2,9 @@
 
 use super::{MessageError, Work, media};
 use crate::cloud::message as cloud;
-use crate::onprem::message::{Capitalised, Header, Interactive};
+use crate::onprem::message::{Capitalised, Interactive, Tree};
 use crate::translate::rules::Rule;
+use crate::wire::Path;
 
 /// Unpacks an action that came as a string, mends the spelling of the header's key, and leaves content of other types
 /// out of the header.
@@ -23,21 +24,17 @@ pub(super) fn to_cloud<'a>(
         }
         None => {}
     }
-    let header = match &interactive.header {
-        Some(Header::Media { media, rest }) => {
-            let kind = media.kind.name();
-            let media =
-                media::to_cloud(media, &format!("interactive.header.{kind}"), media::Place::Header, work)?;
-            Some(cloud::Header::Media { kind, media, members: rest })
-        }
-        Some(Header::Raw(raw)) => Some(cloud::Header::Raw(raw)),
-        Some(Header::Members(members)) => Some(cloud::Header::Members(members)),
-        None => None,
+    let here = Path::Root.key("interactive");
+    let mut translate = |tree: Option<&'a Tree<'a>>, path| {
+        tree.map(|tree| media::tree_to_cloud(tree, path, media::Place::Header, work)).transpose()
     };
+    let header = translate(interactive.header.as_ref(), here.key("header"))?;
+    let action = translate(interactive.action.as_ref().map(|action| &action.object), here.key("action"))?;
+    let rest = media::branches_to_cloud(&interactive.rest, here, media::Place::Header, work)?;
     for name in &interactive.other_header {
         work.notes.add(
             Rule::OtherContent,
-            format_args!("interactive.header.{name}"),
+            here.key("header").key(name),
             "left out: the header is of another type",
         );
     }
@@ -51,7 +48,7 @@ pub(super) fn to_cloud<'a>(
         header,
         body: interactive.body,
         footer: interactive.footer,
-        action: interactive.action.as_ref().map(|action| &*action.object),
-        rest: &interactive.rest,
+        action,
+        rest,
     })
 }

@@ -4,9 +4,10 @@ use std::borrow::Cow;
 
 use super::{MessageError, Work};
 use crate::cloud::message as cloud;
-use crate::onprem::message::{Link, Media, Source, strip_provider};
+use crate::onprem::message::{Branches, Link, Media, Source, Tree, strip_provider};
 use crate::translate::media_refs::Resolved;
 use crate::translate::rules::Rule;
+use crate::wire::Path;
 
 /// Where a media object stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +73,41 @@ pub(super) fn to_cloud<'a>(
         filename: media.filename.as_deref().filter(|_| media.kind.takes_filename()),
         rest: &media.rest,
     })
+}
+
+/// Translates every media object in `tree`, in the order in which they are listed.
+pub(super) fn tree_to_cloud<'a>(
+    tree: &'a Tree<'a>,
+    path: Path<'_>,
+    place: Place,
+    work: &mut Work<'_, 'a>,
+) -> Result<cloud::Tree<'a>, MessageError> {
+    Ok(match tree {
+        Tree::Raw(raw) => cloud::Tree::Raw(raw),
+        Tree::Object(branches) => cloud::Tree::Object(branches_to_cloud(branches, path, place, work)?),
+        Tree::Array(list) => {
+            let mut elements = Vec::with_capacity(list.len());
+            for (at, tree) in list.iter().enumerate() {
+                elements.push(tree_to_cloud(tree, path.index(at), place, work)?);
+            }
+            cloud::Tree::Array(elements)
+        }
+        Tree::Media(media) => cloud::Tree::Media(to_cloud(media, &path.to_string(), place, work)?),
+    })
+}
+
+/// The same for the members of an object.
+pub(super) fn branches_to_cloud<'a>(
+    branches: &'a Branches<'a>,
+    path: Path<'_>,
+    place: Place,
+    work: &mut Work<'_, 'a>,
+) -> Result<cloud::Branches<'a>, MessageError> {
+    let mut files = Vec::with_capacity(branches.files.len());
+    for (key, tree) in &branches.files {
+        files.push((&**key, tree_to_cloud(tree, path.key(key), place, work)?));
+    }
+    Ok(cloud::Branches { rest: &branches.rest, files })
 }
 
 /// An id that we handed out becomes Cloud's; any other is Cloud's already.

@@ -19,7 +19,7 @@ use super::rules::Rule;
 use crate::cloud::message as cloud;
 use crate::onprem::message::{Address, Body, Content, Message, Receipt};
 use crate::onprem::{ErrorCode, Invalid};
-use crate::wire::{self, Member, Object, Raw, Removed};
+use crate::wire::{self, Member, Object, Path, Raw, Removed};
 
 const UNSET: &str = "left out: on-prem clients write unset options as null, or as [] in place of an object";
 
@@ -76,7 +76,11 @@ pub fn message_to_cloud<'a>(
             cloud::Content::Interactive(interactive::to_cloud(interactive, &mut work)?)
         }
         Content::Reaction(raw) => cloud::Content::Reaction(pointer(raw, "reaction", &mut work)),
-        Content::Location(raw) | Content::Other(raw) => cloud::Content::Raw(raw),
+        Content::Location(raw) => cloud::Content::Tree(cloud::Tree::Raw(raw)),
+        Content::Other(tree) => {
+            let path = Path::Root.key(kind);
+            cloud::Content::Tree(media::tree_to_cloud(tree, path, media::Place::Message, &mut work)?)
+        }
     };
     let context = message.context.map(|raw| pointer(raw, "context", &mut work));
     Ok(cloud::Message { recipient, kind, content, context, rest: &message.rest })

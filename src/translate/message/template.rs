@@ -4,9 +4,7 @@ use super::{MessageError, Work, media};
 use crate::cloud::message as cloud;
 use crate::onprem::message::{Component, Parameter, ParameterValue, Template};
 use crate::translate::rules::Rule;
-
-/// How long a position is that already is a string with one digit.
-const QUOTED_DIGIT: usize = 3;
+use crate::wire::Path;
 
 /// Leaves out what only on-prem knows: the namespace and the language policy.
 ///
@@ -33,10 +31,13 @@ pub(super) fn to_cloud<'a>(
             format_args!("\"{policy}\" left out: Cloud always takes the language that is named"),
         );
     }
+    let here = Path::Root.key("template");
     let components = match &template.components {
-        Some(list) => Some(
-            list.iter().enumerate().map(|(at, item)| component(item, at, work)).collect::<Result<_, _>>()?,
-        ),
+        Some(list) => {
+            let path = here.key("components");
+            let each = list.iter().enumerate().map(|(at, item)| component(item, path.index(at), work));
+            Some(each.collect::<Result<_, _>>()?)
+        }
         None => None,
     };
     Ok(cloud::Template {
@@ -44,7 +45,7 @@ pub(super) fn to_cloud<'a>(
         language_code: &template.language.code,
         language_rest: &template.language.rest,
         components,
-        rest: &template.rest,
+        rest: media::branches_to_cloud(&template.rest, here, media::Place::Template, work)?,
     })
 }
 
@@ -56,32 +57,25 @@ pub(super) fn to_cloud<'a>(
 /// Golden messages/template/button_index_number
 fn component<'a>(
     component: &'a Component<'a>,
-    at: usize,
+    path: Path<'_>,
     work: &mut Work<'_, 'a>,
 ) -> Result<cloud::Component<'a>, MessageError> {
-    if let Some((written, digit)) = component.index.filter(|(written, _)| written.get().len() != QUOTED_DIGIT)
+    let quoted = |written: &'a str| written.strip_prefix('"')?.strip_suffix('"');
+    if let Some((written, digit)) = component.index
+        && quoted(written.get()) != Some(digit)
     {
-        work.notes.add(
-            Rule::ButtonIndex,
-            format_args!("template.components[{at}].index"),
-            format_args!("{written} -> \"{digit}\""),
-        );
+        work.notes.add(Rule::ButtonIndex, path.key("index"), format_args!("{written} -> \"{digit}\""));
     }
+    let members = media::branches_to_cloud(&component.rest, path, media::Place::Template, work)?;
     let parameters = match &component.parameters {
-        Some(list) => Some(
-            list.iter()
-                .enumerate()
-                .map(|(pos, item)| parameter(item, at, pos, work))
-                .collect::<Result<_, _>>()?,
-        ),
+        Some(list) => {
+            let path = path.key("parameters");
+            let each = list.iter().enumerate().map(|(at, item)| parameter(item, path.index(at), work));
+            Some(each.collect::<Result<_, _>>()?)
+        }
         None => None,
     };
-    Ok(cloud::Component {
-        members: &component.rest,
-        kind: None,
-        index: component.index.map(|(_, digit)| digit),
-        parameters,
-    })
+    Ok(cloud::Component { members, kind: None, index: component.index.map(|(_, digit)| digit), parameters })
 }
 
 /// Keeps only the fallback text of a date, and writes an amount of money as a whole number.
@@ -92,17 +86,16 @@ fn component<'a>(
 /// Golden messages/template/date_time, messages/template/currency_fraction
 fn parameter<'a>(
     parameter: &'a Parameter<'a>,
-    at: usize,
-    position: usize,
+    path: Path<'_>,
     work: &mut Work<'_, 'a>,
 ) -> Result<cloud::Parameter<'a>, MessageError> {
-    let members = &*parameter.rest;
+    let members = media::branches_to_cloud(&parameter.rest, path, media::Place::Template, work)?;
     Ok(match &parameter.value {
         ParameterValue::Same => cloud::Parameter::Members(members),
         ParameterValue::Currency { amount_1000, rest } => {
             work.notes.add(
                 Rule::TemplateAmount,
-                format_args!("template.components[{at}].parameters[{position}].currency.amount_1000"),
+                path.key("currency").key("amount_1000"),
                 format_args!("-> {amount_1000}"),
             );
             cloud::Parameter::Amount { amount_1000: *amount_1000, currency: rest, members }
@@ -111,20 +104,11 @@ fn parameter<'a>(
             if *had_parts {
                 work.notes.add(
                     Rule::TemplateDateTime,
-                    format_args!("template.components[{at}].parameters[{position}].date_time"),
+                    path.key("date_time"),
                     "only fallback_value kept, which Cloud always shows",
                 );
             }
             cloud::Parameter::DateTime { fallback_value, members }
-        }
-        ParameterValue::Media(media) => {
-            let kind = media.kind.name();
-            let path = format!("template.components[{at}].parameters[{position}].{kind}");
-            cloud::Parameter::Media {
-                kind,
-                media: media::to_cloud(media, &path, media::Place::Template, work)?,
-                members,
-            }
         }
     })
 }

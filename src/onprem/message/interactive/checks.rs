@@ -1,7 +1,7 @@
 //! What the on-prem reference demands of the six kinds it documents.
 
 use super::{
-    ErrorCode, Header, Interactive, Invalid, at_most, missing, object, optional_string, required_string,
+    ErrorCode, Interactive, Invalid, MediaKind, at_most, missing, object, optional_string, required_string,
     wrong,
 };
 use crate::onprem::message::each;
@@ -29,17 +29,18 @@ mod limit {
     pub const FLOW_CTA: usize = 20;
 }
 
-/// Checks `interactive`; `header` is its untouched header.
+/// Checks `interactive`; `header` and `action` are its untouched ones.
 pub(super) fn check(
     interactive: &Interactive<'_>,
     header: Option<Raw<'_>>,
+    action: Option<Raw<'_>>,
     path: Path<'_>,
 ) -> Result<(), Invalid> {
     let kind = &*interactive.kind;
     if !["list", "button", "product", "product_list", "catalog_message", "flow"].contains(&kind) {
         return Ok(());
     }
-    check_header(kind, interactive.header.as_ref(), header, path.key("header"))?;
+    check_header(kind, header, path.key("header"))?;
     let most = if kind == "list" { limit::LIST_BODY } else { limit::BODY };
     check_text(interactive.body, most, path.key("body"))?;
     if interactive.body.is_none() && kind != "product" {
@@ -47,8 +48,7 @@ pub(super) fn check(
     }
     check_text(interactive.footer, limit::FOOTER, path.key("footer"))?;
     let here = path.key("action");
-    let action = interactive.action.as_ref().ok_or_else(|| missing(here))?;
-    let mut action = object(&action.object, here)?;
+    let mut action = object(action.ok_or_else(|| missing(here))?, here)?;
     match kind {
         "list" => list(&mut action, here),
         "button" => buttons(&mut action, here),
@@ -59,13 +59,8 @@ pub(super) fn check(
     }
 }
 
-fn check_header(
-    kind: &str,
-    header: Option<&Header<'_>>,
-    raw: Option<Raw<'_>>,
-    path: Path<'_>,
-) -> Result<(), Invalid> {
-    let (Some(header), Some(raw)) = (header, raw) else {
+fn check_header(kind: &str, header: Option<Raw<'_>>, path: Path<'_>) -> Result<(), Invalid> {
+    let Some(raw) = header else {
         return if kind == "product_list" { Err(missing(path)) } else { Ok(()) };
     };
     if kind == "product" {
@@ -74,22 +69,26 @@ fn check_header(
             format!("{path} cannot be set for the interactive type \"product\"; remove it"),
         ));
     }
-    match header {
+    let mut object = object(raw, path)?;
+    let name = required_string(&mut object, "type", path)?;
+    match MediaKind::from_any_case(&name) {
         // Lists and product lists take a text header only.
-        Header::Media { .. } if matches!(kind, "list" | "product_list") => Err(Invalid::new(
-            ErrorCode::HeaderStructure,
-            format!("{}: the interactive type \"{kind}\" takes a text header only", path.key("type")),
-        )),
-        Header::Media { .. } => Ok(()),
-        Header::Raw(_) | Header::Members(_) => {
-            let mut object = object(raw, path)?;
-            let name = required_string(&mut object, "type", path)?;
-            if &*name != "text" {
-                return Err(Invalid::new(
-                    ErrorCode::HeaderStructure,
-                    format!("{} must be text, image, video or document", path.key("type")),
-                ));
-            }
+        Some(MediaKind::Image | MediaKind::Video | MediaKind::Document)
+            if matches!(kind, "list" | "product_list") =>
+        {
+            Err(Invalid::new(
+                ErrorCode::HeaderStructure,
+                format!("{}: the interactive type \"{kind}\" takes a text header only", path.key("type")),
+            ))
+        }
+        Some(MediaKind::Image | MediaKind::Video | MediaKind::Document) => Ok(()),
+        Some(MediaKind::Audio | MediaKind::Sticker) | None if !name.eq_ignore_ascii_case("text") => {
+            Err(Invalid::new(
+                ErrorCode::HeaderStructure,
+                format!("{} must be text, image, video or document", path.key("type")),
+            ))
+        }
+        Some(MediaKind::Audio | MediaKind::Sticker) | None => {
             at_most(&required_string(&mut object, "text", path)?, limit::HEADER, path.key("text"))
         }
     }

@@ -6,14 +6,15 @@
 mod checks;
 
 use std::borrow::Cow;
+use std::sync::OnceLock;
 
 use serde_json::value::RawValue;
 
 use super::{
-    CONTENT_FIELDS, ErrorCode, Invalid, Media, MediaKind, at_most, missing, object, optional_string,
-    required_string, string, wrong,
+    Branches, ErrorCode, Found, Invalid, MediaKind, Tree, at_most, missing, object, optional_string,
+    required_string, wrong,
 };
-use crate::wire::{self, Kind, Member, Object, Path, Raw, Removed, Str};
+use crate::wire::{self, Kind, Object, Path, Raw, Removed, Str};
 
 /// An interactive message.
 #[derive(Debug)]
@@ -21,7 +22,7 @@ pub struct Interactive<'a> {
     /// `list`, `button`, `product`, …
     pub kind: Str<'a>,
     /// The header.
-    pub header: Option<Header<'a>>,
+    pub header: Option<Tree<'a>>,
     /// Names of content of the header of another type than the header's.
     pub other_header: Vec<Str<'a>>,
     /// What became of a `Header` spelt as in Meta's own sample, if there was one.
@@ -33,7 +34,7 @@ pub struct Interactive<'a> {
     /// The action.
     pub action: Option<Action<'a>>,
     /// Members that nobody here knows.
-    pub rest: Vec<Member<'a>>,
+    pub rest: Branches<'a>,
 }
 
 /// What became of a `Header`.
@@ -45,45 +46,41 @@ pub enum Capitalised {
     Idle,
 }
 
-/// The header.
-#[derive(Debug)]
-pub enum Header<'a> {
-    /// Text, or a kind that nobody here knows.
-    Raw(Raw<'a>),
-    /// The same, without content of other types.
-    Members(Vec<Member<'a>>),
-    /// A file.
-    Media {
-        /// The file.
-        media: Media<'a>,
-        /// The other members.
-        rest: Vec<Member<'a>>,
-    },
-}
-
 /// The action.
 #[derive(Debug)]
 pub struct Action<'a> {
     /// The JSON object.
-    pub object: Cow<'a, RawValue>,
+    pub object: Tree<'a>,
     /// What of it was sent as a string that holds JSON, and the members that were taken out of each such string.
     pub unpacked: Vec<(&'static str, Removed)>,
 }
 
 impl<'a> Interactive<'a> {
     /// Reads the interactive object in `raw`. In a Cloud-shaped message the limits are Cloud's, some
-    /// of which are wider, and Cloud itself checks them.
-    pub(super) fn parse(raw: Raw<'a>, path: Path<'_>, is_cloud_shaped: bool) -> Result<Self, Invalid> {
+    /// of which are wider, and Cloud itself checks them. An action that is a string is unpacked into `room`.
+    pub(super) fn parse(
+        raw: Raw<'a>,
+        path: Path<'_>,
+        is_cloud_shaped: bool,
+        room: &'a OnceLock<Box<RawValue>>,
+    ) -> Result<Self, Invalid> {
         let mut object = object(raw, path)?;
         let kind = required_string(&mut object, "type", path)?;
         let (small, large) = (object.take("header"), object.take("Header"));
         let header = small.or(large);
         let body = object.take("body");
         let footer = object.take("footer");
-        let action = object.take("action").map(|raw| Action::parse(raw, path.key("action"))).transpose()?;
+        let here = path.key("action");
+        let unpacked = object.take("action").map(|raw| unpack(raw, here, room)).transpose()?;
+        let text = unpacked.as_ref().map(|(text, _)| *text);
+        let action = match unpacked {
+            Some((text, unpacked)) => Some(Action { object: Tree::parse(text, here)?, unpacked }),
+            None => None,
+        };
         let (read, other_header) = match header {
             Some(raw) => {
-                Header::parse(raw, path.key("header")).map(|(header, other)| (Some(header), other))?
+                let (header, other) = Tree::header(raw, path.key("header"))?;
+                (Some(header), other)
             }
             None => (None, Vec::new()),
         };
@@ -95,66 +92,59 @@ impl<'a> Interactive<'a> {
             body,
             footer,
             action,
-            rest: object.into_members(),
+            rest: Branches::of(object, path)?,
         };
         if !is_cloud_shaped {
-            checks::check(&interactive, header, path)?;
+            checks::check(&interactive, header, text, path)?;
         }
         Ok(interactive)
     }
-}
 
-impl<'a> Header<'a> {
-    /// Reads a header, of whose contents it keeps the one that its type names. Gives the names of the others.
-    fn parse(raw: Raw<'a>, path: Path<'_>) -> Result<(Self, Vec<Str<'a>>), Invalid> {
-        let object = object(raw, path)?;
-        let kind = match object.get("type") {
-            Some(raw) => string(raw, path.key("type"))?,
-            None => return Ok((Self::Raw(raw), Vec::new())),
-        };
-        let is_other = |(name, _): &Member<'a>| *name != kind && CONTENT_FIELDS.contains(&&**name);
-        let (other, mut rest): (Vec<_>, Vec<_>) = object.into_members().into_iter().partition(is_other);
-        let header = match (&*kind, MediaKind::from_name(&kind)) {
-            ("image" | "video" | "document", Some(kind)) => {
-                let here = path.key(kind.name());
-                let at = rest.iter().position(|(name, _)| &**name == kind.name());
-                let raw = at.map(|at| rest.remove(at).1).ok_or_else(|| missing(here))?;
-                Self::Media { media: Media::parse(kind, raw, here)?, rest }
-            }
-            _ if other.is_empty() => Self::Raw(raw),
-            _ => Self::Members(rest),
-        };
-        Ok((header, other.into_iter().map(|(name, _)| name).collect()))
-    }
-}
-
-impl<'a> Action<'a> {
-    /// Some clients send the action as a string with JSON in it, or the parameters in it, where `null` means
-    /// "not given" as it does elsewhere.
-    fn parse(raw: Raw<'a>, path: Path<'_>) -> Result<Self, Invalid> {
-        let mut unpacked = Vec::new();
-        let mut object = match wire::kind(raw) {
-            Kind::Object => Cow::Borrowed(raw),
-            Kind::String => {
-                let (object, unset) = unpack(raw)
-                    .ok_or_else(|| wrong(path, "must be a JSON object, or a string that holds one"))?;
-                unpacked.push(("action", unset));
-                Cow::Owned(object)
-            }
-            Kind::Null | Kind::Bool | Kind::Number | Kind::Array => {
-                return Err(wrong(path, "must be a JSON object"));
-            }
-        };
-        if let Some((whole, unset)) = with_parameters(&object) {
-            unpacked.push(("action.parameters", unset));
-            object = Cow::Owned(whole);
+    /// Tells each of its files, in order.
+    pub fn each_file(&'a self, path: Path<'_>, found: Found<'_, 'a>) {
+        if let Some(header) = &self.header {
+            header.each_file(path.key("header"), found);
         }
-        Ok(Self { object, unpacked })
+        if let Some(action) = &self.action {
+            action.object.each_file(path.key("action"), found);
+        }
+        self.rest.each_file(path, found);
     }
+}
+
+/// Some clients send the action as a string with JSON in it, or the parameters in it, where `null` means "not given" as
+/// it does elsewhere. Gives the action, and of each such string what was taken out.
+fn unpack<'a>(
+    raw: Raw<'a>,
+    path: Path<'_>,
+    room: &'a OnceLock<Box<RawValue>>,
+) -> Result<(Raw<'a>, Vec<(&'static str, Removed)>), Invalid> {
+    let mut unpacked = Vec::new();
+    let mut action = match wire::kind(raw) {
+        Kind::Object => Cow::Borrowed(raw),
+        Kind::String => {
+            let (object, unset) = packed(raw)
+                .ok_or_else(|| wrong(path, "must be a JSON object, or a string that holds one"))?;
+            unpacked.push(("action", unset));
+            Cow::Owned(object)
+        }
+        Kind::Null | Kind::Bool | Kind::Number | Kind::Array => {
+            return Err(wrong(path, "must be a JSON object"));
+        }
+    };
+    if let Some((whole, unset)) = with_parameters(&action) {
+        unpacked.push(("action.parameters", unset));
+        action = Cow::Owned(whole);
+    }
+    let action = match action {
+        Cow::Borrowed(raw) => raw,
+        Cow::Owned(object) => room.get_or_init(|| object),
+    };
+    Ok((action, unpacked))
 }
 
 /// The object that the string in `raw` holds, and what was taken out of it.
-fn unpack(raw: Raw<'_>) -> Option<(Box<RawValue>, Removed)> {
+fn packed(raw: Raw<'_>) -> Option<(Box<RawValue>, Removed)> {
     let text = wire::string(raw)?;
     let text = text.trim();
     if wire::too_deep(text) {
@@ -170,8 +160,8 @@ fn unpack(raw: Raw<'_>) -> Option<(Box<RawValue>, Removed)> {
 /// refused by whoever looks at the parameters.
 fn with_parameters(action: &RawValue) -> Option<(Box<RawValue>, Removed)> {
     let members = Object::parse(action.get()).ok()?;
-    let packed = members.get("parameters").filter(|raw| wire::kind(raw) == Kind::String)?;
-    let (parameters, unset) = unpack(packed)?;
+    let parameters = members.get("parameters").filter(|raw| wire::kind(raw) == Kind::String)?;
+    let (parameters, unset) = packed(parameters)?;
     let mut out = Vec::with_capacity(action.get().len());
     for (key, value) in members.members() {
         out.push(if out.is_empty() { b'{' } else { b',' });
