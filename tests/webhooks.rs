@@ -4,6 +4,8 @@ mod bounds;
 mod commits;
 mod deferred;
 mod deliver;
+#[cfg(target_os = "linux")]
+mod full_disk;
 mod ids;
 mod parts;
 mod process;

@@ -47,14 +47,21 @@ pub(super) const SCHEMA: &str = "
 impl CallbackStore for Sqlite {
     /// Most batches are good: they are tried without a savepoint for each, and once more with one when any fails.
     fn queue_all(&self, batches: Batches) -> Reply<'_, Vec<Queued>> {
+        let mut asked = Some(batches);
+        let mut batches = Vec::new();
         self.writer.submit_with_seen(move |tx, seen| {
-            let batches = batches();
+            if let Some(asked) = asked.take() {
+                batches = asked();
+            }
             let all = alone(tx, seen, |tx, seen| {
                 let mut insert = tx.prepare_cached(INSERT)?;
                 batches.iter().map(|batch| queue(tx, seen, &mut insert, batch)).collect::<Result<Vec<_>, _>>()
             })?;
-            if let Ok(all) = all {
-                return Ok(all.into_iter().map(Ok).collect());
+            match all {
+                Ok(all) => return Ok(all.into_iter().map(Ok).collect()),
+                // There may be room for all of them in a moment.
+                Err(Error::Full) => return Err(Error::Full),
+                Err(_) => {}
             }
             let one = |batch: &Arc<Batch>| {
                 alone(tx, seen, |tx, seen| queue(tx, seen, &mut tx.prepare_cached(INSERT)?, batch))
@@ -83,7 +90,7 @@ impl CallbackStore for Sqlite {
 
     fn delete_callbacks(&self, places: Vec<i64>) -> Reply<'_, ()> {
         self.writer.submit(move |tx| {
-            for place in places {
+            for place in &places {
                 write(tx, "DELETE FROM callbacks WHERE place = ?1", params![place])?;
             }
             Ok(())
@@ -96,8 +103,8 @@ impl CallbackStore for Sqlite {
             let users = "SELECT wa_id FROM users_of_cloud WHERE number = ?1 AND user_id = ?2";
             let recipients = "SELECT written FROM recipients WHERE number = ?1 AND wamid = ?2";
             Ok(Recalled {
-                wa_ids: pairs(tx, users, &number, wanted.user_ids)?,
-                recipients: pairs(tx, recipients, &number, wanted.wamids)?,
+                wa_ids: pairs(tx, users, &number, &wanted.user_ids)?,
+                recipients: pairs(tx, recipients, &number, &wanted.wamids)?,
             })
         })
     }
@@ -178,13 +185,13 @@ fn pairs(
     tx: &Transaction<'_>,
     sql: &str,
     number: &str,
-    keys: Vec<String>,
+    keys: &[String],
 ) -> Result<Vec<(String, String)>, Error> {
     let mut query = tx.prepare_cached(sql)?;
     let mut found = Vec::new();
     for key in keys {
         let value: Option<String> = query.query_row(params![number, key], |row| row.get(0)).optional()?;
-        found.extend(value.map(|value| (key, value)));
+        found.extend(value.map(|value| (key.clone(), value)));
     }
     Ok(found)
 }
