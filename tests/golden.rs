@@ -94,6 +94,7 @@ impl Case {
                 _ => UndeliverableAs::ReceiverIncapable,
             },
             expose_cloud_code: true,
+            ..Options::default()
         }
     }
 }

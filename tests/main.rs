@@ -82,6 +82,8 @@ mod rights;
 #[cfg(test)]
 mod schemathesis;
 #[cfg(test)]
+mod secrets;
+#[cfg(test)]
 mod serve;
 #[cfg(test)]
 mod session;

@@ -213,7 +213,7 @@ impl Intake {
     ) -> Result<(), Refused> {
         let known = self.known(value, queue, load).await?;
         let received_at = u64::try_from(at).unwrap_or(0);
-        let options = WebhookOptions { compat: self.options, received_at };
+        let options = WebhookOptions { compat: self.options.clone(), received_at };
         let Converted { callbacks, learnt, dropped } =
             value_to_onprem(value, &options, &known, &mut Notes::brief());
         dropped.iter().for_each(|_| self.metrics.event("no_counterpart"));

@@ -4,6 +4,7 @@
 //! Pure: serde only. Nothing here knows that an on-prem API exists.
 
 pub mod error;
+pub mod hidden;
 pub mod message;
 pub mod number;
 pub mod profile;
@@ -12,3 +13,4 @@ pub mod template;
 pub mod webhook;
 
 pub use error::GraphError;
+pub use hidden::Hidden;
