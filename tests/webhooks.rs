@@ -8,6 +8,7 @@ mod deliver;
 mod full_disk;
 mod ids;
 mod parts;
+mod pauses;
 mod process;
 mod receive;
 pub mod scene;
