@@ -63,7 +63,8 @@ fn minimal_is_all_defaults() {
     assert_eq!(config.egress.ports, [80, 443, 8080, 8443]);
     assert_eq!(config.compat.created_status, 201);
     assert_eq!(config.compat.api_version, "v2.45.1");
-    assert_eq!(config.compat.options, Options::default());
+    let hidden = config.compat.options.hidden.clone();
+    assert_eq!(config.compat.options, Options { hidden, ..Options::default() });
     assert!(!config.compat.show_provider_secrets && !config.compat.health_by_node);
     assert!(config.log.requests);
     let [number] = config.numbers.as_slice() else { panic!("one number") };
@@ -122,8 +123,15 @@ fn full_sets_every_section() {
     assert_eq!(config.compat.api_version, "v2.53.0");
     assert!(config.compat.show_provider_secrets && config.compat.health_by_node);
     let undeliverable_as = UndeliverableAs::UserNotValid;
-    let options = Options { message_ids: MessageIds::Onprem, undeliverable_as, expose_cloud_code: false };
-    assert_eq!((config.compat.options, config.compat.wa_id), (options, WaId::AsSent));
+    let options = Options {
+        message_ids: MessageIds::Onprem,
+        undeliverable_as,
+        expose_cloud_code: false,
+        hidden: config.compat.options.hidden.clone(),
+    };
+    assert_eq!((&config.compat.options, config.compat.wa_id), (&options, WaId::AsSent));
+    let secrets = config.numbers.iter().flat_map(prembridge::config::Number::secrets);
+    assert_eq!(options.hidden, prembridge::cloud::Hidden::new(secrets));
     assert_eq!(config.shutdown.lame_duck, Duration::ZERO);
     assert_eq!(config.shutdown.drain_timeout, Duration::from_secs(5));
     assert_eq!((config.log.level, config.log.format), (tracing::Level::DEBUG, LogFormat::Text));

@@ -93,6 +93,7 @@ impl Case {
                 _ => UndeliverableAs::ReceiverIncapable,
             },
             expose_cloud_code: true,
+            ..Options::default()
         }
     }
 }

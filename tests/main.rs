@@ -84,6 +84,8 @@ mod schemathesis;
 #[cfg(test)]
 mod script;
 #[cfg(test)]
+mod secrets;
+#[cfg(test)]
 mod serve;
 #[cfg(test)]
 mod session;

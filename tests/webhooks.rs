@@ -4,9 +4,12 @@ mod bounds;
 mod commits;
 mod deferred;
 mod deliver;
+#[cfg(target_os = "linux")]
+mod full_disk;
 mod identity;
 mod ids;
 mod parts;
+mod pauses;
 mod process;
 mod receive;
 pub mod scene;

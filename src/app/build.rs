@@ -196,7 +196,7 @@ fn compat(compat: &config::Compat) -> Compat {
         defers_errors: compat.defers_errors,
         show_provider_secrets: compat.show_provider_secrets,
         health_by_node: compat.health_by_node,
-        options: compat.options,
+        options: compat.options.clone(),
     }
 }
 

@@ -46,7 +46,7 @@ pub fn tools(
         dial: Arc::new(dial),
         clock,
         metrics: metrics.callbacks.clone(),
-        options: config.compat.options,
+        options: config.compat.options.clone(),
         wa_id: config.compat.wa_id,
         most: config.limits.max_callbacks,
     }

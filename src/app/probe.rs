@@ -28,11 +28,12 @@ pub async fn probe_numbers(config: &Config) -> Vec<Probe> {
             return vec![Probe { name: "*".to_owned(), outcome: Err(error.to_string()) }];
         }
     };
+    let options = Options { hidden: config.compat.options.hidden.clone(), ..Options::default() };
     let mut probes = Vec::with_capacity(config.numbers.len());
     for number in &config.numbers {
         let target = build::target(config, number, &format!("?fields={FIELDS}"));
         let outcome = match target {
-            Ok(target) => probe(&upstream, &target, &number.phone_number_id).await,
+            Ok(target) => probe(&upstream, &target, &number.phone_number_id, &options).await,
             Err(error) => Err(error.to_string()),
         };
         probes.push(Probe { name: number.name.clone(), outcome });
@@ -40,7 +41,12 @@ pub async fn probe_numbers(config: &Config) -> Vec<Probe> {
     probes
 }
 
-async fn probe(upstream: &Upstream, target: &Target, phone_number_id: &str) -> Result<String, String> {
+async fn probe(
+    upstream: &Upstream,
+    target: &Target,
+    phone_number_id: &str,
+    options: &Options,
+) -> Result<String, String> {
     let answer =
         upstream.get(target).await.map_err(|error| format!("no answer from the Cloud API: {error}"))?;
     if !answer.status.is_success() {
@@ -51,19 +57,20 @@ async fn probe(upstream: &Upstream, target: &Target, phone_number_id: &str) -> R
             endpoint: Endpoint::Other,
             phone_number_id,
         };
-        return Err(error_to_onprem(&failure, &Options::default()).details);
+        return Err(error_to_onprem(&failure, options).details);
     }
     let body: Value = serde_json::from_slice(&answer.body).map_err(|error| format!("not JSON: {error}"))?;
     let text = |key: &str| body.get(key).and_then(Value::as_str).unwrap_or("unknown").to_owned();
     if text("platform_type") == "ON_PREMISE" {
         return Err("is still registered with the On-Premises API: register it with Cloud first".to_owned());
     }
-    Ok(format!(
+    let shown = format!(
         "{} ({}), platform {}, status {}, quality {}",
         text("display_phone_number"),
         text("verified_name"),
         text("platform_type"),
         text("status"),
         text("quality_rating")
-    ))
+    );
+    Ok(options.hidden.strike(&shown))
 }

@@ -227,7 +227,7 @@ impl Intake {
         // An answer may come at any moment, and what was unknown before it is known after it.
         let unsure = known.aliases.filter(|aliases| aliases.is_unsure());
         let received_at = u64::try_from(at).unwrap_or(0);
-        let options = WebhookOptions { compat: self.options, received_at };
+        let options = WebhookOptions { compat: self.options.clone(), received_at };
         let convert = |known: &Known<'_>| {
             known.pair_up(value);
             value_to_onprem(value, &options, known, &mut Notes::brief())

@@ -143,6 +143,19 @@ mod tests {
         }
     }
 
+    #[test]
+    fn each_bit_of_a_signature_counts() {
+        let body = br#"{"a":"\u00e4"}"#;
+        let good = unhex(&OF_ONE.as_bytes()[7..]).unwrap();
+        for bit in 0..good.len() * 8 {
+            let mut bad = good;
+            bad[bit / 8] ^= 1 << (bit % 8);
+            let bad: String = bad.iter().map(|byte| format!("{byte:02x}")).collect();
+            let verified = secrets().verify(Some(format!("sha256={bad}").as_bytes()), body).map(drop);
+            assert_eq!(verified.unwrap_err(), Unsigned::Wrong, "bit {bit}");
+        }
+    }
+
     proptest! {
         #![proptest_config(crate::seeded::config(256))]
 

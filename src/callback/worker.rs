@@ -26,6 +26,10 @@ use crate::telemetry::{CallbackMetrics, DeliveryKey};
 const SWEEP: Duration = Duration::from_secs(300);
 /// How soon what could not be done is tried again.
 const AGAIN: Duration = Duration::from_secs(5);
+/// At the end there is less time, and these are the pauses: what stays in the store is delivered again after the next
+/// start.
+const LAST: [Duration; 4] =
+    [Duration::from_millis(100), Duration::from_millis(400), Duration::from_secs(1), Duration::from_secs(2)];
 /// For how long callbacks are held whose client has not said where it wants them: then Cloud would have given up, too.
 const HELD_FOR: Duration = Duration::from_secs(CLOUD_REPEATS_FOR.unsigned_abs());
 /// After these many failures of one callback the log hears of it only now and then.
@@ -128,10 +132,12 @@ async fn deliver(queue: Arc<Queue>, tools: Tools, ending: CancellationToken) {
             }
         }
     }
+    // First, since those on their way may take longer than there is time.
+    worker.delete_late().await;
     while let Some(landed) = worker.flights.next().await {
         worker.land(landed);
     }
-    worker.delete_late().await;
+    worker.delete_last().await;
 }
 
 /// Waits for a change, and leaves it to be seen.
@@ -236,6 +242,28 @@ impl Worker {
         if !places.is_empty() && self.tools.store.delete_callbacks(places.clone()).await.is_ok() {
             // Whatever came meanwhile stands behind them; a full disk can leave a hundred thousand.
             self.queue.undeleted().drain(..places.len());
+        }
+    }
+
+    /// The same when there is no later.
+    async fn delete_last(&mut self) {
+        let mut pauses = LAST.iter();
+        loop {
+            self.delete_late().await;
+            let callbacks = self.queue.undeleted().len();
+            match pauses.next() {
+                _ if callbacks == 0 => return,
+                Some(pause) => sleep(*pause).await,
+                None => {
+                    let number = self.queue.name.as_str();
+                    tracing::error!(
+                        number,
+                        callbacks,
+                        "delivered callbacks will be delivered again: the store kept them"
+                    );
+                    return;
+                }
+            }
         }
     }
 }

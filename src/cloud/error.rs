@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use super::Hidden;
+
 /// `{"error":{…}}`, with everything optional but the fact that it is one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GraphError {
@@ -42,6 +44,21 @@ impl GraphError {
             details: details.filter(|text| !text.is_empty()),
             user_message: text("error_user_msg").filter(|text| !text.is_empty()),
             trace: text("fbtrace_id"),
+        }
+    }
+}
+
+impl GraphError {
+    /// The same in words that may be repeated.
+    pub fn without(self, hidden: &Hidden) -> Self {
+        let strike = |text: String| hidden.strike(&text);
+        Self {
+            code: self.code,
+            subcode: self.subcode,
+            message: strike(self.message),
+            details: self.details.map(strike),
+            user_message: self.user_message.map(strike),
+            trace: self.trace.map(strike),
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod card;
 pub mod error;
+pub mod hidden;
 pub mod message;
 pub mod number;
 pub mod profile;
@@ -13,3 +14,4 @@ pub mod template;
 pub mod webhook;
 
 pub use error::GraphError;
+pub use hidden::Hidden;

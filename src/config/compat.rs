@@ -2,6 +2,7 @@
 
 use http::StatusCode;
 
+use crate::cloud::Hidden;
 use crate::onprem::error::DEFAULT_VERSION;
 use crate::translate::{MessageIds, Options, UndeliverableAs, WaId};
 
@@ -64,6 +65,8 @@ pub(super) fn compat(raw: raw::Compat, check: &mut Check<'_>) -> Compat {
                 |code| one_of(code, &undeliverable),
             ),
             expose_cloud_code: raw.expose_cloud_code.unwrap_or(true),
+            // The secrets are not known yet.
+            hidden: Hidden::default(),
         },
     }
 }

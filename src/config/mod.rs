@@ -12,6 +12,8 @@ use std::path::Path;
 use serde::Deserialize;
 use toml::Value;
 
+use crate::cloud::Hidden;
+
 mod check;
 mod compat;
 mod env;
@@ -127,7 +129,7 @@ impl Config {
         let limits = sections::limits(raw.limits.unwrap_or_default(), check);
         let cloud = sections::cloud(raw.cloud.unwrap_or_default(), check);
         let pacing = pacing::pacing(raw.pacing.unwrap_or_default(), cloud.total_timeout, check);
-        let config = Self {
+        let mut config = Self {
             listen,
             server,
             limits,
@@ -142,6 +144,7 @@ impl Config {
             log: sections::log(raw.log.unwrap_or_default(), check),
             numbers: number::numbers(raw.number.unwrap_or_default(), check),
         };
+        config.compat.options.hidden = Hidden::new(config.numbers.iter().flat_map(Number::secrets));
         if config.cloud.sends_tokens_in_clear() {
             check.report.warn("cloud.base_url", "begins with http://, so access tokens travel unencrypted");
         }

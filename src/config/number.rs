@@ -44,6 +44,14 @@ pub struct Number {
     pub providers: Vec<Provider>,
 }
 
+impl Number {
+    /// What only Graph and we know.
+    pub fn secrets(&self) -> impl Iterator<Item = &str> {
+        let tokens = [&self.access_token].into_iter().chain(&self.verify_token);
+        tokens.chain(&self.app_secret).chain(&self.previous_app_secrets).map(Secret::expose)
+    }
+}
+
 /// `[[number.user]]`
 #[derive(Clone, Debug)]
 pub struct User {

@@ -31,7 +31,7 @@ mod files;
 mod graph;
 mod media;
 mod messages;
-mod multipart;
+pub mod multipart;
 mod recipient;
 mod route;
 mod schema;

@@ -10,7 +10,7 @@ const LONGEST_BOUNDARY: usize = 70;
 
 /// What came next.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Event {
+pub enum Event {
     /// A part begins.
     Part(Part),
     /// Some of its content; never empty.
@@ -21,21 +21,21 @@ pub(super) enum Event {
 
 /// The header of a part.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Part {
+pub struct Part {
     /// `name` of its `Content-Disposition`.
-    pub(super) name: String,
+    pub name: String,
     /// `filename`; without one the part is a field, not a file.
-    pub(super) filename: Option<String>,
+    pub filename: Option<String>,
     /// Its own `Content-Type`.
-    pub(super) content_type: Option<String>,
+    pub content_type: Option<String>,
 }
 
 /// Why a body is not `multipart/form-data`.
-pub(super) type Malformed = &'static str;
+pub type Malformed = &'static str;
 
 /// A reader in the middle of a body.
 #[derive(Debug)]
-pub(super) struct Reader {
+pub struct Reader {
     buffer: BytesMut,
     /// CRLF, two hyphens and the boundary: the line break before a boundary belongs to it.
     delimiter: Vec<u8>,
@@ -54,7 +54,7 @@ enum State {
 
 impl Reader {
     /// A reader for this `Content-Type`; none when it is another type or has no boundary.
-    pub(super) fn of(content_type: &str) -> Option<Self> {
+    pub fn of(content_type: &str) -> Option<Self> {
         let (essence, parameters) = content_type.split_once(';')?;
         let boundary = parameter(parameters, "boundary")?;
         let is_form = essence.trim().eq_ignore_ascii_case("multipart/form-data");
@@ -70,13 +70,13 @@ impl Reader {
         }
     }
 
-    /// Takes the next piece of the body; [`Reader::next`] has to have said that it needs one.
-    pub(super) fn push(&mut self, piece: &[u8]) {
+    /// Takes the next piece of the body; [`Reader::event`] has to have said that it needs one.
+    pub fn push(&mut self, piece: &[u8]) {
         self.buffer.extend_from_slice(piece);
     }
 
     /// What comes next, or none when a further piece is needed.
-    pub(super) fn next(&mut self) -> Result<Option<Event>, Malformed> {
+    pub fn event(&mut self) -> Result<Option<Event>, Malformed> {
         loop {
             match self.state {
                 State::Preamble => match find(&self.buffer, &self.delimiter) {
@@ -102,7 +102,7 @@ impl Reader {
     }
 
     /// Whether the last boundary was seen; what follows it does not count.
-    pub(super) fn is_done(&self) -> bool {
+    pub fn is_done(&self) -> bool {
         self.state == State::Epilogue
     }
 
@@ -249,7 +249,7 @@ mod tests {
         let mut is_open = false;
         for piece in pieces {
             reader.push(piece);
-            while let Some(event) = reader.next()? {
+            while let Some(event) = reader.event()? {
                 match event {
                     Event::Part(part) => {
                         assert!(!std::mem::replace(&mut is_open, true));

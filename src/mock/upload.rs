@@ -110,7 +110,7 @@ struct Form {
 impl Form {
     async fn take(&mut self, reader: &mut Reader, data: &[u8]) -> Result<(), Fault> {
         reader.push(data);
-        while let Some(event) = reader.next().map_err(Fault::Malformed)? {
+        while let Some(event) = reader.event().map_err(Fault::Malformed)? {
             match event {
                 Event::Part(part) => self.begin(part)?,
                 Event::Data(data) => self.write(&data).await?,

@@ -20,8 +20,11 @@ mod state;
 pub mod webhook;
 mod workers;
 
+pub use asked::{Asked, Fields, Head, Name, Target};
+pub use body::Asking;
 pub use dispatch::{MEDIA, dispatch};
 pub use listener::{Listener, ServeLimits};
+pub use plain::head;
 pub use respond::{Failure, Source};
 pub use state::{Compat, Installation, Limits, Number, Numbers, State, Waba};
 pub use workers::Workers;

@@ -1,6 +1,7 @@
 //! What an operator may choose about the translation (`[compat]` in the configuration).
 
 use super::message_id::MessageIds;
+use crate::cloud::Hidden;
 
 /// `compat.wa_id`: which of a user's ids clients see, in answers and callbacks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,7 +35,7 @@ pub enum UndeliverableAs {
 }
 
 /// Choices that change what clients see.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
     /// `compat.message_ids`
     pub message_ids: MessageIds,
@@ -42,6 +43,8 @@ pub struct Options {
     pub undeliverable_as: UndeliverableAs,
     /// `compat.expose_cloud_code`: whether `details` ends with the Cloud code and trace id.
     pub expose_cloud_code: bool,
+    /// What of Cloud's words they do not see.
+    pub hidden: Hidden,
 }
 
 impl Default for Options {
@@ -50,6 +53,7 @@ impl Default for Options {
             message_ids: MessageIds::default(),
             undeliverable_as: UndeliverableAs::default(),
             expose_cloud_code: true,
+            hidden: Hidden::default(),
         }
     }
 }

@@ -5,9 +5,16 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use prembridge::callback::{Dial as _, Http, Outcome};
+use prembridge::config::Secret;
 use prembridge::net::egress::{Denial, Guard, Ports, Resolve, Resolving, Rules};
 use prembridge::net::{ConnectError, Connector, Deadlines, client_config};
+use prembridge::onprem::settings::Patch;
+use prembridge::settings::Settings;
+use prembridge::store::{Sqlite, Store};
 use tower_service::Service;
+
+use crate::stub::Sink;
 
 use super::{Door, Script, by_system, connect, reason, rules};
 
@@ -19,6 +26,35 @@ fn at(ip: &str, port: u16) -> SocketAddr {
 
 fn guard(rules: Rules, resolver: Arc<Script>) -> Arc<Guard> {
     Arc::new(Guard::new(rules, Vec::new(), resolver))
+}
+
+/// What a client names is judged again, at the address that is dialled; what the operator named is not.
+#[tokio::test]
+async fn a_callback_url_that_has_become_private_gets_nothing() {
+    let sink = Sink::start().await;
+    let port = sink.url().split(':').nth(2).unwrap().split('/').next().unwrap().parse().unwrap();
+    let script = Script::new([&[at(PUBLIC, port)], &[at("127.0.0.1", port)]]);
+    let guard = guard(Rules { ports: Ports::Any, ..rules([]) }, Arc::clone(&script));
+    assert!(guard.addresses("client.example", port, false).await.is_ok(), "when it is set");
+    let url = format!("http://client.example:{port}/callback");
+    let deadlines = Deadlines { connect: Duration::from_secs(10), tls: Duration::from_secs(10) };
+    let store: Arc<dyn Store> = Arc::new(Sqlite::memory().unwrap());
+    let http = Http::new(guard, None, deadlines);
+    let number = |configured: Option<&str>| [("1".to_owned(), configured.map(Secret::new))].into_iter();
+    let settings = Settings::open(Arc::clone(&store), number(None)).await.unwrap();
+    let patch = format!(r#"{{"webhooks":{{"url":"{url}"}}}}"#);
+    settings.patch("1", Patch::parse(patch.as_bytes()).unwrap()).await.unwrap();
+    let line = http.dial(&settings.of("1")).unwrap().unwrap();
+    let outcome = line.deliver(bytes::Bytes::from_static(b"{}")).await;
+    assert!(matches!(&outcome, Outcome::Unreached(why) if why.contains("client.example")), "{outcome:?}");
+    assert!(sink.got().is_empty());
+    assert_eq!(script.calls(), 2);
+
+    let configured = format!("http://127.0.0.1:{port}/callback");
+    let settings =
+        Settings::open(Arc::new(Sqlite::memory().unwrap()), number(Some(&configured))).await.unwrap();
+    let line = http.dial(&settings.of("1")).unwrap().unwrap();
+    assert_eq!(line.deliver(bytes::Bytes::from_static(b"{}")).await, Outcome::Taken);
 }
 
 /// Nothing public is reachable from a test, so an allowed network stands for it.

@@ -1,6 +1,8 @@
 //! The whole proxy in process, in front of the mock Cloud API, on ports of the system's choice.
 
 mod client;
+#[cfg(target_os = "linux")]
+pub mod disk;
 pub mod faulty;
 pub mod ids;
 pub mod needs;

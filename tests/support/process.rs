@@ -65,8 +65,12 @@ pub struct Server {
 impl Server {
     /// Starts it and waits until it says where it listens.
     pub fn start(config: &Path) -> Self {
-        let config = config.to_str().unwrap();
-        let mut child = command(&["serve", "-c", config]).stdin(Stdio::null()).spawn().unwrap();
+        Self::of(command(&["serve", "-c", config.to_str().unwrap()]))
+    }
+
+    /// The same for a command that serves, however it is run.
+    pub fn of(mut command: Command) -> Self {
+        let mut child = command.stdin(Stdio::null()).spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         let (sender, lines) = mpsc::channel();
         std::thread::spawn(move || {

@@ -11,7 +11,7 @@ use prembridge::translate::WaId;
 use serde_json::json;
 
 use super::parts::{Parts, parts, parts_with};
-use super::scene::{Scene, bodies, status, text};
+use super::scene::{self, Scene, bodies, status, text};
 use crate::stub::Take;
 use crate::support::faulty::Faulty;
 use crate::support::{PHONE_NUMBER_ID, TO, text as message, until};
@@ -75,6 +75,47 @@ async fn nothing_is_acknowledged_that_is_not_committed() {
     assert!(store.queued_callbacks().await.unwrap().is_empty());
 }
 
+/// Cloud is told of no commit that is not made, however long that takes.
+#[tokio::test]
+async fn a_commit_that_is_late_is_not_acknowledged() {
+    let Parts { store, callbacks, mut taken } = parts().await;
+    let body = text("wamid.1", "hello").to_string();
+    let webhook = Webhook::read(body.as_bytes()).unwrap();
+    store.close();
+    tokio::time::pause();
+    let begun = tokio::time::Instant::now();
+    let refused = callbacks.intake().take(&webhook).await;
+    assert!(matches!(refused, Err(Refused::Store(_))), "{refused:?}");
+    let waited = begun.elapsed();
+    assert!((Duration::from_secs(10)..Duration::from_millis(10_100)).contains(&waited), "{waited:?}");
+    assert!(taken.try_recv().is_err());
+    assert_eq!(callbacks.queue(PHONE_NUMBER_ID).unwrap().depth(), 1, "it may still come");
+    tokio::time::resume();
+    store.gate.add_permits(1_000);
+    taken.recv().await.unwrap();
+    callbacks.intake().take(&webhook).await.unwrap();
+    until(|| callbacks.queue(PHONE_NUMBER_ID).unwrap().depth() == 0).await;
+    assert!(taken.try_recv().is_err(), "its repetition is known");
+}
+
+/// The same for the question that comes before it.
+#[tokio::test]
+async fn a_late_answer_about_users_is_not_waited_for() {
+    let Parts { store, callbacks, .. } = parts().await;
+    let user = json!({"id": "wamid.1", "timestamp": "1", "type": "text", "text": {"body": "hi"},
+        "from_user_id": "US.13491208655302741918"});
+    let body = scene::webhook(PHONE_NUMBER_ID, json!({"messages": [user]})).to_string();
+    let webhook = Webhook::read(body.as_bytes()).unwrap();
+    store.close();
+    tokio::time::pause();
+    let begun = tokio::time::Instant::now();
+    let refused = callbacks.intake().take(&webhook).await;
+    assert!(matches!(refused, Err(Refused::Store(_))), "{refused:?}");
+    let waited = begun.elapsed();
+    assert!((Duration::from_secs(10)..Duration::from_millis(10_100)).contains(&waited), "{waited:?}");
+    assert_eq!(callbacks.queue(PHONE_NUMBER_ID).unwrap().depth(), 0);
+}
+
 #[tokio::test]
 async fn a_panic_costs_a_repetition_and_nothing_else() {
     let Parts { callbacks, mut taken, .. } = parts().await;
@@ -113,6 +154,37 @@ async fn what_cannot_be_taken_out_is_not_delivered_again() {
     store.broken.store(false, Ordering::SeqCst);
     tokio::time::timeout(Duration::from_secs(30), callbacks.stop()).await.unwrap();
     assert!(store.queued_callbacks().await.unwrap().is_empty(), "and loses it when it can");
+    assert!(taken.try_recv().is_err());
+}
+
+/// At the end there is no later.
+#[tokio::test]
+async fn what_was_delivered_is_taken_out_before_the_end() {
+    let Parts { store, callbacks, mut taken } = parts().await;
+    store.close();
+    let body = text("wamid.1", "hello").to_string();
+    let webhook = Webhook::read(body.as_bytes()).unwrap();
+    let breaking = async {
+        store.entered.acquire().await.unwrap().forget();
+        store.gate.add_permits(1);
+        store.entered.acquire().await.unwrap().forget();
+        store.broken.store(true, Ordering::SeqCst);
+        store.gate.add_permits(1_000);
+    };
+    let (took, ()) = tokio::join!(callbacks.intake().take(&webhook), breaking);
+    took.unwrap();
+    taken.recv().await.unwrap();
+    until(|| callbacks.queue(PHONE_NUMBER_ID).unwrap().depth() == 0).await;
+    store.entered.forget_permits(1_000);
+    tokio::time::pause();
+    let mending = async {
+        // Not at once, nor soon.
+        let tries = tokio::time::timeout(Duration::from_secs(30), store.entered.acquire_many(4)).await;
+        tries.expect("it gave up too early").unwrap().forget();
+        store.broken.store(false, Ordering::SeqCst);
+    };
+    tokio::join!(callbacks.stop(), mending);
+    assert!(store.queued_callbacks().await.unwrap().is_empty());
     assert!(taken.try_recv().is_err());
 }
 

@@ -2,8 +2,16 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
+use prembridge::callback::{Dial as _, Http, Outcome};
+use prembridge::config::Secret;
+use prembridge::net::Deadlines;
+use prembridge::net::egress::{Guard, Ports, Rules, SystemResolver};
+use prembridge::settings::Settings;
+use prembridge::store::Sqlite;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::scene::{PATH, SECRET, Scene, bodies, signature, status, status_of, text, text_from};
 use crate::stub::{Sink, Take};
@@ -260,4 +268,27 @@ async fn other_numbers_do_not_wait() {
     scene.sink.always(Take::Status(200));
     scene.sink.release();
     scene.sink.take(20).await;
+}
+
+/// A client has ten seconds to answer, and may take none of another callback's time with the rest of an answer.
+#[tokio::test]
+async fn a_client_that_does_not_answer_is_given_up_after_ten_seconds() {
+    let sink = Sink::start().await;
+    sink.always(Take::Hold);
+    let configured = [("1".to_owned(), Some(Secret::new(sink.url())))].into_iter();
+    let settings = Settings::open(Arc::new(Sqlite::memory().unwrap()), configured).await.unwrap();
+    let rules = Rules { allow: Vec::new(), ports: Ports::Any, encrypted: false };
+    let guard = Arc::new(Guard::new(rules, Vec::new(), Arc::new(SystemResolver::default())));
+    let deadlines = Deadlines { connect: Duration::from_secs(60), tls: Duration::from_secs(60) };
+    let line = Http::new(guard, None, deadlines).dial(&settings.of("1")).unwrap().unwrap();
+    let first = line.deliver(bytes::Bytes::from_static(b"{}"));
+    let (arrived, ()) = tokio::join!(first, async {
+        sink.arrived(1).await;
+        tokio::time::pause();
+    });
+    assert_eq!(arrived, Outcome::TimedOut);
+    let begun = Instant::now();
+    assert_eq!(line.deliver(bytes::Bytes::from_static(b"{}")).await, Outcome::TimedOut);
+    let waited = begun.elapsed();
+    assert!((Duration::from_secs(10)..Duration::from_millis(10_100)).contains(&waited), "{waited:?}");
 }

@@ -21,6 +21,13 @@ async fn the_subscription_is_confirmed_to_whoever_knows_the_token() {
     assert_eq!(reply.header("content-type"), Some("text/plain; charset=utf-8"));
     assert_eq!(ask("subscribe", "wrong", "1").await.status, 403);
     assert_eq!(ask("subscribe", "", "1").await.status, 403);
+    for at in 0..VERIFY_TOKEN.len() {
+        let mut close = VERIFY_TOKEN.as_bytes().to_vec();
+        close[at] ^= 1;
+        let close = String::from_utf8(close).unwrap();
+        assert_eq!(ask("subscribe", &close, "1").await.status, 403, "{close}");
+        assert_eq!(ask("subscribe", &VERIFY_TOKEN[..at], "1").await.status, 403, "a part of {at}");
+    }
     assert_eq!(ask("unsubscribe", VERIFY_TOKEN, "1").await.status, 400);
     assert_eq!(ask("subscribe", VERIFY_TOKEN, "%3Cscript%3E%20").await.status, 400);
     let reply = scene.get(PATH).await;

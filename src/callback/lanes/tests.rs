@@ -303,3 +303,31 @@ proptest! {
         }
     }
 }
+
+/// On-prem's own settings allow a pause of nothing.
+#[test]
+fn no_pause_keeps_a_server_busy() {
+    let now = Instant::now();
+    let mut lanes = lanes(&[("a", 1)]);
+    let attempt = lanes.next(now, true).unwrap();
+    lanes.failed(&attempt, now, Backoff { step: Duration::ZERO, most: Duration::ZERO });
+    assert_eq!(lanes.due(), Some(now + Duration::from_millis(10)));
+}
+
+#[test]
+fn a_client_was_away_after_five_failures_and_thirty_seconds() {
+    let long = Backoff { step: Duration::from_secs(900), most: Duration::from_secs(900) };
+    for (failures, seconds, is_away) in [(5, 30, true), (4, 30, false), (5, 29, false)] {
+        let start = Instant::now();
+        let end = start + Duration::from_secs(seconds);
+        let mut lanes = lanes(&[("1", 1), ("2", 2), ("3", 3), ("4", 4), ("5", 5)]);
+        let attempts: Vec<_> = std::iter::from_fn(|| lanes.next(start, true)).take(failures).collect();
+        attempts.iter().for_each(|attempt| lanes.failed(attempt, start, long));
+        lanes.add(Arc::from("x"), event(6));
+        let taken =
+            std::iter::from_fn(|| lanes.next(end, true)).find(|attempt| attempt.event.place == 6).unwrap();
+        lanes.delivered(&taken, end);
+        let at_once = places(&mut lanes, end).len();
+        assert_eq!(at_once, if is_away { failures } else { 0 }, "{failures} in {seconds} s");
+    }
+}

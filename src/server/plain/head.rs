@@ -19,7 +19,7 @@ const TARGET: usize = u16::MAX as usize - 1;
 
 /// Why there is no plain request yet, or ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unready {
+pub enum Unready {
     /// Its head goes on.
     Head,
     /// It is plain and will be of so many bytes.
@@ -30,17 +30,17 @@ pub(super) enum Unready {
 
 /// A plain request that is whole.
 #[derive(Debug)]
-pub(super) struct Plain {
+pub struct Plain {
     /// It.
-    pub(super) asked: Asked,
+    pub asked: Asked,
     /// Its length; what follows is another one.
-    pub(super) length: usize,
+    pub length: usize,
     /// Whether the client wants nothing after it.
-    pub(super) is_last: bool,
+    pub is_last: bool,
 }
 
 /// Reads the first of `bytes`, which is not copied, if its head has `most` bytes at most.
-pub(super) fn read(bytes: &Bytes, most: usize) -> Result<Plain, Unready> {
+pub fn read(bytes: &Bytes, most: usize) -> Result<Plain, Unready> {
     let mut fields = [const { MaybeUninit::uninit() }; FIELDS];
     let mut head = httparse::Request::new(&mut []);
     let body = match head.parse_with_uninit_headers(bytes, &mut fields) {

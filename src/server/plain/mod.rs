@@ -7,7 +7,7 @@
 //! interpreted here that two servers could see differently.
 
 mod answer;
-mod head;
+pub mod head;
 mod wait;
 
 use std::cell::Cell;

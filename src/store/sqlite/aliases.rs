@@ -40,7 +40,7 @@ impl AliasStore for Sqlite {
             let sql = "SELECT id, shown, used_at FROM aliases WHERE number = ?1 AND setting = ?2 AND id = ?3";
             let mut query = tx.prepare_cached(sql)?;
             let mut found = Vec::new();
-            for id in ids {
+            for id in &ids {
                 let values = params![number, setting.name(), id];
                 let rows = query.query_map(values, |row| alias(row, &number, setting))?;
                 for row in rows {

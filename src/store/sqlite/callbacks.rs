@@ -44,14 +44,21 @@ pub(super) const SCHEMA: &str = "
 impl CallbackStore for Sqlite {
     /// Most batches are good: they are tried without a savepoint for each, and once more with one when any fails.
     fn queue_all(&self, batches: Batches) -> Reply<'_, Vec<Queued>> {
+        let mut asked = Some(batches);
+        let mut batches = Vec::new();
         self.writer.submit_with_seen(move |tx, seen| {
-            let batches = batches();
+            if let Some(asked) = asked.take() {
+                batches = asked();
+            }
             let all = alone(tx, seen, |tx, seen| {
                 let mut insert = tx.prepare_cached(INSERT)?;
                 batches.iter().map(|batch| queue(tx, seen, &mut insert, batch)).collect::<Result<Vec<_>, _>>()
             })?;
-            if let Ok(all) = all {
-                return Ok(all.into_iter().map(Ok).collect());
+            match all {
+                Ok(all) => return Ok(all.into_iter().map(Ok).collect()),
+                // There may be room for all of them in a moment.
+                Err(Error::Full) => return Err(Error::Full),
+                Err(_) => {}
             }
             let one = |batch: &Arc<Batch>| {
                 alone(tx, seen, |tx, seen| queue(tx, seen, &mut tx.prepare_cached(INSERT)?, batch))
@@ -80,7 +87,7 @@ impl CallbackStore for Sqlite {
 
     fn delete_callbacks(&self, places: Vec<i64>) -> Reply<'_, ()> {
         self.writer.submit(move |tx| {
-            for place in places {
+            for place in &places {
                 write(tx, "DELETE FROM callbacks WHERE place = ?1", params![place])?;
             }
             Ok(())
@@ -93,10 +100,10 @@ impl CallbackStore for Sqlite {
             let sql = "SELECT wa_id FROM users_of_cloud WHERE number = ?1 AND user_id = ?2";
             let mut query = tx.prepare_cached(sql)?;
             let mut found = Vec::new();
-            for user_id in user_ids {
+            for user_id in &user_ids {
                 let wa_id: Option<String> =
                     query.query_row(params![number, user_id], |row| row.get(0)).optional()?;
-                found.extend(wa_id.map(|wa_id| (user_id, wa_id)));
+                found.extend(wa_id.map(|wa_id| (user_id.clone(), wa_id)));
             }
             Ok(found)
         })

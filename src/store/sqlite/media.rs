@@ -36,7 +36,7 @@ impl MediaStore for Sqlite {
         self.writer.submit(move |tx| {
             let sql = "INSERT INTO providers (number, name, config, generation) VALUES (?1, ?2, ?3, ?4)
                        ON CONFLICT DO UPDATE SET config = excluded.config, generation = excluded.generation";
-            for row in rows {
+            for row in &rows {
                 write(tx, sql, params![row.number, row.name, row.config, row.generation])?;
             }
             Ok(())

@@ -6,12 +6,14 @@ use std::path::Path;
 use rusqlite::{Transaction, params};
 
 use super::{DocumentRow, Error, Identities, Jti, Reply, Revocation, Store, User};
+use room::Room;
 use writer::Writer;
 
 mod aliases;
 mod callbacks;
 mod media;
 mod open;
+mod room;
 mod seen;
 mod writer;
 
@@ -29,13 +31,15 @@ impl Sqlite {
     pub fn open(path: &Path) -> Result<Self, Error> {
         let inside = |problem| Error::Open { path: path.display().to_string(), problem: Box::new(problem) };
         let claim = open::claim(path).map_err(inside)?;
-        let writer = open::file(path).and_then(Writer::start).map_err(inside)?;
+        let connection = open::file(path).map_err(inside)?;
+        let room = Room::open(path, &connection).map_err(inside)?;
+        let writer = Writer::start(connection, Some(room)).map_err(inside)?;
         Ok(Self { writer, _claim: Some(claim) })
     }
 
     /// A store that is gone with the process, otherwise the same code.
     pub fn memory() -> Result<Self, Error> {
-        Ok(Self { writer: Writer::start(open::memory()?)?, _claim: None })
+        Ok(Self { writer: Writer::start(open::memory()?, None)?, _claim: None })
     }
 }
 
@@ -145,10 +149,13 @@ fn revocations(tx: &Transaction<'_>) -> Result<Vec<Revocation>, Error> {
 
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Self {
-        use rusqlite::ErrorCode;
+        use rusqlite::{ErrorCode, ffi};
         let code = error.sqlite_error_code();
         let is = |wanted: ErrorCode| code == Some(wanted);
-        if is(ErrorCode::DiskFull) {
+        // The index of the log is a file, too, and what it grows by has an error of its own.
+        let is_short_of_index =
+            error.sqlite_error().is_some_and(|error| error.extended_code == ffi::SQLITE_IOERR_SHMSIZE);
+        if is(ErrorCode::DiskFull) || is_short_of_index {
             Self::Full
         } else if is(ErrorCode::DatabaseBusy) || is(ErrorCode::DatabaseLocked) {
             Self::Locked

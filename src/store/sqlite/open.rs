@@ -17,12 +17,6 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How soon another process's end is noticed.
 const CLAIM_AGAIN: Duration = Duration::from_millis(50);
 
-/// Pages in the log of changes after which they are written into the main file (SQLite, "Write-Ahead Logging", 3.1;
-/// 1000 without this). Commits that follow each other mostly change the same pages, the last ones of the queue and of the
-/// log of seen events, and a longer log writes these once where a shorter one does several times. The file beside the
-/// store reaches 16 MiB so.
-const CHECKPOINT: i64 = 4000;
-
 /// KiB of pages in memory (SQLite, "PRAGMA cache_size", where a negative number means KiB; 2000 without this). They are
 /// taken as they are needed: runs of seen events are found by pages that lead to their rows, 4 MiB of them for sixty
 /// million events.
@@ -227,7 +221,6 @@ fn connect(path: &Path, fresh: bool) -> Result<Connection, Error> {
     if mode != "wal" {
         return Err(Error::Engine(format!("its file system does not allow WAL (journal mode is {mode})")));
     }
-    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT)?;
     connection.pragma_update(None, "cache_size", CACHE)?;
     Ok(connection)
 }

@@ -79,8 +79,12 @@ async fn a_failed_job_leaves_nothing_behind() {
 /// Holds the thread until the sender says so or goes, so that what is submitted meanwhile shares a commit.
 fn hold(store: &Sqlite) -> (std::sync::mpsc::Sender<()>, crate::store::Reply<'_, ()>) {
     let (gate, wait) = std::sync::mpsc::channel::<()>();
+    // Once, even if what shares its commit has to be tried again.
+    let mut wait = Some(wait);
     let held = store.writer.submit(move |_| {
-        let _ = wait.recv();
+        if let Some(wait) = wait.take() {
+            let _ = wait.recv();
+        }
         Ok(())
     });
     (gate, held)
@@ -195,11 +199,89 @@ async fn events_of_a_commit_that_failed_are_new_again() {
     assert_eq!(store.queued_callbacks().await.unwrap().len(), 4);
 }
 
+/// Pages may be added to the file until this is taken back, as if the disk had no more.
+fn no_more(tx: &rusqlite::Transaction<'_>) -> Result<(), Error> {
+    Ok(tx.pragma_update(None, "max_page_count", 1)?)
+}
+
+fn length(path: &std::path::Path, suffix: &str) -> u64 {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    std::fs::metadata(name).map_or(0, |file| file.len())
+}
+
+#[tokio::test]
+async fn a_full_disk_is_left_by_cutting_the_log_and_trying_again() {
+    let path = temp_file("cut");
+    let store = Sqlite::open(&path).unwrap();
+    assert_eq!(length(&path, "-reserve"), 5000 * 4096, "as large as the log, and a fourth");
+    for n in 0..100 {
+        assert!(store.create_user(User { name: format!("user{n}"), ..user() }).await.unwrap());
+    }
+    let before = length(&path, "-wal");
+    store.writer.submit(no_more).await.unwrap();
+    assert_eq!(store.secret("big", vec![1; 100_000]).await.unwrap().len(), 100_000);
+    let after = length(&path, "-wal");
+    assert!(before > 400_000 && after < 200_000, "{before} {after}");
+    assert_eq!(length(&path, "-reserve"), 5000 * 4096, "for the next time");
+}
+
+#[tokio::test]
+async fn what_takes_no_room_is_done_on_a_full_disk_and_the_rest_when_there_is_some() {
+    let path = temp_file("short");
+    let store = Sqlite::open(&path).unwrap();
+    assert!(store.create_user(user()).await.unwrap());
+    // Nothing can be written where a folder is.
+    let reserve = path.with_file_name("store.db-reserve");
+    std::fs::remove_file(&reserve).unwrap();
+    std::fs::create_dir(&reserve).unwrap();
+    store.writer.submit(no_more).await.unwrap();
+    let (gate, held) = hold(&store);
+    let first = store.secret("first", vec![1; 100_000]);
+    let gone = store.delete_user("support", "alice");
+    let second = store.secret("second", vec![1; 100_000]);
+    let open = async { gate.send(()).unwrap() };
+    let (held, first, gone, second, ()) = tokio::join!(biased; held, first, gone, second, open);
+    held.unwrap();
+    assert!(matches!((first, second), (Err(Error::Full), Err(Error::Full))));
+    assert!(gone.unwrap(), "in the same commit, and all the same");
+    assert!(matches!(store.secret("first", vec![1; 100_000]).await, Err(Error::Full)));
+    std::fs::remove_dir(&reserve).unwrap();
+    assert_eq!(store.secret("first", vec![2; 100_000]).await.unwrap(), vec![2; 100_000]);
+    assert!(store.identities().await.unwrap().users.is_empty());
+}
+
+/// Each of a webhook's commits is tried with the same callbacks, and makes each of them once.
+#[tokio::test]
+async fn webhooks_that_are_tried_again_are_queued_once() {
+    let store = Sqlite::open(&temp_file("again")).unwrap();
+    let webhook = |key: u8| {
+        let callback = NewCallback {
+            number: "support".into(),
+            chat: "a".into(),
+            key: Some([key; 16]),
+            wanted: None,
+            body: vec![b' '; 50_000].into(),
+        };
+        Arc::new(Batch { at: 10, callbacks: vec![callback], users: Vec::new() })
+    };
+    store.writer.submit(no_more).await.unwrap();
+    let queued = store.queue_all(Box::new(move || vec![webhook(1), webhook(1), webhook(2)])).await.unwrap();
+    let places: Vec<_> = queued.into_iter().flat_map(Result::unwrap).collect();
+    assert!(matches!(places[..], [Some(_), None, Some(_)]), "{places:?}");
+    assert_eq!(store.queued_callbacks().await.unwrap().len(), 2);
+}
+
 /// The settings belong to the connection and leave no trace in the file, so only the inside shows them.
 #[tokio::test]
 async fn commits_are_made_for_a_power_loss() {
     let store = Sqlite::open(&temp_file("settings")).unwrap();
-    for (pragma, wanted) in [("synchronous", "2"), ("foreign_keys", "1"), ("journal_mode", "wal")] {
+    for (pragma, wanted) in [
+        ("synchronous", "2"),
+        ("foreign_keys", "1"),
+        ("journal_mode", "wal"),
+        ("journal_size_limit", "16384000"),
+    ] {
         let sql = format!("SELECT CAST({pragma} AS TEXT) FROM pragma_{pragma}");
         let value: String =
             store.writer.submit(move |tx| Ok(tx.query_row(&sql, [], |row| row.get(0))?)).await.unwrap();

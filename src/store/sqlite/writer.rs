@@ -8,6 +8,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
 
+use super::room::Room;
 use super::seen::{self, Seen};
 use crate::store::{Error, Reply};
 
@@ -34,21 +35,22 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Gives the connection to a thread of its own: SQLite blocks, and has one writer anyway.
-    pub(super) fn start(mut connection: Connection) -> Result<Self, Error> {
+    pub(super) fn start(mut connection: Connection, room: Option<Room>) -> Result<Self, Error> {
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
         let seen = Seen::load(&mut connection, seen::SIZES)?;
         let (jobs, queue) = mpsc::channel(QUEUE);
         let thread = thread::Builder::new()
             .name("store".to_owned())
-            .spawn(move || run(connection, seen, queue))
+            .spawn(move || run(connection, seen, room, queue))
             .map_err(|error| Error::Engine(format!("its thread cannot be started: {error}")))?;
         Ok(Self { jobs: Some(jobs), thread: Some(thread) })
     }
 
-    /// Runs `work` in a transaction, which is committed before the reply and rolled back on an error.
+    /// Runs `work` in a transaction, which is committed before the reply and rolled back on an error. On a full disk it
+    /// is run once more.
     pub(super) fn submit<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Transaction<'_>) -> Result<T, Error> + Send + 'static,
+        mut work: impl FnMut(&Transaction<'_>) -> Result<T, Error> + Send + 'static,
     ) -> Reply<'_, T> {
         self.submit_with_seen(move |tx, _| work(tx))
     }
@@ -56,10 +58,10 @@ impl Writer {
     /// The same for work that changes what was seen.
     pub(super) fn submit_with_seen<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Transaction<'_>, &mut Seen) -> Result<T, Error> + Send + 'static,
+        work: impl FnMut(&Transaction<'_>, &mut Seen) -> Result<T, Error> + Send + 'static,
     ) -> Reply<'_, T> {
         let (reply, answer) = oneshot::channel();
-        let job = Box::new(Work { work: Some(work), outcome: None, reply });
+        let job = Box::new(Work { work, outcome: None, reply });
         Box::pin(async move {
             let jobs = self.jobs.as_ref().ok_or(Error::Closed)?;
             jobs.send(job).await.map_err(|_| Error::Closed)?;
@@ -83,22 +85,30 @@ impl Drop for Writer {
 trait Job: Send {
     /// Does the work; on an error it must be undone.
     fn run(&mut self, tx: &Transaction<'_>, seen: &mut Seen) -> Result<(), Error>;
+    /// Whether the disk was too full for it, when its transaction has ended like this.
+    fn is_short_of_room(&self, committed: &Result<(), Error>) -> bool;
     /// Tells the caller; nobody listening is no error.
     fn finish(self: Box<Self>, committed: Result<(), Error>);
 }
 
 struct Work<T, F> {
-    work: Option<F>,
+    work: F,
     outcome: Option<Result<T, Error>>,
     reply: oneshot::Sender<Result<T, Error>>,
 }
 
-impl<T: Send, F: FnOnce(&Transaction<'_>, &mut Seen) -> Result<T, Error> + Send> Job for Work<T, F> {
+impl<T: Send, F: FnMut(&Transaction<'_>, &mut Seen) -> Result<T, Error> + Send> Job for Work<T, F> {
     fn run(&mut self, tx: &Transaction<'_>, seen: &mut Seen) -> Result<(), Error> {
-        let outcome = self.work.take().map_or(Err(Error::Closed), |work| work(tx, seen));
+        let outcome = (self.work)(tx, seen);
         let done = outcome.as_ref().map(drop).map_err(Error::clone);
         self.outcome = Some(outcome);
         done
+    }
+
+    fn is_short_of_room(&self, committed: &Result<(), Error>) -> bool {
+        let of_all = committed.as_ref().err();
+        let own = self.outcome.as_ref().and_then(|outcome| outcome.as_ref().err());
+        matches!(own.or(of_all), Some(Error::Full))
     }
 
     /// A job's own error says more than that of the commit.
@@ -114,7 +124,12 @@ impl<T: Send, F: FnOnce(&Transaction<'_>, &mut Seen) -> Result<T, Error> + Send>
 
 /// Whatever waits when the thread is free shares one transaction, and so one wait for the disk: a commit is
 /// dear, and under load everybody's comes with it. A lone job is committed at once, unless it follows on many events.
-fn run(mut connection: Connection, mut seen: Seen, mut queue: mpsc::Receiver<Box<dyn Job>>) {
+fn run(
+    mut connection: Connection,
+    mut seen: Seen,
+    mut room: Option<Room>,
+    mut queue: mpsc::Receiver<Box<dyn Job>>,
+) {
     let mut jobs = Vec::with_capacity(BATCH);
     let mut is_busy = false;
     while let Some(job) = next(&mut queue, || keep(&mut seen, |seen| seen.go_on(&mut connection))) {
@@ -127,14 +142,30 @@ fn run(mut connection: Connection, mut seen: Seen, mut queue: mpsc::Receiver<Box
         {
             jobs.push(job);
         }
-        let decided = catch_unwind(AssertUnwindSafe(|| decide(&mut connection, &mut seen, &mut jobs)));
-        // The transaction of a panic, which would be our mistake, is rolled back on its way.
-        let committed =
-            decided.unwrap_or_else(|_| Err(Error::Engine("it panicked; nothing was changed".to_owned())));
+        let committed = attempt(&mut connection, &mut seen, &mut jobs);
         is_busy = seen.added() >= MANY;
         seen.end(committed.is_ok());
+        let mut again = Vec::new();
         for job in jobs.drain(..) {
-            job.finish(committed.clone());
+            if room.is_some() && job.is_short_of_room(&committed) {
+                again.push(job);
+            } else {
+                job.finish(committed.clone());
+            }
+        }
+        if let (Some(room), false) = (&mut room, again.is_empty()) {
+            room.make(&connection);
+            let left = once_more(&mut connection, &mut seen, again);
+            let is_short = !left.is_empty();
+            if is_short {
+                room.spend(&connection);
+                for (job, committed) in
+                    once_more(&mut connection, &mut seen, left.into_iter().map(|(job, _)| job))
+                {
+                    job.finish(committed);
+                }
+            }
+            room.tell(is_short);
         }
         keep(&mut seen, |seen| {
             seen.settle(&mut connection);
@@ -161,6 +192,32 @@ fn keep(seen: &mut Seen, work: impl FnOnce(&mut Seen) -> bool) -> bool {
         seen.failed(&Error::Engine("it panicked".to_owned()));
         false
     })
+}
+
+/// Tries each of `jobs` for itself, so that what needs room does not undo what makes some. Gives back those for which
+/// there was still none.
+fn once_more(
+    connection: &mut Connection,
+    seen: &mut Seen,
+    jobs: impl IntoIterator<Item = Box<dyn Job>>,
+) -> Vec<(Box<dyn Job>, Result<(), Error>)> {
+    let mut left = Vec::new();
+    for mut job in jobs {
+        let committed = attempt(connection, seen, std::slice::from_mut(&mut job));
+        seen.end(committed.is_ok());
+        if job.is_short_of_room(&committed) {
+            left.push((job, committed));
+        } else {
+            job.finish(committed);
+        }
+    }
+    left
+}
+
+/// One transaction. That of a panic, which would be our mistake, is rolled back on its way.
+fn attempt(connection: &mut Connection, seen: &mut Seen, jobs: &mut [Box<dyn Job>]) -> Result<(), Error> {
+    catch_unwind(AssertUnwindSafe(|| decide(connection, seen, jobs)))
+        .unwrap_or_else(|_| Err(Error::Engine("it panicked; nothing was changed".to_owned())))
 }
 
 /// Takes the write lock at once: a transaction that upgrades later can fail half-way with "busy".

@@ -42,6 +42,7 @@ pub fn error_to_callback(
         phone_number_id,
     };
     let verdict = verdict(error, &failure, options);
+    let error = &error.clone().without(&options.hidden);
     if verdict.is_unmapped
         && let Some(code) = error.code.and_then(onprem_code)
     {

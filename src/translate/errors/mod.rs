@@ -89,6 +89,7 @@ pub fn error_to_onprem(failure: &CloudFailure<'_>, options: &Options) -> OnpremE
         return without_graph_error(failure);
     };
     let verdict = verdict(&error, failure, options);
+    let error = error.without(&options.hidden);
     let callback = || error_to_callback(&error, Place::Status, failure.phone_number_id, options);
     OnpremError {
         deferred: verdict.was_async.then(callback),

@@ -22,7 +22,7 @@ use crate::cloud::webhook::{Change, Value, Webhook};
 use crate::onprem::callback::StatusWord;
 
 /// What the conversion of a webhook depends on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WebhookOptions {
     /// The choices of the operator.
     pub compat: Options,

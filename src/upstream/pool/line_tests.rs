@@ -187,6 +187,65 @@ async fn a_request_of_which_nothing_left_was_not_sent() {
     untouched(post(&mut line(ours), 2, PATIENCE).await);
 }
 
+/// A line over TLS, and its other end.
+async fn tls() -> (Line, tokio_rustls::server::TlsStream<TcpStream>) {
+    let key = rcgen::generate_simple_self_signed(vec!["graph".to_owned()]).unwrap();
+    let certificate = key.cert.der().clone();
+    let private = rustls::pki_types::PrivateKeyDer::Pkcs8(key.signing_key.serialize_der().into());
+    let server = crate::net::server_config(vec![certificate.clone()], private).unwrap();
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(certificate).unwrap();
+    let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let client = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let (ours, theirs) = pair().await;
+    let name = rustls::pki_types::ServerName::try_from("graph").unwrap();
+    let connector = tokio_rustls::TlsConnector::from(std::sync::Arc::new(client));
+    let acceptor = tokio_rustls::TlsAcceptor::from(server);
+    let (ours, theirs) = tokio::join!(connector.connect(name, ours), acceptor.accept(theirs));
+    (Line::new(Stream::Tls(Box::new(TokioIo::new(ours.unwrap())))), theirs.unwrap())
+}
+
+/// What TLS was given may have left, whatever it says then.
+#[tokio::test]
+async fn what_tls_was_given_is_in_doubt() {
+    // The system takes nothing more, which TLS says when it has part of the request.
+    let (mut line, _theirs) = tls().await;
+    let Stream::Tls(stream) = &mut line.stream else { panic!("no TLS") };
+    let socket = stream.inner_mut().get_mut().0;
+    socket.shutdown().await.unwrap();
+    assert_eq!(failed(post(&mut line, 2, MOMENT).await), (Sent::Maybe, true, "no answer in time".to_owned()));
+    assert!(!line.is_reusable());
+
+    // There is no room for a single byte, and then no connection.
+    let (mut line, theirs) = tls().await;
+    let Stream::Tls(stream) = &mut line.stream else { panic!("no TLS") };
+    fill(stream.inner_mut().get_mut().0);
+    let reset = async {
+        let socket = theirs.into_inner().0;
+        socket.set_zero_linger().unwrap();
+        drop(socket);
+    };
+    let (fate, ()) = tokio::join!(biased; post(&mut line, 2, PATIENCE), reset);
+    let (sent, is_timeout, _) = failed(fate);
+    assert_eq!((sent, is_timeout), (Sent::Maybe, false));
+
+    // Part of it has left, and then there is no connection.
+    let (mut line, mut theirs) = tls().await;
+    let reset = async {
+        theirs.read_exact(&mut [0; 100]).await.unwrap();
+        let socket = theirs.into_inner().0;
+        socket.set_zero_linger().unwrap();
+        drop(socket);
+    };
+    let (fate, ()) = tokio::join!(post(&mut line, HUGE, PATIENCE), reset);
+    let (sent, is_timeout, _) = failed(fate);
+    assert_eq!((sent, is_timeout), (Sent::Maybe, false));
+}
+
 #[tokio::test]
 async fn a_call_that_is_given_up_spoils_its_line() {
     let (ours, _theirs) = pair().await;
