@@ -199,7 +199,7 @@ fn translate_stops_where_the_proxy_would() {
     #[cfg(unix)]
     {
         let run = run(&["translate", "/dev/zero"], "");
-        assert_eq!((run.code, run.stderr.contains("more than 1048576 bytes")), (Some(1), true), "{run:?}");
+        assert_eq!((run.code, run.stderr.contains("more than 3145728 bytes")), (Some(1), true), "{run:?}");
     }
 }
 
