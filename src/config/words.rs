@@ -3,6 +3,7 @@
 use std::io;
 
 /// An error of the system as the end of a sentence, without the system's number for it.
+#[expect(clippy::wildcard_enum_match_arm, reason = "an open set, of which most kinds speak for themselves")]
 pub fn in_words(error: &io::Error) -> String {
     let words = match error.kind() {
         io::ErrorKind::NotFound => "there is no such file; check the path",

@@ -140,7 +140,7 @@ async fn in_any_order(setting: WaId, steps: Vec<(usize, usize, usize)>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(crate::support::seeded::config(48))]
 
     /// From the moment at which Cloud has named a user (`as-cloud`), or the client has written to them (`as-sent`).
     #[test]

@@ -52,8 +52,11 @@ pub struct Action<'a> {
     /// The JSON object.
     pub object: Tree<'a>,
     /// What of it was sent as a string that holds JSON, and the members that were taken out of each such string.
-    pub unpacked: Vec<(&'static str, Removed)>,
+    pub unpacked: Unpacked,
 }
+
+/// The names of members that were unpacked, each with what was taken out of it.
+pub type Unpacked = Vec<(&'static str, Removed)>;
 
 impl<'a> Interactive<'a> {
     /// Reads the interactive object in `raw`. In a Cloud-shaped message the limits are Cloud's, some
@@ -118,8 +121,8 @@ fn unpack<'a>(
     raw: Raw<'a>,
     path: Path<'_>,
     room: &'a OnceLock<Box<RawValue>>,
-) -> Result<(Raw<'a>, Vec<(&'static str, Removed)>), Invalid> {
-    let mut unpacked = Vec::new();
+) -> Result<(Raw<'a>, Unpacked), Invalid> {
+    let mut unpacked = Unpacked::new();
     let mut action = match wire::kind(raw) {
         Kind::Object => Cow::Borrowed(raw),
         Kind::String => {
