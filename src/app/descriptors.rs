@@ -6,7 +6,7 @@
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::callbacks;
-use crate::config::Config;
+use crate::config::{Config, Warning};
 
 /// What is neither a client's connection nor caused by one: the admin listener's connections, the store, the log, files
 /// on their way. Half of very few.
@@ -30,13 +30,15 @@ pub fn raise_open_files() {
 }
 
 /// What to tell the operator if there is not room for all connections that `config` allows.
-pub fn too_few_open_files(config: &Config) -> Option<String> {
+pub fn too_few_open_files(config: &Config) -> Option<Warning> {
     let (limit, wanted) = (limit(), config.limits.max_connections);
     let Room { api, .. } = room(limit, has_webhook_listener(config));
-    (api < wanted).then(|| {
-        format!(
-            "limits.max_connections: {wanted} is more than the limit of open files ({limit}) has room for; {api} will be taken at once, so raise that limit (`ulimit -Hn`, LimitNOFILE=), or lower max_connections"
-        )
+    (api < wanted).then(|| Warning {
+        path: "limits.max_connections".to_owned(),
+        message: format!(
+            "{wanted} is more than the limit of open files ({limit}) has room for; {api} will be taken at once, so \
+             raise that limit (`ulimit -Hn`, LimitNOFILE=), or lower max_connections"
+        ),
     })
 }
 

@@ -28,7 +28,8 @@ impl ConfigFile {
     /// The path; none after it was said that there is none.
     pub fn path(&self) -> Result<PathBuf, u8> {
         let named = self.config.clone().or_else(|| self.file.clone());
-        named.or_else(|| std::env::var_os(VARIABLE).map(PathBuf::from)).ok_or_else(|| {
+        let variable = || std::env::var_os(VARIABLE).filter(|path| !path.is_empty()).map(PathBuf::from);
+        named.or_else(variable).ok_or_else(|| {
             error(format_args!(
                 "which configuration? Name the file, or set {VARIABLE}; 'prembridge init' writes one"
             ));
@@ -42,7 +43,6 @@ impl ConfigFile {
         match read(&path) {
             Ok(Loaded { config, warnings }) => {
                 warnings.iter().for_each(warn);
-                app::too_few_open_files(&config).iter().for_each(warn);
                 Ok(config)
             }
             Err(problems) => {
@@ -54,8 +54,14 @@ impl ConfigFile {
     }
 }
 
-/// Reads a configuration file, or standard input.
+/// Reads a configuration file, or standard input, and warns also of what this machine has too little of.
 pub fn read(path: &Path) -> Result<Loaded, Problems> {
+    let mut loaded = read_only(path)?;
+    loaded.warnings.extend(app::too_few_open_files(&loaded.config));
+    Ok(loaded)
+}
+
+fn read_only(path: &Path) -> Result<Loaded, Problems> {
     if path != Path::new("-") {
         return Config::load(path, &Env::process());
     }
