@@ -24,6 +24,14 @@ impl<'p> Path<'p> {
     pub fn index(&'p self, index: usize) -> Path<'p> {
         Path::Index(self, index)
     }
+
+    /// How many levels below the body it is.
+    pub fn depth(&self) -> usize {
+        match self {
+            Path::Root => 0,
+            Path::Key(parent, _) | Path::Index(parent, _) => parent.depth() + 1,
+        }
+    }
 }
 
 impl fmt::Display for Path<'_> {
