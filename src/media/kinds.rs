@@ -82,8 +82,20 @@ const SAYS_NOTHING: &[&str] = &[
 ];
 
 /// Types that Cloud does not take and that show in the first bytes beyond doubt: no file name makes them another.
-const CERTAINLY_OTHERS: &[&str] =
-    &[HTML, "text/xml", "application/gzip", "audio/x-flac", "audio/x-wav", "image/gif", "video/webm"];
+const CERTAINLY_OTHERS: &[&str] = &[
+    HTML,
+    "text/xml",
+    "application/gzip",
+    "audio/x-flac",
+    "audio/x-wav",
+    "image/avif",
+    "image/gif",
+    "image/heif",
+    "image/tiff",
+    "video/quicktime",
+    "video/webm",
+    "video/x-msvideo",
+];
 const HTML: &str = "text/html";
 
 /// Types of pages and reports that stand in the place of a file: then its name tells nothing.
@@ -158,10 +170,9 @@ pub fn media_type(kind: MediaKind, evidence: Evidence<'_>) -> Result<String, Unf
         (_, _, Some(proven)) => return Ok(proven.name.to_owned()),
         (_, _, None) => {}
     }
-    let is_page = declared.is_some_and(|declared| is_among(PAGES, essence(declared)));
     let mut by_name = evidence.names.into_iter().flatten().filter_map(ending).filter_map(by_ending);
     let may_be = |named: &&Type| match evidence.sniffed {
-        None => !is_page,
+        None => declared.is_none_or(|declared| leaves_open(essence(declared), named)),
         Some(found) => is_alike(found, named.name) || (found.starts_with("text/") && named.name == TEXT),
     };
     match (by_name.clone().find(|named| suits(kind, named) && may_be(named)), by_name.next()) {
@@ -248,6 +259,18 @@ fn disproves(proven: &Type, said: &Type) -> bool {
 
 fn is_alike(one: &str, other: &str) -> bool {
     one == other || ALIKE.iter().any(|family| family.contains(&one) && family.contains(&other))
+}
+
+/// Whether a file that is declared as `name`, which does not fit the message, may be `named` all the same: not when it is
+/// a page or another file of sound or pictures.
+fn leaves_open(name: &str, named: &Type) -> bool {
+    let is_media = ["image/", "audio/", "video/"].iter().any(|main| has_prefix(name, main));
+    let is_other = is_media && !find(name).is_some_and(|known| is_alike(known.name, named.name));
+    !is_other && !is_among(PAGES, name)
+}
+
+fn has_prefix(name: &str, prefix: &str) -> bool {
+    name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
 }
 
 fn is_among(list: &[&str], name: &str) -> bool {

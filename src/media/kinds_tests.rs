@@ -80,6 +80,13 @@ const CASES: &[Case] = &[
     (MediaKind::Image, "", "application/pdf", ["", "/a.png"], Err("application/pdf")),
     (MediaKind::Image, "", "", ["", "/a.pdf"], Err("application/pdf")),
     (MediaKind::Video, "video/ogg", OPUS, ["", ""], Err("audio/ogg; codecs=opus")),
+    (MediaKind::Image, "", "image/heif", ["", "/photo.jpg"], Err("image/heif")),
+    (MediaKind::Image, "image/heic", "", ["", "/photo.jpg"], Err("image/heic")),
+    (MediaKind::Document, "Image/BMP", "", ["a.pdf", ""], Err("image/bmp")),
+    (MediaKind::Audio, "audio/x-ms-wma", "", ["", "/a.mp3"], Err("audio/x-ms-wma")),
+    (MediaKind::Video, "video/quicktime", "", ["", "/a.mp4"], Err("video/quicktime")),
+    (MediaKind::Video, "video/mp4", "video/quicktime", ["", "/a.mov"], Ok("video/mp4")),
+    (MediaKind::Audio, "video/mp4", "", ["", "/voice.m4a"], Ok("audio/mp4")),
 ];
 
 #[test]
