@@ -314,7 +314,7 @@ fn with_codecs(known: &Type, declared: &str) -> String {
         known.name == OGG
             && parameter.len() <= LONGEST_NAME
             && parameter.to_ascii_lowercase().starts_with("codecs=")
-            && parameter.is_ascii()
+            && parameter.bytes().all(|byte| (b' '..=b'~').contains(&byte))
     });
     match codecs {
         Some(codecs) => format!("{}; {codecs}", known.name),

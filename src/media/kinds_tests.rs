@@ -15,6 +15,10 @@ fn the_declared_type_decides_when_it_fits() {
     assert_eq!(declared(MediaKind::Document, "image/png"), Ok("image/png".to_owned()));
     let html = declared(MediaKind::Image, "text/html; charset=utf-8").unwrap_err();
     assert_eq!(html.to_string(), "an image has to be image/jpeg or image/png, and this is text/html");
+    for codecs in ["opus\nX: y", "opus\r", "\0", "\x7f", "ö"] {
+        let ogg = declared(MediaKind::Audio, &format!("audio/ogg; codecs=a{codecs}b"));
+        assert_eq!(ogg, Ok(OGG.to_owned()), "{codecs:?}");
+    }
     // A page that a login form answers must not go out as a document.
     assert!(declared(MediaKind::Document, "text/html").is_err());
 }
