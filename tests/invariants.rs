@@ -9,8 +9,8 @@ use prembridge::onprem::message::{Body, Message, Request};
 use prembridge::translate::errors::{CloudFailure, Endpoint};
 use prembridge::translate::webhook::{Converted, NothingKnown};
 use prembridge::translate::{
-    MessageIds, Notes, Options, Resolved, UndeliverableAs, WebhookOptions, error_to_onprem, media_refs,
-    message_to_cloud, webhook_to_onprem,
+    MOST_FILES, MessageIds, Notes, Options, Resolved, UndeliverableAs, WebhookOptions, error_to_onprem,
+    media_refs, message_to_cloud, webhook_to_onprem,
 };
 use prembridge::wire::{Object, ObjectError, Raw, array, string, too_deep};
 
@@ -35,6 +35,10 @@ pub fn message(bytes: &[u8]) -> Option<String> {
         }
         Err(invalid) => return refused(&invalid),
     };
+    // Such a message is refused before it is translated.
+    if media_refs(&message).len() > MOST_FILES {
+        return None;
+    }
     let cloud = translate(&message, &body);
     well_formed(&cloud, &message);
     again(&cloud);

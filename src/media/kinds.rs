@@ -82,8 +82,20 @@ const SAYS_NOTHING: &[&str] = &[
 ];
 
 /// Types that Cloud does not take and that show in the first bytes beyond doubt: no file name makes them another.
-const CERTAINLY_OTHERS: &[&str] =
-    &[HTML, "text/xml", "application/gzip", "audio/x-flac", "audio/x-wav", "image/gif", "video/webm"];
+const CERTAINLY_OTHERS: &[&str] = &[
+    HTML,
+    "text/xml",
+    "application/gzip",
+    "audio/x-flac",
+    "audio/x-wav",
+    "image/avif",
+    "image/gif",
+    "image/heif",
+    "image/tiff",
+    "video/quicktime",
+    "video/webm",
+    "video/x-msvideo",
+];
 const HTML: &str = "text/html";
 
 /// Types of pages and reports that stand in the place of a file: then its name tells nothing.
@@ -91,12 +103,13 @@ const PAGES: &[&str] =
     &[HTML, TEXT, "application/xhtml+xml", "application/json", "application/xml", "text/xml"];
 const TEXT: &str = "text/plain";
 
+/// The formats of Office before it had ZIP archives.
+const OLD_OFFICE: &[&str] =
+    &["application/msword", "application/vnd.ms-excel", "application/vnd.ms-powerpoint"];
+
 /// Types whose files begin alike, so that the first bytes do not tell one from another.
-const ALIKE: &[&[&str]] = &[
-    &["application/msword", "application/vnd.ms-excel", "application/vnd.ms-powerpoint"],
-    &["audio/mp4", "video/mp4", "video/3gpp"],
-    &["audio/aac", "audio/mpeg"],
-];
+const ALIKE: &[&[&str]] =
+    &[OLD_OFFICE, &["audio/mp4", "video/mp4", "video/3gpp"], &["audio/aac", "audio/mpeg"]];
 
 /// The most bytes that a file of this kind may have.
 pub fn limit(kind: MediaKind) -> u64 {
@@ -147,9 +160,9 @@ pub fn media_type(kind: MediaKind, evidence: Evidence<'_>) -> Result<String, Unf
     let declared = evidence.declared.and_then(meaningful);
     let proven = evidence.sniffed.and_then(find).filter(|proven| suits(kind, proven));
     let other = |found: &str| Err(Unfit::Type { kind, found: found.to_ascii_lowercase() });
-    // Documents may be texts, and texts may look like pages.
-    if let Some(page) = evidence.sniffed.filter(|found| *found == HTML && kind != MediaKind::Document) {
-        return other(page);
+    let may_be_page = kind == MediaKind::Document && may_look_like_page(declared);
+    if evidence.sniffed == Some(HTML) && !may_be_page {
+        return other(HTML);
     }
     let said = declared.and_then(|declared| find(essence(declared))).filter(|said| suits(kind, said));
     match (said, declared, proven) {
@@ -158,10 +171,9 @@ pub fn media_type(kind: MediaKind, evidence: Evidence<'_>) -> Result<String, Unf
         (_, _, Some(proven)) => return Ok(proven.name.to_owned()),
         (_, _, None) => {}
     }
-    let is_page = declared.is_some_and(|declared| is_among(PAGES, essence(declared)));
     let mut by_name = evidence.names.into_iter().flatten().filter_map(ending).filter_map(by_ending);
     let may_be = |named: &&Type| match evidence.sniffed {
-        None => !is_page,
+        None => declared.is_none_or(|declared| leaves_open(essence(declared), named)),
         Some(found) => is_alike(found, named.name) || (found.starts_with("text/") && named.name == TEXT),
     };
     match (by_name.clone().find(|named| suits(kind, named) && may_be(named)), by_name.next()) {
@@ -190,7 +202,7 @@ pub fn of_upload(evidence: Evidence<'_>) -> String {
     let is_page = evidence.sniffed == Some(HTML);
     match (declared, declared.and_then(|declared| find(essence(declared))), proven) {
         (_, Some(said), Some(proven)) if disproves(proven, said) => proven.name.to_owned(),
-        (_, Some(said), None) if is_page && said.kind != MediaKind::Document => HTML.to_owned(),
+        (_, Some(_), None) if is_page && !may_look_like_page(declared) => HTML.to_owned(),
         (Some(declared), Some(said), _) => with_codecs(said, declared),
         (_, _, Some(proven)) => proven.name.to_owned(),
         (Some(declared), None, None) => named(declared.trim()),
@@ -250,6 +262,25 @@ fn is_alike(one: &str, other: &str) -> bool {
     one == other || ALIKE.iter().any(|family| family.contains(&one) && family.contains(&other))
 }
 
+/// Whether a document of this type may have the bytes of a page: a text may look like one, and many programs write
+/// HTML for Office to open. Elsewhere it is a login form or the like, in the place of the file.
+fn may_look_like_page(declared: Option<&str>) -> bool {
+    let may = |name: &str| has_prefix(name, "text/") || is_among(OLD_OFFICE, name);
+    declared.is_none_or(|declared| may(essence(declared)))
+}
+
+/// Whether a file that is declared as `name`, which does not fit the message, may be `named` all the same: not when it is
+/// a page or another file of sound or pictures.
+fn leaves_open(name: &str, named: &Type) -> bool {
+    let is_media = ["image/", "audio/", "video/"].iter().any(|main| has_prefix(name, main));
+    let is_other = is_media && !find(name).is_some_and(|known| is_alike(known.name, named.name));
+    !is_other && !is_among(PAGES, name)
+}
+
+fn has_prefix(name: &str, prefix: &str) -> bool {
+    name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+}
+
 fn is_among(list: &[&str], name: &str) -> bool {
     list.iter().any(|known| known.eq_ignore_ascii_case(name))
 }
@@ -283,7 +314,7 @@ fn with_codecs(known: &Type, declared: &str) -> String {
         known.name == OGG
             && parameter.len() <= LONGEST_NAME
             && parameter.to_ascii_lowercase().starts_with("codecs=")
-            && parameter.is_ascii()
+            && parameter.bytes().all(|byte| (b' '..=b'~').contains(&byte))
     });
     match codecs {
         Some(codecs) => format!("{}; {codecs}", known.name),

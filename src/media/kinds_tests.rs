@@ -15,6 +15,10 @@ fn the_declared_type_decides_when_it_fits() {
     assert_eq!(declared(MediaKind::Document, "image/png"), Ok("image/png".to_owned()));
     let html = declared(MediaKind::Image, "text/html; charset=utf-8").unwrap_err();
     assert_eq!(html.to_string(), "an image has to be image/jpeg or image/png, and this is text/html");
+    for codecs in ["opus\nX: y", "opus\r", "\0", "\x7f", "ö"] {
+        let ogg = declared(MediaKind::Audio, &format!("audio/ogg; codecs=a{codecs}b"));
+        assert_eq!(ogg, Ok(OGG.to_owned()), "{codecs:?}");
+    }
     // A page that a login form answers must not go out as a document.
     assert!(declared(MediaKind::Document, "text/html").is_err());
 }
@@ -59,6 +63,7 @@ const CASES: &[Case] = &[
     (MediaKind::Audio, "audio/mp4", "video/mp4", ["", ""], Ok("audio/mp4")),
     (MediaKind::Document, TEXT, "text/html", ["", ""], Ok(TEXT)),
     (MediaKind::Document, "", "text/html", ["notes.txt", ""], Ok(TEXT)),
+    (MediaKind::Document, "application/vnd.ms-excel", "text/html", ["a.xls", ""], Ok("application/vnd.ms-excel")),
     // Ogg tells itself.
     (MediaKind::Audio, "audio/opus", OPUS, ["", ""], Ok(OPUS)),
     (MediaKind::Audio, "application/ogg", OPUS, ["", ""], Ok(OPUS)),
@@ -80,6 +85,18 @@ const CASES: &[Case] = &[
     (MediaKind::Image, "", "application/pdf", ["", "/a.png"], Err("application/pdf")),
     (MediaKind::Image, "", "", ["", "/a.pdf"], Err("application/pdf")),
     (MediaKind::Video, "video/ogg", OPUS, ["", ""], Err("audio/ogg; codecs=opus")),
+    (MediaKind::Document, "application/pdf", "text/html", ["a.pdf", ""], Err("text/html")),
+    (MediaKind::Document, "application/x-pdf", "text/html", ["a.txt", ""], Err("text/html")),
+    (MediaKind::Document, DOCX, "text/html", ["a.docx", ""], Err("text/html")),
+    (MediaKind::Document, "image/png", "text/html", ["a.png", ""], Err("text/html")),
+    (MediaKind::Document, "", "text/html", ["a.pdf", ""], Err("text/html")),
+    (MediaKind::Image, "", "image/heif", ["", "/photo.jpg"], Err("image/heif")),
+    (MediaKind::Image, "image/heic", "", ["", "/photo.jpg"], Err("image/heic")),
+    (MediaKind::Document, "Image/BMP", "", ["a.pdf", ""], Err("image/bmp")),
+    (MediaKind::Audio, "audio/x-ms-wma", "", ["", "/a.mp3"], Err("audio/x-ms-wma")),
+    (MediaKind::Video, "video/quicktime", "", ["", "/a.mp4"], Err("video/quicktime")),
+    (MediaKind::Video, "video/mp4", "video/quicktime", ["", "/a.mov"], Ok("video/mp4")),
+    (MediaKind::Audio, "video/mp4", "", ["", "/voice.m4a"], Ok("audio/mp4")),
 ];
 
 #[test]
@@ -130,6 +147,8 @@ fn uploads_keep_what_their_client_called_them_unless_their_bytes_disprove_it() {
         ("application/msword", "", "", "application/msword"),
         ("image/png", "text/html", "", "text/html"),
         ("text/plain", "text/html", "", "text/plain"),
+        ("application/pdf", "text/html", "a.pdf", "text/html"),
+        ("application/vnd.ms-excel", "text/html", "", "application/vnd.ms-excel"),
         ("image/*", "image/png", "", "image/png"),
         ("audio/opus", OPUS, "", OPUS),
         ("audio/ogg", OPUS, "", OPUS),

@@ -11,10 +11,7 @@ use super::reason::Event;
 use super::{Account, Found, Media, is_cloud_id};
 use crate::onprem::message::{Link, Source};
 use crate::telemetry::MediaMetrics;
-use crate::translate::{MediaRef, Resolved};
-
-/// The most files that one message may name: a template with ten cards has ten.
-const MOST_FILES: usize = 32;
+use crate::translate::{MOST_FILES, MediaRef, Resolved};
 
 /// What became of the files of a message, in their order.
 #[derive(Clone, Debug, Default)]

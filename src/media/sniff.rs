@@ -90,7 +90,10 @@ fn beginning(head: &[u8]) -> Option<&'static str> {
         return None;
     }
     let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
-    infer::get(text).and_then(|found| kinds::telling(found.mime_type()))
+    let found = infer::get(text)?.mime_type();
+    // Without a brand, an MPEG-4 file of before looks the same.
+    let is_sure = found != "video/quicktime" || head.get(4..12) == Some(b"ftypqt  ");
+    if is_sure { kinds::telling(found) } else { None }
 }
 
 /// The first pages of an Ogg file name the codecs of its streams (RFC 7845 section 5.1, and those of the others).
@@ -272,6 +275,15 @@ mod tests {
             (b"\xef\xbb\xbf \n<html>", Some("text/html")),
             (b"<?xml version='1.0'?>", Some("text/xml")),
             (b"\x1aE\xdf\xa3\x01\0\0\0\0\0\0\x1fB\x86\x81\x01webm", Some("video/webm")),
+            (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", Some("image/heif")),
+            (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic", Some("image/heif")),
+            (b"\0\0\0\x14ftypavif\0\0\0\0avif", Some("image/avif")),
+            (b"II*\0\x08\0\0\0\x01\0\0\0", Some("image/tiff")),
+            (b"RIFF\0\0\0\0AVI LIST", Some("video/x-msvideo")),
+            (b"\0\0\0\x14ftypqt  \0\0\0\0qt  ", Some("video/quicktime")),
+            (b"\0\0\x10\0moov\0\0\0\x6cmvhd", None),
+            (b"\0\0\x10\0mdat\0\0\0\0\0\0\0\0", None),
+            (b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom", Some("video/mp4")),
             (b"", None),
             (b"BMW prices", None),
         ] {

@@ -195,6 +195,11 @@ fn part(head: &[u8]) -> Result<Part, Malformed> {
 fn parameter(parameters: &str, name: &str) -> Option<String> {
     let mut rest = parameters;
     loop {
+        // One without a value ends before the next.
+        if let Some((_, next)) = rest.split_once(';').filter(|(flag, _)| !flag.contains('=')) {
+            rest = next;
+            continue;
+        }
         let (key, after) = rest.split_once('=')?;
         let (value, next) = value(after.trim_start());
         if key.trim().eq_ignore_ascii_case(name) {

@@ -268,6 +268,11 @@ impl Reader {
 pub fn parameter(parameters: &str, name: &str) -> Option<String> {
     let mut rest = parameters;
     loop {
+        // One without a value ends before the next.
+        if let Some((_, next)) = rest.split_once(';').filter(|(flag, _)| !flag.contains('=')) {
+            rest = next;
+            continue;
+        }
         let (key, after) = rest.split_once('=')?;
         let (value, next) = value(after.trim_start());
         if key.trim().eq_ignore_ascii_case(name) {
@@ -371,6 +376,16 @@ mod tests {
         assert_eq!(of(TYPE, &two).unwrap(), &b"y"[..]);
         assert!(is_form("multipart/form-data") && is_form("Multipart/Form-Data; boundary=x"));
         assert!(!is_form("image/jpeg") && !is_form("multipart/form-dataset"));
+    }
+
+    #[test]
+    fn parameters_without_a_value_hide_none() {
+        for parameters in
+            ["foo; filename=a.pdf", ";; x ;y=\";\"; z; FileName = \"a.pdf\"", "filename=a.pdf;foo"]
+        {
+            assert_eq!(parameter(parameters, "filename").as_deref(), Some("a.pdf"), "{parameters}");
+        }
+        assert_eq!(parameter("filename; x=1", "filename"), None);
     }
 
     #[test]

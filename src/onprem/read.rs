@@ -1,7 +1,7 @@
 //! Readers that turn members into typed values, or into an [`Invalid`] that names the field.
 
 use super::{ErrorCode, Invalid};
-use crate::wire::{self, Kind, Object, ObjectError, Path, Raw, Str};
+use crate::wire::{self, Kind, Object, ObjectError, Path, Raw, Str, printable};
 
 /// Reads the object in `raw`.
 pub fn object<'a>(raw: Raw<'a>, path: Path<'_>) -> Result<Object<'a>, Invalid> {
@@ -34,7 +34,7 @@ fn object_error(error: &ObjectError, path: Path<'_>) -> Invalid {
         }
         ObjectError::Duplicate(key) => Invalid::new(
             ErrorCode::InvalidRequest,
-            format!("{} is given twice; send each key once", path.key(&printable(key))),
+            format!("{} is given twice; send each key once", path.key(key)),
         ),
         ObjectError::TooManyMembers => {
             Invalid::new(ErrorCode::InvalidRequest, format!("{} has more than 256 keys", here()))
@@ -146,11 +146,6 @@ pub fn missing(path: Path<'_>) -> Invalid {
 /// 1009 for the field at `path`.
 pub fn wrong(path: Path<'_>, sentence: impl std::fmt::Display) -> Invalid {
     Invalid::new(ErrorCode::ParameterInvalid, format!("{path} {sentence}"))
-}
-
-/// A client's own text, made safe for one line of `details`.
-pub fn printable(text: &str) -> String {
-    text.chars().take(40).map(|c| if c.is_control() { '?' } else { c }).collect()
 }
 
 #[cfg(test)]

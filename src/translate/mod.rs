@@ -18,7 +18,7 @@ pub mod webhook;
 
 pub use deferred::{Deferred, defer};
 pub use errors::{OnpremError, error_to_onprem};
-pub use media_refs::{MediaRef, Resolved, media_refs};
+pub use media_refs::{MOST_FILES, MediaRef, Resolved, media_refs};
 pub use message::{MessageError, message_to_cloud, receipt_message_to_cloud, receipt_to_cloud};
 pub use message_id::MessageIds;
 pub use notes::{Note, Notes};

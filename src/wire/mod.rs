@@ -10,7 +10,7 @@ mod unset;
 mod write;
 
 pub use object::{Member, Object, ObjectError};
-pub use path::Path;
+pub use path::{Path, printable};
 pub use unset::{Removed, without_unset};
 pub use write::{write_members, write_string};
 

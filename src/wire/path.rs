@@ -24,17 +24,30 @@ impl<'p> Path<'p> {
     pub fn index(&'p self, index: usize) -> Path<'p> {
         Path::Index(self, index)
     }
+
+    /// How many levels below the body it is.
+    pub fn depth(&self) -> usize {
+        match self {
+            Path::Root => 0,
+            Path::Key(parent, _) | Path::Index(parent, _) => parent.depth() + 1,
+        }
+    }
 }
 
 impl fmt::Display for Path<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Path::Root => Ok(()),
-            Path::Key(Path::Root, name) => f.write_str(name),
-            Path::Key(parent, name) => write!(f, "{parent}.{name}"),
+            Path::Key(Path::Root, name) => f.write_str(&printable(name)),
+            Path::Key(parent, name) => write!(f, "{parent}.{}", printable(name)),
             Path::Index(parent, index) => write!(f, "{parent}[{index}]"),
         }
     }
+}
+
+/// A client's own text, made safe for one line of `details`.
+pub fn printable(text: &str) -> String {
+    text.chars().take(40).map(|c| if c.is_control() { '?' } else { c }).collect()
 }
 
 #[cfg(test)]
@@ -48,5 +61,12 @@ mod tests {
         let sections = action.key("sections");
         let second = sections.index(1);
         assert_eq!(second.key("title").to_string(), "action.sections[1].title");
+    }
+
+    #[test]
+    fn a_long_name_is_cut() {
+        let long = format!("a\n{}", "x".repeat(500_000));
+        let printed = Path::Root.key(&long).key("image").to_string();
+        assert_eq!(printed, format!("a?{}.image", "x".repeat(38)));
     }
 }

@@ -27,9 +27,9 @@ pub use template::{Component, Language, Parameter, ParameterValue, Template};
 pub use tree::{Branches, Found, Tree};
 
 use super::read::{array, at_most, missing, object, optional_bool, optional_string};
-use super::read::{printable, required_string, string, whole, wrong};
+use super::read::{required_string, string, whole, wrong};
 use super::{ErrorCode, Invalid};
-use crate::wire::{self, Kind, Member, Object, Path, Raw, Str};
+use crate::wire::{self, Kind, Member, Object, Path, Raw, Str, printable};
 
 /// Text of a message: "max. 4096 characters".
 const TEXT_LENGTH: usize = 4096;

@@ -1,12 +1,15 @@
 //! Media objects wherever they stand: in headers, parameters and cards, and in places that nobody here knows yet.
 
-use super::{CONTENT_FIELDS, Invalid, Media, MediaKind, each, missing, object, string};
+use super::{
+    CONTENT_FIELDS, Invalid, Media, MediaKind, each, missing, object, string, strip_provider, wrong,
+};
 use crate::wire::{self, Kind, Member, Object, Path, Raw, Str};
 
 /// A value, taken apart as far as files reach.
 #[derive(Debug)]
 pub enum Tree<'a> {
-    /// There is no file in it.
+    /// There is no file in it, or it is no place for one and has nothing of ours in it: it lies deeper than
+    /// [`DEEPEST`], or is an object with a key twice or with more members than we read.
     Raw(Raw<'a>),
     /// An object with files in it, or with less in it than was sent.
     Object(Branches<'a>),
@@ -31,6 +34,9 @@ pub type Found<'f, 'a> = &'f mut dyn FnMut(&'a Media<'a>, Path<'_>);
 /// A flow's own data, which looks like whatever its author likes.
 const OPAQUE: [&str; 3] = ["flow_action_payload", "flow_action_data", "payload"];
 
+/// How deep in a message files are looked for, since each level is read anew: those of carousels are at the tenth.
+const DEEPEST: usize = 16;
+
 impl<'a> Tree<'a> {
     /// Looks for media objects in `raw`.
     pub(super) fn parse(raw: Raw<'a>, path: Path<'_>) -> Result<Self, Invalid> {
@@ -38,7 +44,15 @@ impl<'a> Tree<'a> {
             return Ok(Self::Raw(raw));
         }
         match wire::kind(raw) {
-            Kind::Object => Ok(Self::of(raw, Branches::of(object(raw, path)?, path)?)),
+            Kind::Object | Kind::Array if path.depth() > DEEPEST => {
+                let error =
+                    || wrong(path, format_args!("is deeper than {DEEPEST} levels, where no file can be"));
+                Self::unread(raw, error)
+            }
+            Kind::Object => match object(raw, path) {
+                Ok(object) => Ok(Self::of(raw, Branches::named(object, path)?)),
+                Err(error) => Self::unread(raw, || error),
+            },
             Kind::Array => {
                 let list = each(raw, path, Self::parse)?;
                 let has_files = list.iter().any(|tree| !matches!(tree, Self::Raw(_)));
@@ -48,7 +62,12 @@ impl<'a> Tree<'a> {
         }
     }
 
-    /// The same for a header (see [`Branches::typed`]), of whose contents it keeps the one that its type names. Gives the
+    /// What we do not look into is Cloud's to judge, but nothing of ours may go out with it.
+    fn unread(raw: Raw<'a>, error: impl FnOnce() -> Invalid) -> Result<Self, Invalid> {
+        if may_be_for_us(raw.get()) { Err(error()) } else { Ok(Self::Raw(raw)) }
+    }
+
+    /// [`Tree::parse`] for a header (see [`Branches::typed`]), of whose contents it keeps the one that its type names. Gives the
     /// names of the others.
     pub(super) fn header(raw: Raw<'a>, path: Path<'_>) -> Result<(Self, Vec<Str<'a>>), Invalid> {
         let mut object = object(raw, path)?;
@@ -87,6 +106,11 @@ impl<'a> Branches<'a> {
         if !object.members().iter().any(is_of_interest) {
             return Ok(Self { rest: object.into_members(), files: Vec::new() });
         }
+        Self::named(object, path)
+    }
+
+    /// The same where there may be one for sure.
+    fn named(object: Object<'a>, path: Path<'_>) -> Result<Self, Invalid> {
         let named = object.get("type").and_then(wire::string);
         Self::sort(object, path, |key, raw| match object_in(raw) {
             Some(media) if is_named(named.as_deref(), key) => {
@@ -168,23 +192,93 @@ fn object_in(raw: Raw<'_>) -> Option<Object<'_>> {
 
 /// An id that we handed out, or a media provider: nothing that Cloud could do anything with.
 fn is_for_us(media: &Object<'_>) -> bool {
-    let is_id = |id: Str<'_>| {
-        let groups = id.split('-').map(str::len);
-        groups.eq([8, 4, 4, 4, 12]) && id.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
-    };
-    media.get("provider").is_some() || media.get("id").and_then(wire::string).is_some_and(is_id)
+    media.get("provider").is_some() || media.get("id").and_then(wire::string).is_some_and(|id| is_our_id(&id))
+}
+
+fn is_our_id(id: &str) -> bool {
+    let groups = id.split('-').map(str::len);
+    groups.eq([8, 4, 4, 4, 12]) && id.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
 }
 
 /// Whether some string in `text` is the name of a media type, so that it is worth being taken apart.
 fn may_hold_files(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    let is_name_at = |at: usize| {
-        let word = bytes.get(at + 1..).unwrap_or_default();
-        let end = word.iter().take(LONGEST_NAME + 1).position(|byte| *byte == b'"');
-        end.and_then(|end| text.get(at + 1..at + 1 + end)).is_some_and(|name| kind_of(name).is_some())
-    };
-    memchr::memchr_iter(b'"', bytes).any(is_name_at) || memchr::memmem::find(bytes, b"\\u00").is_some()
+    text.split('"').any(|string| kind_of(string).is_some()) || has_escaped_ascii(text)
 }
 
-/// `document`
-const LONGEST_NAME: usize = 8;
+/// Whether some string in `text` is one of our ids, names a media provider, or may be either.
+fn may_be_for_us(text: &str) -> bool {
+    let is_ours = |string: &str| {
+        string == "provider" || is_our_id(string) || strip_provider(&string.replace("\\/", "/")).0.is_some()
+    };
+    text.split('"').any(is_ours) || has_escaped_ascii(text)
+}
+
+/// Whether a letter, a digit or the like of ASCII may be written as an escape.
+fn has_escaped_ascii(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    memchr::memmem::find_iter(bytes, b"\\u00").any(|at| matches!(bytes.get(at + 4), Some(b'2'..=b'7')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::onprem::message::{Body, Content, Request};
+
+    /// The paths of the files in a message of a type that nobody here knows, or why it is refused.
+    fn files(value: &str) -> Result<Vec<String>, String> {
+        let text = format!(
+            r#"{{"to":"16505551234","type":"interactive","interactive":{{"type":"later","body":{{"text":"b"}},"action":{value}}}}}"#
+        );
+        let body = Body::read(text.as_bytes()).unwrap();
+        let parsed = Request::parse(&body).map_err(|invalid| invalid.details.to_string())?;
+        let Request::Message(message) = parsed else { panic!("not a message") };
+        let Content::Interactive(interactive) = &message.content else { panic!("another type") };
+        let mut found = Vec::new();
+        interactive.each_file(Path::Root, &mut |_, path| found.push(path.to_string()));
+        Ok(found)
+    }
+
+    /// `value` in so many objects.
+    fn within(levels: usize, value: &str) -> String {
+        format!("{}{value}{}", r#"{"a":"#.repeat(levels), "}".repeat(levels))
+    }
+
+    const OURS: &str = r#"{"image":{"id":"1","provider":"p"}}"#;
+
+    #[test]
+    fn files_are_looked_for_sixteen_levels_deep() {
+        // The action itself is at the second level.
+        assert_eq!(files(&within(14, OURS)).unwrap().len(), 1);
+        for ours in [
+            OURS,
+            r#"{"image":{"id":"9f8e7d6c-1234-4abc-8def-0123456789ab"}}"#,
+            r#"{"image":{"link":"p/https://h.example/a.png"}}"#,
+            r#"{"image":{"link":"p\/https:\/\/h.example\/a.png"}}"#,
+            r#"{"image":{"id":"1","pro\u0076ider":"p"}}"#,
+        ] {
+            for levels in [15, 100] {
+                let refused = files(&within(levels, ours)).unwrap_err();
+                assert!(refused.contains("16 levels"), "{refused}");
+            }
+        }
+        for another in [r#"{"image":{"id":"1"}}"#, r#"["image","caf\u00e9"]"#, r#"{"type":"document"}"#] {
+            for levels in [14, 15, 100] {
+                assert_eq!(files(&within(levels, another)), Ok(Vec::new()), "{another}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_read_passes_unless_something_of_ours_may_be_in_it() {
+        let many = |last: &str| {
+            let members: Vec<_> = (0..300).map(|n| format!("\"k{n}\":\"image\"")).collect();
+            format!("{{\"data\":{{{},{last}}}}}", members.join(","))
+        };
+        assert_eq!(files(&many(r#""z":"caf\u00e9""#)), Ok(Vec::new()));
+        assert!(files(&many(&format!("\"z\":{OURS}"))).unwrap_err().contains("members"));
+        assert_eq!(files(r#"{"data":{"a":"image","a":1}}"#), Ok(Vec::new()));
+        assert_eq!(files(r#"{"data":{"a":"caf\u00e9","a":1}}"#), Ok(Vec::new()));
+        let twice = format!(r#"{{"data":{{"a":{OURS},"a":1}}}}"#);
+        assert!(files(&twice).unwrap_err().contains("given twice"));
+    }
+}

@@ -3,9 +3,9 @@
 use url::form_urlencoded;
 
 use crate::onprem::message::Body;
-use crate::onprem::read::{array, at_most, missing, printable, string, wrong};
+use crate::onprem::read::{array, at_most, missing, string, wrong};
 use crate::onprem::{ErrorCode, Invalid};
-use crate::wire::{Object, Path};
+use crate::wire::{Object, Path, printable};
 
 /// The most characters of a text.
 const LONGEST: usize = 512;

@@ -8,8 +8,8 @@ use url::form_urlencoded;
 
 use super::Template;
 use crate::onprem::Invalid;
-use crate::onprem::read::{object, printable, string, wrong};
-use crate::wire::{Path, Raw, too_deep};
+use crate::onprem::read::{object, string, wrong};
+use crate::wire::{Path, Raw, printable, too_deep};
 
 /// The most templates in one answer, and as many when a client does not say.
 const MOST: usize = 1000;
