@@ -135,7 +135,7 @@ impl Aliases {
         if self.setting == WaId::AsCloud {
             // Only what an answer told earlier, and may not be true any more.
             if self.known.contains_key(user_id) {
-                self.put(user_id, wa_id);
+                self.put_new(user_id, wa_id);
             }
             return;
         }
@@ -147,8 +147,8 @@ impl Aliases {
             (Some(_), None) => wa_id,
             (None, None) => return,
         };
-        self.put(wa_id, shown);
-        self.put(user_id, shown);
+        self.put_new(wa_id, shown);
+        self.put_new(user_id, shown);
     }
 
     /// A business-scoped id is over. Its number may get another user, who must not be shown under it.
@@ -272,6 +272,13 @@ impl Aliases {
         }
         self.known.insert(id.to_owned(), Arc::new(Alias { shown: shown.to_owned(), used_at: now.into() }));
         self.write(id, Some(shown), now);
+    }
+
+    /// Puts `shown` where it is not known yet: most webhooks tell what others told before.
+    fn put_new(&self, id: &str, shown: &str) {
+        if self.find(id).is_none_or(|alias| alias.shown != shown) {
+            self.put(id, shown);
+        }
     }
 
     /// Puts `shown`, unless there is something already, which is given then.

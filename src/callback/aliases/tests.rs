@@ -272,6 +272,22 @@ async fn a_use_is_written_down_once_a_day() {
     }
 }
 
+#[tokio::test]
+async fn what_webhooks_repeat_is_written_down_once_a_day() {
+    for setting in [WaId::AsSent, WaId::AsCloud] {
+        let parts = parts(setting).await;
+        parts.send("US.1", Some("16505551234")).await;
+        for (later, expected) in [(0, NOW), (DAY - 1, NOW), (1, NOW + DAY), (DAY - 1, NOW + DAY)] {
+            parts.clock.advance(later);
+            parts.aliases.paired("US.1", "16505551234");
+            parts.written().await;
+            for row in parts.store.aliases("support", setting, 9).await.unwrap() {
+                assert_eq!(row.used_at, expected, "{setting:?} {row:?}");
+            }
+        }
+    }
+}
+
 /// A number with more users than memory has room for.
 #[tokio::test]
 async fn what_memory_has_no_room_for_is_in_the_store() {
