@@ -276,7 +276,7 @@ async fn when_the_store_fails_the_answer_is_still_given() {
     assert_eq!(app.state().callbacks.queue(PHONE_NUMBER_ID).unwrap().depth(), 0);
 }
 
-/// Only the body limits how many.
+/// Only the body limits how many; each callback has a thousand at most.
 #[tokio::test]
 async fn as_many_are_answered_as_fit_into_the_body() {
     let scene = Scene::new().await;
@@ -288,6 +288,10 @@ async fn as_many_are_answered_as_fit_into_the_body() {
         let results = reply.json()["contacts"].as_array().unwrap().len();
         assert_eq!(results, many.len(), "{blocking}");
     }
-    let told = scene.sink.take(1).await;
-    assert_eq!(told[0]["contacts"].as_array().unwrap().len(), many.len());
+    let told = scene.sink.take(20).await;
+    let told: Vec<_> = told.iter().map(|callback| callback["contacts"].as_array().unwrap()).collect();
+    assert!(told.iter().all(|results| results.len() == 1000));
+    let inputs: Vec<_> =
+        told.iter().flat_map(|results| results.iter().map(|result| &result["input"])).collect();
+    assert_eq!(inputs, many.iter().collect::<Vec<_>>(), "in their order");
 }

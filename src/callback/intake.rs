@@ -404,7 +404,7 @@ struct Known<'i> {
 impl Known<'_> {
     /// What `value` tells counts for the callbacks that it becomes.
     fn pair_up(&self, value: &Value<'_>) {
-        let Some(aliases) = self.aliases else { return };
+        let Some(aliases) = self.aliases.filter(|_| !value.tells_of_change()) else { return };
         for user in value.users() {
             if let (Some(user_id), Some(wa_id)) = (&user.user_id, &user.wa_id) {
                 aliases.paired(user_id, wa_id);

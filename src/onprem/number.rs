@@ -44,7 +44,7 @@ pub fn read(input: &str) -> Written<'_> {
     if shape.contains("(0)") {
         return Written::Trunk;
     }
-    if slash.is_some_and(|at| !has_plus || !is_area_code(at, digits.len())) {
+    if slash.is_some_and(|at| !has_plus || !is_area_code(at, digits.len())) || has_bullet_apart(number) {
         return Written::Unclear;
     }
     Written::Digits(Cow::Owned(digits))
@@ -60,9 +60,19 @@ fn without_scheme(number: &str) -> &str {
 
 /// Whether a slash stands where it does in Germany, between area code and number, which only a number with its country
 /// code has. With more digits before it, it may stand between two numbers, and with fewer behind it between two endings
-/// of one.
+/// of one. With more in all than a German number has, it may stand between two area codes.
 fn is_area_code(before: usize, all: usize) -> bool {
-    (2..=6).contains(&before) && all - before >= 5
+    (2..=6).contains(&before) && all - before >= 5 && all <= 13
+}
+
+/// Whether a bullet has blanks on both sides, as between two entries of a list.
+fn has_bullet_apart(number: &str) -> bool {
+    let mut before = ['\0'; 2];
+    number.chars().filter(|c| !is_invisible(*c)).any(|c| {
+        let is_apart = is_blank(before[0]) && before[1] == '\u{2022}' && is_blank(c);
+        before = [before[1], c];
+        is_apart
+    })
 }
 
 /// Characters without a glyph (Unicode, `Default_Ignorable_Code_Point`), among them the directional marks around numbers
@@ -130,6 +140,7 @@ mod tests {
             "tel:+1-650-555-0192",
             "TEL:+16505550192",
             "+1 650/5550192",
+            "+1 650\u{2022} 5550192",
             "\u{202a}+1 650 555 0192\u{202c}",
             "\u{202d}+16505550192\u{202c}",
             "+1 650 555 0192\u{200b}",
@@ -167,6 +178,12 @@ mod tests {
             "16505\u{2028}50192",
             "1650/5550192",
             "+1650555/0192",
+            "+1 650/651 5550192",
+            "+1 650/651-5550192",
+            "+1 (650/651) 5550192",
+            "+1 650/6515550192",
+            "650555 \u{2022} 0192",
+            "650555\u{a0}\u{2022}\u{200b} 0192",
             "16505550192/93",
             "1/650/5550192",
             "16505550192x7",

@@ -18,6 +18,9 @@ pub trait AliasStore: Send + Sync {
     /// Adds rows, replaces those of the same id, and removes those that say nothing any more.
     fn put_aliases(&self, rows: Vec<AliasRow>) -> Reply<'_, ()>;
 
+    /// Removes the rows of a number that say that a client knows a user by `shown`.
+    fn end_aliases(&self, number: &str, setting: WaId, shown: &str) -> Reply<'_, ()>;
+
     /// Forgets `most` of the rows that were last used before `t` at most, and says how many.
     fn purge_aliases(&self, t: i64, most: usize) -> Reply<'_, usize>;
 }

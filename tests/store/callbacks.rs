@@ -128,6 +128,14 @@ async fn aliases_are_known_per_number_and_setting(store: &dyn Store) {
     let used = row("support", sent, "1", Some("12"), 40);
     store.put_aliases(vec![used.clone(), row("support", cloud, "1", None, 40)]).await.unwrap();
     assert_eq!(all("support", sent, 9).await, [used.clone(), b]);
+    for (number, setting, shown) in [("support", sent, "1"), ("support", cloud, "8"), ("sales", sent, "8")] {
+        let [d, e] = [row("support", sent, "8", Some("8"), 40), row("support", sent, "9", Some("8"), 40)];
+        store.put_aliases(vec![d, e]).await.unwrap();
+        store.end_aliases(number, setting, shown).await.unwrap();
+        assert_eq!(all("support", sent, 9).await.len(), 4, "what leads elsewhere");
+    }
+    store.end_aliases("support", sent, "8").await.unwrap();
+    assert_eq!(all("support", sent, 9).await.len(), 2);
     assert!(all("support", cloud, 9).await.is_empty());
     assert_eq!(store.purge_aliases(20, 9).await.unwrap(), 0);
     assert_eq!(store.purge_aliases(41, 1).await.unwrap(), 1);

@@ -149,6 +149,7 @@ impl AliasStore for Faulty {
         changes {
             fn recall_aliases(number: &str, setting: WaId, ids: Vec<String>) -> Vec<AliasRow>;
             fn put_aliases(rows: Vec<AliasRow>) -> ();
+            fn end_aliases(number: &str, setting: WaId, shown: &str) -> ();
         }
     }
 }

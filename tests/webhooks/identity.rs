@@ -238,6 +238,43 @@ async fn a_business_scoped_id_that_was_written_to_stays() {
     parts.callbacks.stop().await;
 }
 
+/// A system message names the old ids or the new ones, or one of each.
+#[tokio::test]
+async fn a_change_of_the_number_never_merges_two_numbers() {
+    let (old, new) = ("16505551234", "16505550192");
+    for (from, from_user_id, has_user_id) in [(new, "US.1", true), (old, "US.2", true), (old, "US.2", false)]
+    {
+        let mut parts = over(Faulty::new(), WaId::AsSent).await;
+        assert_eq!(send(&parts.callbacks, old, old).await, old);
+        let status = json!({"statuses": [{"id": "wamid.0", "status": "read", "timestamp": "1", "recipient_id": old,
+                                          "recipient_user_id": "US.1"}]});
+        assert_eq!(tell(&mut parts, &webhook(PHONE_NUMBER_ID, status)).await, [old; 2]);
+        let mut system =
+            json!({"type": "user_changed_number", "wa_id": new, "user_id": "US.2", "customer": old});
+        if !has_user_id {
+            system.as_object_mut().unwrap().remove("user_id");
+        }
+        let value = json!({
+            "contacts": [{"profile": {"name": "A"}, "wa_id": from, "user_id": from_user_id}],
+            "messages": [{"from": from, "from_user_id": from_user_id, "id": "wamid.1", "timestamp": "1",
+                          "type": "system", "system": system}],
+        });
+        let body = webhook(PHONE_NUMBER_ID, value).to_string();
+        parts.callbacks.intake().take(&Webhook::read(body.as_bytes()).unwrap()).await.unwrap();
+        let callback: Value = serde_json::from_slice(&parts.taken.recv().await.unwrap()).unwrap();
+        assert_eq!(callback["messages"][0]["system"]["new_wa_id"], new, "{callback}");
+        let value = |from: &str, user_id: &str, id: &str| {
+            let message = json!({"from": from, "from_user_id": user_id, "id": id, "timestamp": "1", "type": "text",
+                                 "text": {"body": "hi"}});
+            webhook(PHONE_NUMBER_ID, json!({"messages": [message]}))
+        };
+        assert_ne!(ask(&parts.callbacks, "US.2").await, old, "{from} {from_user_id}");
+        assert_eq!(tell(&mut parts, &value(new, "US.2", "wamid.2")).await, [new; 1]);
+        assert_eq!(tell(&mut parts, &value(old, "US.3", "wamid.3")).await, [old; 1], "whoever has it now");
+        parts.callbacks.stop().await;
+    }
+}
+
 /// Sends to `to`, where Cloud calls the user [`CLOUD`].
 async fn sent(scene: &Scene, to: &str, wamid: &str) -> Value {
     let body = json!({"messaging_product": "whatsapp", "messages": [{"id": wamid}],

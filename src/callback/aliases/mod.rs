@@ -132,34 +132,41 @@ impl Aliases {
 
     /// A webhook told both ids of a user.
     pub(super) fn paired(&self, user_id: &str, wa_id: &str) {
-        let known = match self.setting {
-            WaId::AsSent => self.find(wa_id).or_else(|| self.find(user_id)).map(|alias| alias.shown.clone()),
+        if self.setting == WaId::AsCloud {
             // Only what an answer told earlier, and may not be true any more.
-            WaId::AsCloud => {
-                return if self.known.contains_key(user_id) {
-                    self.put(user_id, wa_id)
-                };
+            if self.known.contains_key(user_id) {
+                self.put_new(user_id, wa_id);
             }
-        };
-        if let Some(shown) = known {
-            self.put(wa_id, &shown);
-            self.put(user_id, &shown);
+            return;
         }
+        let (by_number, own) = (self.find(wa_id), self.own_name(user_id));
+        let shown = match (&by_number, &own) {
+            (Some(found), _) if is_number(&found.shown) || found.shown == user_id => &*found.shown,
+            (_, Some(own)) => &*own.shown,
+            // The number's name was the id of somebody who had it before.
+            (Some(_), None) => wa_id,
+            (None, None) => return,
+        };
+        self.put_new(wa_id, shown);
+        self.put_new(user_id, shown);
     }
 
-    /// A business-scoped id is over. What a client wrote stays its own.
+    /// A business-scoped id is over. Its number may get another user, who must not be shown under it.
     pub(super) fn ended(&self, user_id: &str) {
-        if self.setting == WaId::AsCloud && self.known.contains_key(user_id) {
-            self.forget(user_id);
+        if self.setting == WaId::AsSent {
+            let led = self.known.iter().filter(|(_, alias)| alias.shown == user_id);
+            led.for_each(|(id, _)| self.forget(&id));
+            if self.is_partial() {
+                self.writes.end(&self.number, self.setting, user_id);
+            }
         }
+        self.forget(user_id);
     }
 
     /// What the client knows those by whom `ids` name, where that is another id. Without the store's answer, memory's.
     pub async fn known_as<'i>(&self, ids: impl Iterator<Item = &'i str>) -> HashMap<String, String> {
         let ids: Vec<&str> = ids.collect();
-        // Numbers are digits; the others are business-scoped.
-        let is_user_id = |id: &&&str| !id.bytes().all(|byte| byte.is_ascii_digit());
-        let user_ids = ids.iter().filter(is_user_id).map(|id| (*id).to_owned()).collect();
+        let user_ids = ids.iter().filter(|id| !is_number(id)).map(|id| (*id).to_owned()).collect();
         let pairs: HashMap<String, String> = self.pairs(user_ids).await.into_iter().collect();
         let keys: Vec<&str> = ids.iter().map(|id| pairs.get(*id).map_or(*id, String::as_str)).collect();
         self.recall(&keys).await;
@@ -199,7 +206,7 @@ impl Aliases {
     /// `as-sent`: the first spelling stands for all.
     fn written_by_client<'a>(&self, written: &'a str, cloud: &str) -> Cow<'a, str> {
         let found = self.find(cloud).unwrap_or_else(|| {
-            let first = self.find(written);
+            let first = if is_number(written) { self.find(written) } else { self.own_name(written) };
             // Of two answers at the same moment one is first.
             self.put_first(cloud, first.as_ref().map_or(written, |first| &first.shown))
         });
@@ -207,19 +214,26 @@ impl Aliases {
         if found.shown == written { Cow::Borrowed(written) } else { Cow::Owned(found.shown.clone()) }
     }
 
-    /// Lets `id` lead to `shown`, and with it what it led to before.
+    /// Lets `id` lead to `shown`, and with a number what it led to before: another spelling. What a business-scoped id
+    /// led to may be a former number of its user.
     fn lead(&self, id: &str, shown: &str) {
-        if id == shown {
+        if id == shown && is_number(id) {
             return;
         }
         let former = self.find(id);
-        if former.as_ref().is_some_and(|former| former.shown == shown) {
+        if former.as_ref().map_or(id, |former| &former.shown) == shown {
             return;
         }
-        if let Some(former) = former.filter(|former| former.shown != id) {
+        if let Some(former) = former.filter(|former| former.shown != id && is_number(id)) {
             self.put(&former.shown, shown);
         }
         self.put(id, shown);
+    }
+
+    /// That the client knows a user by this business-scoped id. It may lend a number its own name, never the name of
+    /// another number.
+    fn own_name(&self, user_id: &str) -> Option<Arc<Alias>> {
+        self.find(user_id).filter(|alias| alias.shown == user_id)
     }
 
     fn find(&self, id: &str) -> Option<Arc<Alias>> {
@@ -229,7 +243,8 @@ impl Aliases {
         let mut found = self.used(id)?;
         for _ in 1..STEPS {
             match self.used(&found.shown) {
-                Some(next) if next.shown != found.shown => found = next,
+                // No number leads to another one by way of a business-scoped id.
+                Some(next) if next.shown != found.shown && is_number(&found.shown) => found = next,
                 _ => break,
             }
         }
@@ -257,6 +272,13 @@ impl Aliases {
         }
         self.known.insert(id.to_owned(), Arc::new(Alias { shown: shown.to_owned(), used_at: now.into() }));
         self.write(id, Some(shown), now);
+    }
+
+    /// Puts `shown` where it is not known yet: most webhooks tell what others told before.
+    fn put_new(&self, id: &str, shown: &str) {
+        if self.find(id).is_none_or(|alias| alias.shown != shown) {
+            self.put(id, shown);
+        }
     }
 
     /// Puts `shown`, unless there is something already, which is given then.
@@ -300,6 +322,9 @@ impl Aliases {
         }
         for row in self.store.recall_aliases(&self.number, self.setting, unknown).await? {
             let AliasRow { id, shown, used_at, .. } = row;
+            if shown.as_deref().is_some_and(|shown| self.writes.is_ending(&self.number, shown)) {
+                continue;
+            }
             let alias = || Arc::new(Alias { shown: shown.unwrap_or_default(), used_at: used_at.into() });
             self.known.entry(id).or_insert_with(alias);
         }
@@ -323,6 +348,11 @@ impl Aliases {
             Ok(Err(_)) | Err(_) => Vec::new(),
         }
     }
+}
+
+/// Numbers are digits; the others are business-scoped.
+fn is_number(id: &str) -> bool {
+    id.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 #[cfg(test)]

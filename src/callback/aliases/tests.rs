@@ -160,6 +160,86 @@ async fn business_scoped_ids_are_ids_of_the_same_user() {
     assert_eq!(parts.sees("16505551234"), "US.1");
 }
 
+/// A user who takes another number along, or an id that Cloud names beside the wrong one.
+#[tokio::test]
+async fn no_number_is_shown_as_another_for_a_business_scoped_id() {
+    let (one, two) = ("16505551234", "16505550192");
+    let parts = parts(WaId::AsSent).await;
+    parts.send(one, Some(one)).await;
+    parts.pair("US.1", one).await;
+    parts.pair("US.1", two).await;
+    assert_eq!(parts.sees(two), two);
+    assert_eq!(
+        parts.send("US.1", None).await,
+        "US.1",
+        "the number behind it is not that of the first message"
+    );
+    assert_eq!((parts.sees("US.1"), parts.sees(one)), ("US.1".to_owned(), one.to_owned()));
+
+    for setting in [WaId::AsSent, WaId::AsCloud] {
+        let parts = self::parts(setting).await;
+        parts.send(one, Some(one)).await;
+        parts.send("US.1", Some(one)).await;
+        parts.send(two, Some(two)).await;
+        assert_eq!(parts.send("US.1", Some(two)).await, two, "{setting:?}");
+        assert_eq!((parts.sees(one).as_str(), parts.asks(one).await.as_str()), (one, one), "{setting:?}");
+    }
+
+    let parts = self::parts(WaId::AsSent).await;
+    parts.send("US.1", Some(one)).await;
+    parts.send(two, Some(two)).await;
+    assert_eq!(parts.sees(one), "US.1");
+    parts.pair("US.1", two).await;
+    assert_eq!(parts.sees(one), "US.1", "not by a detour");
+}
+
+#[tokio::test]
+async fn an_id_that_is_over_stands_for_nobody() {
+    let number = "16505551234";
+    for is_told in [true, false] {
+        let parts = parts(WaId::AsSent).await;
+        parts.send("US.1", None).await;
+        parts.pair("US.1", number).await;
+        parts.send("01116505551234", Some(number)).await;
+        assert_eq!(parts.sees("01116505551234"), "US.1");
+        if is_told {
+            parts.aliases.ended("US.1");
+            assert_eq!(parts.rows().await, []);
+        }
+        // Another user, or the same one under another id.
+        parts.pair("US.3", number).await;
+        for id in ["US.3", number] {
+            assert_ne!(parts.sees(id), "US.1", "{is_told}");
+        }
+        parts.send("US.3", None).await;
+        let parts = parts.again().await;
+        assert_eq!(parts.sees(number) == "US.3", is_told, "otherwise the client knows the number");
+    }
+    let parts = parts(WaId::AsCloud).await;
+    parts.send("US.1", Some(number)).await;
+    parts.aliases.known.invalidate("US.1");
+    parts.aliases.ended("US.1");
+    assert_eq!(parts.rows().await, [], "also where memory has no room for it");
+}
+
+#[tokio::test]
+async fn an_id_that_is_over_goes_out_of_the_store_as_well() {
+    let store: Arc<dyn Store> = Arc::new(Sqlite::memory().unwrap());
+    let parts = over(store, Clock::fixed(NOW), WaId::AsSent, 3).await;
+    parts.send("US.1", Some("16505551234")).await;
+    for n in 0..9 {
+        let id = format!("1631555100{n}");
+        parts.send(&id, Some(&id)).await;
+        parts.aliases.known.run_pending_tasks();
+    }
+    assert!(!parts.aliases.known.contains_key("16505551234"));
+    let parts = parts.again().await;
+    parts.aliases.ended("US.1");
+    parts.aliases.settle(&["16505551234".to_owned()]).await.unwrap();
+    assert_eq!(parts.sees("16505551234"), "16505551234", "not even before it is gone");
+    assert_eq!(parts.rows().await.len(), 9);
+}
+
 #[tokio::test]
 async fn an_id_is_forgotten_400_days_after_its_last_use() {
     let parts = parts(WaId::AsSent).await;
@@ -189,6 +269,22 @@ async fn a_use_is_written_down_once_a_day() {
         parts.sees("551187654321");
         parts.written().await;
         assert_eq!(used_at().await, expected);
+    }
+}
+
+#[tokio::test]
+async fn what_webhooks_repeat_is_written_down_once_a_day() {
+    for setting in [WaId::AsSent, WaId::AsCloud] {
+        let parts = parts(setting).await;
+        parts.send("US.1", Some("16505551234")).await;
+        for (later, expected) in [(0, NOW), (DAY - 1, NOW), (1, NOW + DAY), (DAY - 1, NOW + DAY)] {
+            parts.clock.advance(later);
+            parts.aliases.paired("US.1", "16505551234");
+            parts.written().await;
+            for row in parts.store.aliases("support", setting, 9).await.unwrap() {
+                assert_eq!(row.used_at, expected, "{setting:?} {row:?}");
+            }
+        }
     }
 }
 

@@ -10,7 +10,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::callback::queue::lock;
-use crate::store::{AliasRow, Store};
+use crate::store::{AliasRow, Error, Store};
+use crate::translate::WaId;
 
 /// How long the first one waits for others. What a kill loses is what came within this time, and what the store was
 /// writing.
@@ -33,7 +34,17 @@ pub struct Writes {
 struct Waiting {
     /// By number and id: only the latest of each counts.
     rows: HashMap<(String, String), AliasRow>,
+    /// Ids that are over, in the order in which they ended; what leads to them goes after the rows were written.
+    ended: Vec<Ended>,
     is_called: bool,
+}
+
+/// The number whose client knew a user by this id.
+#[derive(Clone)]
+struct Ended {
+    number: String,
+    setting: WaId,
+    id: String,
 }
 
 impl Writes {
@@ -51,10 +62,22 @@ impl Writes {
         self.call(&mut waiting);
     }
 
+    /// Takes everything out of the store that leads to `id`.
+    pub(super) fn end(self: &Arc<Self>, number: &str, setting: WaId, id: &str) {
+        let mut waiting = lock(&self.waiting);
+        waiting.ended.push(Ended { number: number.to_owned(), setting, id: id.to_owned() });
+        self.call(&mut waiting);
+    }
+
+    /// Whether what leads to `id` is about to go.
+    pub(super) fn is_ending(&self, number: &str, id: &str) -> bool {
+        lock(&self.waiting).ended.iter().any(|ended| ended.number == number && ended.id == id)
+    }
+
     /// Tries again what the store did not take.
     pub fn again(self: &Arc<Self>) {
         let mut waiting = lock(&self.waiting);
-        if !waiting.rows.is_empty() {
+        if !waiting.rows.is_empty() || !waiting.ended.is_empty() {
             self.call(&mut waiting);
         }
     }
@@ -68,10 +91,15 @@ impl Writes {
     async fn write(self: Arc<Self>) {
         loop {
             let _ = self.ending.run_until_cancelled(sleep(LINGER)).await;
-            let rows = std::mem::take(&mut lock(&self.waiting).rows);
-            let all: Vec<AliasRow> = rows.values().cloned().collect();
-            let outcome = self.store.put_aliases(all).await;
+            let (rows, ended) = {
+                let mut waiting = lock(&self.waiting);
+                (std::mem::take(&mut waiting.rows), waiting.ended.clone())
+            };
+            let outcome = self.bring(rows.values().cloned().collect(), &ended).await;
             let mut waiting = lock(&self.waiting);
+            if outcome.is_ok() {
+                waiting.ended.drain(..ended.len());
+            }
             if let Err(error) = &outcome {
                 tracing::warn!(%error, "ids of users could not be written down; they will be tried again");
                 for (key, row) in rows {
@@ -79,10 +107,18 @@ impl Writes {
                 }
             }
             // What failed waits for the next one who calls: a store may be full for hours.
-            if outcome.is_err() || waiting.rows.is_empty() {
+            if outcome.is_err() || waiting.rows.is_empty() && waiting.ended.is_empty() {
                 waiting.is_called = false;
                 return;
             }
         }
+    }
+
+    async fn bring(&self, rows: Vec<AliasRow>, ended: &[Ended]) -> Result<(), Error> {
+        self.store.put_aliases(rows).await?;
+        for Ended { number, setting, id } in ended {
+            self.store.end_aliases(number, *setting, id).await?;
+        }
+        Ok(())
     }
 }

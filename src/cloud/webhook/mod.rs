@@ -92,6 +92,11 @@ impl<'a> Value<'a> {
         contacts.chain(messages).chain(self.statuses.iter().map(|status| &status.user))
     }
 
+    /// Whether it tells that a user changed: then ids that stand beside each other may be the old one and the new one.
+    pub fn tells_of_change(&self) -> bool {
+        self.messages.iter().any(|message| &*message.kind == "system")
+    }
+
     /// Who `user` is.
     pub fn contact_of(&self, user: &User<'_>) -> Option<&Contact<'a>> {
         self.contacts.iter().find(|contact| contact.user.is(user)).or(match self.contacts.as_slice() {

@@ -159,22 +159,25 @@ pub fn root() -> Reply {
     respond::bytes(StatusCode::OK, b"{}".to_vec())
 }
 
-/// Queues a callback that tells what the answer tells, for a client that has said where it wants callbacks. When it
-/// cannot be queued, the answer has to do.
-async fn call_back(call: &Call<'_>, body: Vec<u8>) {
+/// Queues callbacks that tell what the answer tells, for a client that has said where it wants callbacks. When one
+/// cannot be queued, the answer has to do for it and the rest.
+async fn call_back(call: &Call<'_>, bodies: impl Iterator<Item = Vec<u8>>) {
     let queue = &call.number.callbacks;
     if queue.settings().callback_target().is_none() {
         return;
     }
     // A lane of its own: such callbacks have no order among each other, and must not hold each other up.
     let lane = format!("request:{}", call.context.request_id);
-    if let Err(refused) = call.state.callbacks.intake().add(queue, lane, body).await {
-        tracing::warn!(
-            request_id = call.context.request_id,
-            number = call.number.name,
-            %refused,
-            "a callback could not be queued"
-        );
+    for body in bodies {
+        if let Err(refused) = call.state.callbacks.intake().add(queue, lane.clone(), body).await {
+            tracing::warn!(
+                request_id = call.context.request_id,
+                number = call.number.name,
+                %refused,
+                "a callback could not be queued"
+            );
+            return;
+        }
     }
 }
 

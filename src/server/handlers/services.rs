@@ -9,6 +9,6 @@ use crate::server::respond::{self, Reply};
 
 /// `PUT /v1/services/message/gc`: sent messages are not kept, so that it ends as it begins.
 pub(super) async fn collect_messages(call: &Call<'_>) -> Reply {
-    call_back(call, gc_callback()).await;
+    call_back(call, std::iter::once(gc_callback())).await;
     respond::json(StatusCode::OK, &GcReply::begun(Meta::stable(&call.state.compat.version)))
 }

@@ -94,6 +94,10 @@ impl Room {
 impl Part<'_> {
     /// Takes room for `more` bytes, and says whether there was some.
     pub(super) fn grow(&mut self, more: usize) -> bool {
+        // An empty part gives nothing back.
+        if more == 0 {
+            return true;
+        }
         let length = self.length + more;
         let added = Amount::of(length).minus(Amount::of(self.length));
         let mut taken = self.room.taken();
@@ -186,6 +190,7 @@ mod tests {
         assert!(part(&room, 8, SMALL).is_some() && part(&room, 8, LARGEST).is_none());
         drop((large, small));
         assert_eq!(fill(&room, 1, LARGEST).len(), 4);
+        assert!(part(&room, 2, 0).is_some());
         let taken = room.taken();
         assert_eq!((taken.unverified, taken.by_peer.len()), (Amount::default(), 0), "all was given back");
     }

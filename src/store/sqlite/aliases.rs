@@ -55,6 +55,14 @@ impl AliasStore for Sqlite {
         self.writer.submit(move |tx| rows.iter().try_for_each(|row| put(tx, row)))
     }
 
+    fn end_aliases(&self, number: &str, setting: WaId, shown: &str) -> Reply<'_, ()> {
+        let (number, shown) = (number.to_owned(), shown.to_owned());
+        self.writer.submit(move |tx| {
+            let sql = "DELETE FROM aliases WHERE number = ?1 AND setting = ?2 AND shown = ?3";
+            write(tx, sql, params![number, setting.name(), shown]).map(drop)
+        })
+    }
+
     fn purge_aliases(&self, t: i64, most: usize) -> Reply<'_, usize> {
         self.writer.submit(move |tx| {
             let sql = "DELETE FROM aliases WHERE (number, setting, id) IN (

@@ -45,7 +45,19 @@ pub(super) fn code_of(code: i64, text: &str) -> Option<ErrorCode> {
             is_start && (rest.starts_with(' ') || phrase.len() > 3)
         })
     };
-    BY_WORDS.iter().find(|(_, phrases)| phrases.iter().any(says)).map(|(onprem, _)| *onprem)
+    let fits = |onprem: ErrorCode| {
+        onprem != TemplateWhiteSpace || !matches!(code, 100 | 131_009) || is_about_template(text, &words)
+    };
+    let mut said = BY_WORDS.iter().filter(|(_, phrases)| phrases.iter().any(says)).map(|(onprem, _)| *onprem);
+    said.find(|onprem| fits(*onprem))
+}
+
+/// Whether `text`, under a code for every kind of message, is about a parameter of a template: it says so, or speaks of
+/// a parameter without the brackets in which Graph names the members of other messages. Titles that Graph gives every
+/// error of its kind say nothing.
+fn is_about_template(text: &str, words: &str) -> bool {
+    let own = words.replace(" invalid parameter ", " ").replace(" parameter value is not valid ", " ");
+    own.contains(" template") || own.contains(" param") && !text.contains('[')
 }
 
 /// The words of `text` in lower case, with one blank around each. What has an underscore is a name.
@@ -72,10 +84,13 @@ mod tests {
                 TemplateWhiteSpace,
             ),
             ("Parameters cannot contain new lines", TemplateWhiteSpace),
-            ("text must not have a NEWLINE", TemplateWhiteSpace),
+            ("a parameter must not have a NEWLINE", TemplateWhiteSpace),
             ("parameter 1 has a tab", TemplateWhiteSpace),
-            ("more than four consecutive spaces", TemplateWhiteSpace),
-            ("Line breaks are not allowed", TemplateWhiteSpace),
+            (
+                "(#100) Invalid parameter: Param text has more than four consecutive spaces",
+                TemplateWhiteSpace,
+            ),
+            ("Line breaks are not allowed in template['components'][0]", TemplateWhiteSpace),
             ("Total row count exceed max allowed count: 10", RowCount),
             ("Total section count exceeds max allowed count: 10", SectionCount),
             ("Products not found in FB Catalog", NoProductsFound),
@@ -85,6 +100,24 @@ mod tests {
                 assert_eq!(code_of(*code, text), Some(expected), "{code} {text}");
             }
             assert_eq!(code_of(131_008, text), None, "{text}");
+        }
+    }
+
+    /// Other messages have rules about white space, too.
+    #[test]
+    fn white_space_is_a_template_s_where_the_code_or_the_text_says_so() {
+        for text in [
+            "(#100) Invalid parameter: Button title must not be only whitespace",
+            "(#131009) Parameter value is not valid. The text cannot have a newline",
+            "The parameter interactive['action']['buttons'][0]['reply']['title'] must not be only white space",
+            "Row titles cannot have tabs",
+        ] {
+            for code in [100, 131_009] {
+                assert_eq!(code_of(code, text), None, "{code} {text}");
+            }
+            for code in [132_000, 132_008, 132_012, 132_018] {
+                assert_eq!(code_of(code, text), Some(TemplateWhiteSpace), "{code} {text}");
+            }
         }
     }
 

@@ -137,8 +137,8 @@ pub fn value_to_onprem<'v, L: Lookup>(
         paired: HashSet::new(),
         file: None,
     };
-    for contact in &value.contacts {
-        work.learn(&contact.user);
+    if !value.tells_of_change() {
+        value.contacts.iter().for_each(|contact| work.learn(&contact.user));
     }
     for message in &value.messages {
         message::convert(message, &mut work);
