@@ -269,8 +269,8 @@ async fn a_change_of_the_number_never_merges_two_numbers() {
             webhook(PHONE_NUMBER_ID, json!({"messages": [message]}))
         };
         assert_ne!(ask(&parts.callbacks, "US.2").await, old, "{from} {from_user_id}");
-        assert_eq!(tell(&mut parts, &value(new, "US.2", "wamid.2")).await, [new; 1]);
-        assert_eq!(tell(&mut parts, &value(old, "US.3", "wamid.3")).await, [old; 1], "whoever has it now");
+        assert_eq!(tell(&mut parts, &value(new, "US.2", "wamid.2")).await, [new; 3]);
+        assert_eq!(tell(&mut parts, &value(old, "US.3", "wamid.3")).await, [old; 3], "whoever has it now");
         parts.callbacks.stop().await;
     }
 }
