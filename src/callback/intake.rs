@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 use tokio_util::task::TaskTracker;
 
-use super::aliases::Aliases;
+use super::aliases::{self, Aliases};
 use super::commit::{Commits, Told};
 use super::queue::{Queue, Reserved, Room};
 use crate::clock::Clock;
@@ -253,7 +253,8 @@ impl Intake {
         };
         let user_ids = asks(value);
         if !user_ids.is_empty() {
-            known.wa_ids.extend(in_time(self.store.recall(number, user_ids)).await?);
+            let numbers = aliases::numbers(&*self.store, number, &user_ids);
+            known.wa_ids.extend(in_time(numbers).await?);
         }
         // What an earlier part of the same webhook told is not in the store yet.
         for user in load.users.iter().filter(|user| user.number == number) {

@@ -275,6 +275,22 @@ async fn a_change_of_the_number_never_merges_two_numbers() {
     }
 }
 
+/// How often the store is asked when a client asks about 2,500.
+async fn questions(parts: &Parts, prefix: &str) -> usize {
+    parts.store.entered.forget_permits(usize::MAX);
+    let asked: Vec<_> = (0..2_500).map(|n| format!("{prefix}{n:09}")).collect();
+    let aliases = parts.callbacks.aliases(PHONE_NUMBER_ID).unwrap();
+    assert!(aliases.known_as(asked.iter().map(String::as_str)).await.is_empty());
+    parts.store.entered.available_permits()
+}
+
+#[tokio::test]
+async fn the_store_is_asked_about_a_thousand_at_once() {
+    let parts = over(Faulty::new(), WaId::AsSent).await;
+    assert_eq!(questions(&parts, "US.").await, 3);
+    parts.callbacks.stop().await;
+}
+
 /// Sends to `to`, where Cloud calls the user [`CLOUD`].
 async fn sent(scene: &Scene, to: &str, wamid: &str) -> Value {
     let body = json!({"messaging_product": "whatsapp", "messages": [{"id": wamid}],

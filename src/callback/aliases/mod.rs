@@ -39,6 +39,8 @@ const DAY: i64 = 86_400;
 pub(super) const MOST: usize = 100_000;
 /// How long an answer to a client waits for the store, where that has to be asked.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How many ids the store is asked about at once: everything else waits meanwhile.
+const PIECE: usize = 1000;
 /// How often one id may lead to another: Cloud may have renamed a user.
 const STEPS: usize = 3;
 
@@ -320,13 +322,15 @@ impl Aliases {
         if !self.is_partial() || unknown.is_empty() {
             return Ok(());
         }
-        for row in self.store.recall_aliases(&self.number, self.setting, unknown).await? {
-            let AliasRow { id, shown, used_at, .. } = row;
-            if shown.as_deref().is_some_and(|shown| self.writes.is_ending(&self.number, shown)) {
-                continue;
+        for piece in unknown.chunks(PIECE) {
+            for row in self.store.recall_aliases(&self.number, self.setting, piece.to_vec()).await? {
+                let AliasRow { id, shown, used_at, .. } = row;
+                if shown.as_deref().is_some_and(|shown| self.writes.is_ending(&self.number, shown)) {
+                    continue;
+                }
+                let alias = || Arc::new(Alias { shown: shown.unwrap_or_default(), used_at: used_at.into() });
+                self.known.entry(id).or_insert_with(alias);
             }
-            let alias = || Arc::new(Alias { shown: shown.unwrap_or_default(), used_at: used_at.into() });
-            self.known.entry(id).or_insert_with(alias);
         }
         Ok(())
     }
@@ -343,11 +347,24 @@ impl Aliases {
         if user_ids.is_empty() {
             return Vec::new();
         }
-        match timeout(PATIENCE, self.store.recall(&self.number, user_ids)).await {
+        match timeout(PATIENCE, numbers(&*self.store, &self.number, &user_ids)).await {
             Ok(Ok(pairs)) => pairs,
             Ok(Err(_)) | Err(_) => Vec::new(),
         }
     }
+}
+
+/// The phone numbers behind business-scoped ids, as the store knows them.
+pub(super) async fn numbers(
+    store: &dyn Store,
+    number: &str,
+    user_ids: &[String],
+) -> Result<Vec<(String, String)>, Error> {
+    let mut found = Vec::new();
+    for piece in user_ids.chunks(PIECE) {
+        found.extend(store.recall(number, piece.to_vec()).await?);
+    }
+    Ok(found)
 }
 
 /// Numbers are digits; the others are business-scoped.
