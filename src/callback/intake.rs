@@ -228,17 +228,17 @@ impl Intake {
         let unsure = known.aliases.filter(|aliases| aliases.is_unsure());
         let received_at = u64::try_from(at).unwrap_or(0);
         let options = WebhookOptions { compat: self.options.clone(), received_at };
-        let convert = |known: &Known<'_>| {
-            known.pair_up(value);
+        let convert = |known: &Known<'_>, is_sure: bool| {
+            known.pair_up(value, is_sure);
             value_to_onprem(value, &options, known, &mut Notes::brief())
         };
-        let converted = convert(&known);
+        let converted = convert(&known, unsure.is_none());
         let unknown = known.unknown.take();
         match unsure.filter(|_| !unknown.is_empty()) {
             None => Ok(converted),
             Some(aliases) => {
                 in_time(aliases.settle(&unknown)).await?;
-                Ok(convert(&known))
+                Ok(convert(&known, true))
             }
         }
     }
@@ -403,12 +403,17 @@ struct Known<'i> {
 }
 
 impl Known<'_> {
-    /// What `value` tells counts for the callbacks that it becomes.
-    fn pair_up(&self, value: &Value<'_>) {
+    /// What `value` tells counts for the callbacks that it becomes. A number that memory does not know may have a name
+    /// in the store, or get one in a moment.
+    fn pair_up(&self, value: &Value<'_>, is_sure: bool) {
         let Some(aliases) = self.aliases.filter(|_| !value.tells_of_change()) else { return };
         for user in value.users() {
             if let (Some(user_id), Some(wa_id)) = (&user.user_id, &user.wa_id) {
-                aliases.paired(user_id, wa_id);
+                if is_sure || !aliases.lacks(wa_id) {
+                    aliases.paired(user_id, wa_id);
+                } else {
+                    self.unknown.borrow_mut().push(wa_id.to_string());
+                }
             }
         }
     }

@@ -10,7 +10,7 @@ use prembridge::clock::Clock;
 use prembridge::cloud::webhook::Webhook;
 use prembridge::config::{Config, Env};
 use prembridge::mock::{self, MockCloud};
-use prembridge::store::AliasStore as _;
+use prembridge::store::{AliasRow, AliasStore as _};
 use prembridge::translate::{Sent, WaId};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -273,6 +273,28 @@ async fn a_change_of_the_number_never_merges_two_numbers() {
         assert_eq!(tell(&mut parts, &value(old, "US.3", "wamid.3")).await, [old; 3], "whoever has it now");
         parts.callbacks.stop().await;
     }
+}
+
+/// Of a number with more users than memory has room for: the store knows the number, memory the business-scoped id.
+#[tokio::test]
+async fn a_name_in_the_store_counts_before_that_of_a_business_scoped_id() {
+    let (store, now) = (Faulty::new(), 1_700_000_000);
+    let row = |id: String, shown: &str, used_at| AliasRow {
+        number: PHONE_NUMBER_ID.to_owned(),
+        setting: WaId::AsSent,
+        id,
+        shown: Some(shown.to_owned()),
+        used_at,
+    };
+    let mut rows: Vec<_> = (0..100_000).map(|n| row(n.to_string(), "0", now)).collect();
+    rows.extend([row("US.1".to_owned(), "US.1", now + 1), row(CLOUD.to_owned(), WRITTEN, now - 1)]);
+    store.put_aliases(rows).await.unwrap();
+    let mut parts = over(store, WaId::AsSent).await;
+    let value = json!({"messages": [{"from": CLOUD, "from_user_id": "US.1", "id": "wamid.1", "timestamp": "1",
+                                     "type": "text", "text": {"body": "hi"}}]});
+    assert_eq!(tell(&mut parts, &webhook(PHONE_NUMBER_ID, value)).await, [WRITTEN; 3]);
+    assert_eq!(questions(&parts, "5").await, 3, "in pieces");
+    parts.callbacks.stop().await;
 }
 
 /// How often the store is asked when a client asks about 2,500.

@@ -184,6 +184,11 @@ impl Aliases {
         self.setting == WaId::AsSent && (self.is_partial() || self.flights.any())
     }
 
+    /// Whether memory does not know `id`.
+    pub(super) fn lacks(&self, id: &str) -> bool {
+        self.find(id).is_none()
+    }
+
     /// Waits for messages that may be to those whom `ids` name, and asks the store where it knows more.
     pub(super) async fn settle(&self, ids: &[String]) -> Result<(), Error> {
         self.flights.landed(ids).await;
@@ -317,22 +322,33 @@ impl Aliases {
 
     /// Brings what the store knows of `ids` into memory, if it knows more.
     async fn try_recall(&self, ids: &[&str]) -> Result<(), Error> {
-        let unknown: Vec<String> =
-            ids.iter().filter(|id| !self.known.contains_key(**id)).map(|id| (*id).to_owned()).collect();
-        if !self.is_partial() || unknown.is_empty() {
+        if !self.is_partial() {
             return Ok(());
         }
+        let mut unknown: Vec<String> =
+            ids.iter().filter(|id| !self.known.contains_key(**id)).map(|id| (*id).to_owned()).collect();
+        unknown.retain(|id| {
+            let waiting = self.writes.waiting(&self.number, id);
+            let is_in_store = waiting.is_none();
+            waiting.into_iter().for_each(|row| self.remember(row));
+            is_in_store
+        });
         for piece in unknown.chunks(PIECE) {
             for row in self.store.recall_aliases(&self.number, self.setting, piece.to_vec()).await? {
-                let AliasRow { id, shown, used_at, .. } = row;
-                if shown.as_deref().is_some_and(|shown| self.writes.is_ending(&self.number, shown)) {
-                    continue;
-                }
-                let alias = || Arc::new(Alias { shown: shown.unwrap_or_default(), used_at: used_at.into() });
-                self.known.entry(id).or_insert_with(alias);
+                // What waits to be written came later.
+                self.remember(self.writes.waiting(&self.number, &row.id).unwrap_or(row));
             }
         }
         Ok(())
+    }
+
+    /// Takes a row into memory, unless it says nothing any more.
+    fn remember(&self, row: AliasRow) {
+        let AliasRow { id, shown, used_at, .. } = row;
+        if let Some(shown) = shown.filter(|shown| !self.writes.is_ending(&self.number, shown)) {
+            let alias = || Arc::new(Alias { shown, used_at: used_at.into() });
+            self.known.entry(id).or_insert_with(alias);
+        }
     }
 
     /// The same for an answer that has to be given, whatever the store says.

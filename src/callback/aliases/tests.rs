@@ -316,6 +316,26 @@ async fn what_memory_has_no_room_for_is_in_the_store() {
 }
 
 #[tokio::test]
+async fn what_waits_to_be_written_counts_before_the_store() {
+    let store: Arc<dyn Store> = Arc::new(Sqlite::memory().unwrap());
+    let parts = over(store, Clock::fixed(NOW), WaId::AsSent, 3).await;
+    for n in 0..9 {
+        parts.send(&format!("01116315551{n:03}"), Some(&format!("16315551{n:03}"))).await;
+    }
+    let parts = parts.again().await;
+    assert!(parts.aliases.is_partial());
+    parts.aliases.put("16505551234", "01116505551234");
+    parts.aliases.known.invalidate("16505551234");
+    let gone = (0..9).map(|n| format!("16315551{n:03}")).find(|id| parts.aliases.lacks(id)).unwrap();
+    parts.aliases.forget(&gone);
+    let asked = ["16505551234".to_owned(), gone.clone()];
+    let settled = parts.aliases.settle(&asked);
+    assert!(settled.now_or_never().is_some(), "the store need not be asked");
+    assert_eq!(parts.sees("16505551234"), "01116505551234");
+    assert_eq!(parts.sees(&gone), gone);
+}
+
+#[tokio::test]
 async fn a_webhook_waits_for_the_answer_of_who_may_be_the_same() {
     let mut parts = parts(WaId::AsSent).await;
     let flight = parts.aliases.sending("5511987654321").unwrap();
