@@ -2,6 +2,7 @@
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use prembridge::app::{Addresses, App};
@@ -311,6 +312,48 @@ async fn the_store_is_asked_about_a_thousand_at_once() {
     let parts = over(Faulty::new(), WaId::AsSent).await;
     assert_eq!(questions(&parts, "US.").await, 3);
     parts.callbacks.stop().await;
+}
+
+#[tokio::test]
+async fn a_webhook_waits_for_messages_to_business_scoped_ids_too() {
+    let Parts { callbacks, mut taken, .. } = over(Faulty::new(), WaId::AsSent).await;
+    let aliases = callbacks.aliases(PHONE_NUMBER_ID).unwrap();
+    let flight = aliases.sending("US.1");
+    let value = json!({"statuses": [{"id": "wamid.1", "status": "read", "timestamp": "1", "recipient_id": CLOUD,
+                                     "recipient_user_id": "US.1"}]});
+    let body = webhook(PHONE_NUMBER_ID, value).to_string();
+    let webhook = Webhook::read(body.as_bytes()).unwrap();
+    let mut taking = Box::pin(callbacks.intake().take(&webhook));
+    // The store is asked first.
+    assert!(tokio::time::timeout(Duration::from_millis(200), &mut taking).await.is_err());
+    assert_eq!(aliases.answered(Sent { input: "US.1", digits: None }, None).await, "US.1");
+    drop(flight);
+    taking.await.unwrap();
+    let callback: Value = serde_json::from_slice(&taken.recv().await.unwrap()).unwrap();
+    assert_eq!(ids(&callback), ["US.1"; 2]);
+    callbacks.stop().await;
+}
+
+/// However many values wait for messages that are never answered.
+#[tokio::test]
+async fn the_values_of_a_webhook_wait_together() {
+    let Parts { callbacks, .. } = over(Faulty::new(), WaId::AsSent).await;
+    let _flight = callbacks.aliases(PHONE_NUMBER_ID).unwrap().sending(WRITTEN);
+    let mut all = event(0, CLOUD, "wamid.1");
+    let second = event(0, CLOUD, "wamid.2")["entry"][0].clone();
+    all["entry"].as_array_mut().unwrap().push(second);
+    let body = all.to_string();
+    let webhook = Webhook::read(body.as_bytes()).unwrap();
+    let mut taking = pin!(callbacks.intake().take(&webhook));
+    tokio::time::pause();
+    let began = tokio::time::Instant::now();
+    assert!(taking.as_mut().now_or_never().is_none());
+    tokio::time::advance(Duration::from_secs(5)).await;
+    assert!(taking.as_mut().now_or_never().is_none());
+    tokio::time::resume();
+    taking.await.unwrap();
+    assert!(began.elapsed() < Duration::from_secs(9), "{:?}", began.elapsed());
+    callbacks.stop().await;
 }
 
 /// Sends to `to`, where Cloud calls the user [`CLOUD`].

@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::clock::Clock;
 use crate::store::{AliasRow, Error, Store};
@@ -189,9 +189,10 @@ impl Aliases {
         self.find(id).is_none()
     }
 
-    /// Waits for messages that may be to those whom `ids` name, and asks the store where it knows more.
-    pub(super) async fn settle(&self, ids: &[String]) -> Result<(), Error> {
-        self.flights.landed(ids).await;
+    /// Waits for messages that may be to those whom `ids` name, and asks the store where it knows more. The wait counts
+    /// from `since`.
+    pub(super) async fn settle(&self, ids: &[String], since: Instant) -> Result<(), Error> {
+        self.flights.landed(ids, since).await;
         let unknown: Vec<&str> = ids.iter().map(String::as_str).collect();
         self.try_recall(&unknown).await
     }
