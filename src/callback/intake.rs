@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::task::TaskTracker;
 
-use super::aliases::Aliases;
+use super::aliases::{self, Aliases};
 use super::commit::{Commits, Told};
 use super::queue::{Queue, Reserved, Room};
 use crate::clock::Clock;
@@ -96,14 +96,15 @@ impl Intake {
     /// Turns `webhook` into callbacks and commits them to the queues of their numbers.
     pub async fn take(&self, webhook: &Webhook<'_>) -> Result<Receipt, Refused> {
         self.count_unread(webhook);
-        let at = self.clock.now();
+        let came = Arrival { at: self.clock.now(), since: Instant::now() };
+        let at = came.at;
         let mut load = Load::default();
         for value in webhook.values() {
             let Some(queue) = self.queues.get(&*value.phone_number_id) else {
                 self.metrics.event("unknown_number");
                 continue;
             };
-            self.value(value, queue, at, &mut load).await?;
+            self.value(value, queue, came, &mut load).await?;
         }
         if load.callbacks.is_empty() && load.users.is_empty() {
             return Ok(load.receipt);
@@ -181,10 +182,10 @@ impl Intake {
         &self,
         value: &Value<'_>,
         queue: &Arc<Queue>,
-        at: i64,
+        came: Arrival,
         load: &mut Load,
     ) -> Result<(), Refused> {
-        let Converted { callbacks, learnt, dropped } = self.converted(value, queue, at, load).await?;
+        let Converted { callbacks, learnt, dropped } = self.converted(value, queue, came, load).await?;
         dropped.iter().for_each(|_| self.metrics.event("no_counterpart"));
         let settings = queue.settings();
         for callback in callbacks {
@@ -193,7 +194,7 @@ impl Intake {
                 CallbackKind::Message | CallbackKind::System | CallbackKind::Error => true,
             };
             if is_wanted {
-                load.add(callback, queue, &settings, at);
+                load.add(callback, queue, &settings, came.at);
             } else {
                 self.metrics.event("switched_off");
             }
@@ -220,31 +221,39 @@ impl Intake {
         &self,
         value: &'v Value<'v>,
         queue: &Queue,
-        at: i64,
+        came: Arrival,
         load: &Load,
     ) -> Result<Converted<'v>, Refused> {
-        let known = self.known(value, queue, load).await?;
+        let known = self.known(value, queue, came, load).await?;
         // An answer may come at any moment, and what was unknown before it is known after it.
         let unsure = known.aliases.filter(|aliases| aliases.is_unsure());
-        let received_at = u64::try_from(at).unwrap_or(0);
+        let received_at = u64::try_from(came.at).unwrap_or(0);
         let options = WebhookOptions { compat: self.options.clone(), received_at };
-        let convert = |known: &Known<'_>| {
-            known.pair_up(value);
+        let convert = |known: &Known<'_>, is_sure: bool| {
+            known.pair_up(value, is_sure);
             value_to_onprem(value, &options, known, &mut Notes::brief())
         };
-        let converted = convert(&known);
-        let unknown = known.unknown.take();
+        let converted = convert(&known, unsure.is_none());
+        let mut unknown = known.unknown.take();
         match unsure.filter(|_| !unknown.is_empty()) {
             None => Ok(converted),
             Some(aliases) => {
-                in_time(aliases.settle(&unknown)).await?;
-                Ok(convert(&known))
+                // A message to a business-scoped id may tell who the others are.
+                unknown.extend(asks(value));
+                came.in_time(aliases.settle(&unknown, came.since)).await?;
+                Ok(convert(&known, true))
             }
         }
     }
 
     /// What the conversion of `value` will ask for.
-    async fn known(&self, value: &Value<'_>, queue: &Queue, load: &Load) -> Result<Known<'_>, Refused> {
+    async fn known(
+        &self,
+        value: &Value<'_>,
+        queue: &Queue,
+        came: Arrival,
+        load: &Load,
+    ) -> Result<Known<'_>, Refused> {
         let number = queue.number.as_str();
         let mut known = Known {
             wa_ids: HashMap::new(),
@@ -253,7 +262,8 @@ impl Intake {
         };
         let user_ids = asks(value);
         if !user_ids.is_empty() {
-            known.wa_ids.extend(in_time(self.store.recall(number, user_ids)).await?);
+            let numbers = aliases::numbers(&*self.store, number, &user_ids);
+            known.wa_ids.extend(came.in_time(numbers).await?);
         }
         // What an earlier part of the same webhook told is not in the store yet.
         for user in load.users.iter().filter(|user| user.number == number) {
@@ -367,12 +377,21 @@ impl Load {
     }
 }
 
-/// An answer of the store that Cloud waits for.
-async fn in_time<T>(answer: impl Future<Output = Result<T, store::Error>>) -> Result<T, Refused> {
-    let answer = timeout(PATIENCE, answer).await;
-    answer
-        .map_err(|_| Refused::Store("the store does not answer".to_owned()))?
-        .map_err(|error| Refused::Store(error.to_string()))
+/// When a webhook came: by the clock, and for how long Cloud has waited. All its values share that time.
+#[derive(Clone, Copy)]
+struct Arrival {
+    at: i64,
+    since: Instant,
+}
+
+impl Arrival {
+    /// An answer of the store that Cloud waits for.
+    async fn in_time<T>(self, answer: impl Future<Output = Result<T, store::Error>>) -> Result<T, Refused> {
+        let answer = timeout_at(self.since + PATIENCE, answer).await;
+        answer
+            .map_err(|_| Refused::Store("the store does not answer".to_owned()))?
+            .map_err(|error| Refused::Store(error.to_string()))
+    }
 }
 
 /// The same event under two numbers is two events.
@@ -402,12 +421,17 @@ struct Known<'i> {
 }
 
 impl Known<'_> {
-    /// What `value` tells counts for the callbacks that it becomes.
-    fn pair_up(&self, value: &Value<'_>) {
+    /// What `value` tells counts for the callbacks that it becomes. A number that memory does not know may have a name
+    /// in the store, or get one in a moment.
+    fn pair_up(&self, value: &Value<'_>, is_sure: bool) {
         let Some(aliases) = self.aliases.filter(|_| !value.tells_of_change()) else { return };
         for user in value.users() {
             if let (Some(user_id), Some(wa_id)) = (&user.user_id, &user.wa_id) {
-                aliases.paired(user_id, wa_id);
+                if is_sure || !aliases.lacks(wa_id) {
+                    aliases.paired(user_id, wa_id);
+                } else {
+                    self.unknown.borrow_mut().push(wa_id.to_string());
+                }
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use prembridge::app::{Addresses, App};
@@ -10,7 +11,7 @@ use prembridge::clock::Clock;
 use prembridge::cloud::webhook::Webhook;
 use prembridge::config::{Config, Env};
 use prembridge::mock::{self, MockCloud};
-use prembridge::store::AliasStore as _;
+use prembridge::store::{AliasRow, AliasStore as _};
 use prembridge::translate::{Sent, WaId};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -269,10 +270,90 @@ async fn a_change_of_the_number_never_merges_two_numbers() {
             webhook(PHONE_NUMBER_ID, json!({"messages": [message]}))
         };
         assert_ne!(ask(&parts.callbacks, "US.2").await, old, "{from} {from_user_id}");
-        assert_eq!(tell(&mut parts, &value(new, "US.2", "wamid.2")).await, [new; 1]);
-        assert_eq!(tell(&mut parts, &value(old, "US.3", "wamid.3")).await, [old; 1], "whoever has it now");
+        assert_eq!(tell(&mut parts, &value(new, "US.2", "wamid.2")).await, [new; 3]);
+        assert_eq!(tell(&mut parts, &value(old, "US.3", "wamid.3")).await, [old; 3], "whoever has it now");
         parts.callbacks.stop().await;
     }
+}
+
+/// Of a number with more users than memory has room for: the store knows the number, memory the business-scoped id.
+#[tokio::test]
+async fn a_name_in_the_store_counts_before_that_of_a_business_scoped_id() {
+    let (store, now) = (Faulty::new(), 1_700_000_000);
+    let row = |id: String, shown: &str, used_at| AliasRow {
+        number: PHONE_NUMBER_ID.to_owned(),
+        setting: WaId::AsSent,
+        id,
+        shown: Some(shown.to_owned()),
+        used_at,
+    };
+    let mut rows: Vec<_> = (0..100_000).map(|n| row(n.to_string(), "0", now)).collect();
+    rows.extend([row("US.1".to_owned(), "US.1", now + 1), row(CLOUD.to_owned(), WRITTEN, now - 1)]);
+    store.put_aliases(rows).await.unwrap();
+    let mut parts = over(store, WaId::AsSent).await;
+    let value = json!({"messages": [{"from": CLOUD, "from_user_id": "US.1", "id": "wamid.1", "timestamp": "1",
+                                     "type": "text", "text": {"body": "hi"}}]});
+    assert_eq!(tell(&mut parts, &webhook(PHONE_NUMBER_ID, value)).await, [WRITTEN; 3]);
+    assert_eq!(questions(&parts, "5").await, 3, "in pieces");
+    parts.callbacks.stop().await;
+}
+
+/// How often the store is asked when a client asks about 2,500.
+async fn questions(parts: &Parts, prefix: &str) -> usize {
+    parts.store.entered.forget_permits(usize::MAX);
+    let asked: Vec<_> = (0..2_500).map(|n| format!("{prefix}{n:09}")).collect();
+    let aliases = parts.callbacks.aliases(PHONE_NUMBER_ID).unwrap();
+    assert!(aliases.known_as(asked.iter().map(String::as_str)).await.is_empty());
+    parts.store.entered.available_permits()
+}
+
+#[tokio::test]
+async fn the_store_is_asked_about_a_thousand_at_once() {
+    let parts = over(Faulty::new(), WaId::AsSent).await;
+    assert_eq!(questions(&parts, "US.").await, 3);
+    parts.callbacks.stop().await;
+}
+
+#[tokio::test]
+async fn a_webhook_waits_for_messages_to_business_scoped_ids_too() {
+    let Parts { callbacks, mut taken, .. } = over(Faulty::new(), WaId::AsSent).await;
+    let aliases = callbacks.aliases(PHONE_NUMBER_ID).unwrap();
+    let flight = aliases.sending("US.1");
+    let value = json!({"statuses": [{"id": "wamid.1", "status": "read", "timestamp": "1", "recipient_id": CLOUD,
+                                     "recipient_user_id": "US.1"}]});
+    let body = webhook(PHONE_NUMBER_ID, value).to_string();
+    let webhook = Webhook::read(body.as_bytes()).unwrap();
+    let mut taking = Box::pin(callbacks.intake().take(&webhook));
+    // The store is asked first.
+    assert!(tokio::time::timeout(Duration::from_millis(200), &mut taking).await.is_err());
+    assert_eq!(aliases.answered(Sent { input: "US.1", digits: None }, None).await, "US.1");
+    drop(flight);
+    taking.await.unwrap();
+    let callback: Value = serde_json::from_slice(&taken.recv().await.unwrap()).unwrap();
+    assert_eq!(ids(&callback), ["US.1"; 2]);
+    callbacks.stop().await;
+}
+
+/// However many values wait for messages that are never answered.
+#[tokio::test]
+async fn the_values_of_a_webhook_wait_together() {
+    let Parts { callbacks, .. } = over(Faulty::new(), WaId::AsSent).await;
+    let _flight = callbacks.aliases(PHONE_NUMBER_ID).unwrap().sending(WRITTEN);
+    let mut all = event(0, CLOUD, "wamid.1");
+    let second = event(0, CLOUD, "wamid.2")["entry"][0].clone();
+    all["entry"].as_array_mut().unwrap().push(second);
+    let body = all.to_string();
+    let webhook = Webhook::read(body.as_bytes()).unwrap();
+    let mut taking = pin!(callbacks.intake().take(&webhook));
+    tokio::time::pause();
+    let began = tokio::time::Instant::now();
+    assert!(taking.as_mut().now_or_never().is_none());
+    tokio::time::advance(Duration::from_secs(5)).await;
+    assert!(taking.as_mut().now_or_never().is_none());
+    tokio::time::resume();
+    taking.await.unwrap();
+    assert!(began.elapsed() < Duration::from_secs(9), "{:?}", began.elapsed());
+    callbacks.stop().await;
 }
 
 /// Sends to `to`, where Cloud calls the user [`CLOUD`].

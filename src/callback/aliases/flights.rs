@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use crate::callback::queue::lock;
 
@@ -45,8 +45,8 @@ impl Flights {
         !lock(&self.tails).is_empty()
     }
 
-    /// Waits until none is on its way to somebody who may be one of `ids`.
-    pub(super) async fn landed(&self, ids: &[String]) {
+    /// Waits until none is on its way to somebody who may be one of `ids`; the time counts from `since`.
+    pub(super) async fn landed(&self, ids: &[String], since: Instant) {
         let all = async {
             loop {
                 let mut landed = pin!(self.landed.notified());
@@ -58,7 +58,7 @@ impl Flights {
             }
         };
         // Afterwards the callback goes out as it is.
-        let _ = timeout(self.patience, all).await;
+        let _ = timeout_at(since + self.patience, all).await;
     }
 }
 

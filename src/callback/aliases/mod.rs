@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::clock::Clock;
 use crate::store::{AliasRow, Error, Store};
@@ -39,6 +39,8 @@ const DAY: i64 = 86_400;
 pub(super) const MOST: usize = 100_000;
 /// How long an answer to a client waits for the store, where that has to be asked.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How many ids the store is asked about at once: everything else waits meanwhile.
+const PIECE: usize = 1000;
 /// How often one id may lead to another: Cloud may have renamed a user.
 const STEPS: usize = 3;
 
@@ -182,9 +184,15 @@ impl Aliases {
         self.setting == WaId::AsSent && (self.is_partial() || self.flights.any())
     }
 
-    /// Waits for messages that may be to those whom `ids` name, and asks the store where it knows more.
-    pub(super) async fn settle(&self, ids: &[String]) -> Result<(), Error> {
-        self.flights.landed(ids).await;
+    /// Whether memory does not know `id`.
+    pub(super) fn lacks(&self, id: &str) -> bool {
+        self.find(id).is_none()
+    }
+
+    /// Waits for messages that may be to those whom `ids` name, and asks the store where it knows more. The wait counts
+    /// from `since`.
+    pub(super) async fn settle(&self, ids: &[String], since: Instant) -> Result<(), Error> {
+        self.flights.landed(ids, since).await;
         let unknown: Vec<&str> = ids.iter().map(String::as_str).collect();
         self.try_recall(&unknown).await
     }
@@ -315,20 +323,33 @@ impl Aliases {
 
     /// Brings what the store knows of `ids` into memory, if it knows more.
     async fn try_recall(&self, ids: &[&str]) -> Result<(), Error> {
-        let unknown: Vec<String> =
-            ids.iter().filter(|id| !self.known.contains_key(**id)).map(|id| (*id).to_owned()).collect();
-        if !self.is_partial() || unknown.is_empty() {
+        if !self.is_partial() {
             return Ok(());
         }
-        for row in self.store.recall_aliases(&self.number, self.setting, unknown).await? {
-            let AliasRow { id, shown, used_at, .. } = row;
-            if shown.as_deref().is_some_and(|shown| self.writes.is_ending(&self.number, shown)) {
-                continue;
+        let mut unknown: Vec<String> =
+            ids.iter().filter(|id| !self.known.contains_key(**id)).map(|id| (*id).to_owned()).collect();
+        unknown.retain(|id| {
+            let waiting = self.writes.waiting(&self.number, id);
+            let is_in_store = waiting.is_none();
+            waiting.into_iter().for_each(|row| self.remember(row));
+            is_in_store
+        });
+        for piece in unknown.chunks(PIECE) {
+            for row in self.store.recall_aliases(&self.number, self.setting, piece.to_vec()).await? {
+                // What waits to be written came later.
+                self.remember(self.writes.waiting(&self.number, &row.id).unwrap_or(row));
             }
-            let alias = || Arc::new(Alias { shown: shown.unwrap_or_default(), used_at: used_at.into() });
-            self.known.entry(id).or_insert_with(alias);
         }
         Ok(())
+    }
+
+    /// Takes a row into memory, unless it says nothing any more.
+    fn remember(&self, row: AliasRow) {
+        let AliasRow { id, shown, used_at, .. } = row;
+        if let Some(shown) = shown.filter(|shown| !self.writes.is_ending(&self.number, shown)) {
+            let alias = || Arc::new(Alias { shown, used_at: used_at.into() });
+            self.known.entry(id).or_insert_with(alias);
+        }
     }
 
     /// The same for an answer that has to be given, whatever the store says.
@@ -343,11 +364,24 @@ impl Aliases {
         if user_ids.is_empty() {
             return Vec::new();
         }
-        match timeout(PATIENCE, self.store.recall(&self.number, user_ids)).await {
+        match timeout(PATIENCE, numbers(&*self.store, &self.number, &user_ids)).await {
             Ok(Ok(pairs)) => pairs,
             Ok(Err(_)) | Err(_) => Vec::new(),
         }
     }
+}
+
+/// The phone numbers behind business-scoped ids, as the store knows them.
+pub(super) async fn numbers(
+    store: &dyn Store,
+    number: &str,
+    user_ids: &[String],
+) -> Result<Vec<(String, String)>, Error> {
+    let mut found = Vec::new();
+    for piece in user_ids.chunks(PIECE) {
+        found.extend(store.recall(number, piece.to_vec()).await?);
+    }
+    Ok(found)
 }
 
 /// Numbers are digits; the others are business-scoped.

@@ -235,7 +235,7 @@ async fn an_id_that_is_over_goes_out_of_the_store_as_well() {
     assert!(!parts.aliases.known.contains_key("16505551234"));
     let parts = parts.again().await;
     parts.aliases.ended("US.1");
-    parts.aliases.settle(&["16505551234".to_owned()]).await.unwrap();
+    parts.aliases.settle(&["16505551234".to_owned()], Instant::now()).await.unwrap();
     assert_eq!(parts.sees("16505551234"), "16505551234", "not even before it is gone");
     assert_eq!(parts.rows().await.len(), 9);
 }
@@ -308,11 +308,31 @@ async fn what_memory_has_no_room_for_is_in_the_store() {
             assert_eq!(&parts.send(&cloud, Some(&cloud)).await, shown, "{setting:?} {n}");
             if setting == WaId::AsSent {
                 assert!(parts.aliases.is_unsure());
-                parts.aliases.settle(std::slice::from_ref(&cloud)).await.unwrap();
+                parts.aliases.settle(std::slice::from_ref(&cloud), Instant::now()).await.unwrap();
                 assert_eq!(&parts.sees(&cloud), shown);
             }
         }
     }
+}
+
+#[tokio::test]
+async fn what_waits_to_be_written_counts_before_the_store() {
+    let store: Arc<dyn Store> = Arc::new(Sqlite::memory().unwrap());
+    let parts = over(store, Clock::fixed(NOW), WaId::AsSent, 3).await;
+    for n in 0..9 {
+        parts.send(&format!("01116315551{n:03}"), Some(&format!("16315551{n:03}"))).await;
+    }
+    let parts = parts.again().await;
+    assert!(parts.aliases.is_partial());
+    parts.aliases.put("16505551234", "01116505551234");
+    parts.aliases.known.invalidate("16505551234");
+    let gone = (0..9).map(|n| format!("16315551{n:03}")).find(|id| parts.aliases.lacks(id)).unwrap();
+    parts.aliases.forget(&gone);
+    let asked = ["16505551234".to_owned(), gone.clone()];
+    let settled = parts.aliases.settle(&asked, Instant::now());
+    assert!(settled.now_or_never().is_some(), "the store need not be asked");
+    assert_eq!(parts.sees("16505551234"), "01116505551234");
+    assert_eq!(parts.sees(&gone), gone);
 }
 
 #[tokio::test]
@@ -321,9 +341,9 @@ async fn a_webhook_waits_for_the_answer_of_who_may_be_the_same() {
     let flight = parts.aliases.sending("5511987654321").unwrap();
     assert!(parts.aliases.is_unsure());
     let [others, same] = [["16505551234".to_owned()], ["551187654321".to_owned()]];
-    assert!(parts.aliases.settle(&others).now_or_never().is_some(), "somebody else");
+    assert!(parts.aliases.settle(&others, Instant::now()).now_or_never().is_some(), "somebody else");
     {
-        let mut waiting = pin!(parts.aliases.settle(&same));
+        let mut waiting = pin!(parts.aliases.settle(&same, Instant::now()));
         assert!(waiting.as_mut().now_or_never().is_none());
         parts.send("5511987654321", Some("551187654321")).await;
         drop(flight);
@@ -335,7 +355,7 @@ async fn a_webhook_waits_for_the_answer_of_who_may_be_the_same() {
     parts.aliases.flights.patience = Duration::from_millis(1);
     let _lost = parts.aliases.sending("551187654321");
     // But not for ever.
-    parts.aliases.settle(&same).await.unwrap();
+    parts.aliases.settle(&same, Instant::now()).await.unwrap();
 }
 
 #[tokio::test]

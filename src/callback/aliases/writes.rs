@@ -30,10 +30,14 @@ pub struct Writes {
     runtime: Handle,
 }
 
+/// By number and id: only the latest of each counts.
+type Rows = HashMap<(String, String), AliasRow>;
+
 #[derive(Default)]
 struct Waiting {
-    /// By number and id: only the latest of each counts.
-    rows: HashMap<(String, String), AliasRow>,
+    rows: Rows,
+    /// Those that the store is writing.
+    in_writing: Rows,
     /// Ids that are over, in the order in which they ended; what leads to them goes after the rows were written.
     ended: Vec<Ended>,
     is_called: bool,
@@ -69,6 +73,13 @@ impl Writes {
         self.call(&mut waiting);
     }
 
+    /// What is about to be in the store for `id`.
+    pub(super) fn waiting(&self, number: &str, id: &str) -> Option<AliasRow> {
+        let key = (number.to_owned(), id.to_owned());
+        let waiting = lock(&self.waiting);
+        waiting.rows.get(&key).or_else(|| waiting.in_writing.get(&key)).cloned()
+    }
+
     /// Whether what leads to `id` is about to go.
     pub(super) fn is_ending(&self, number: &str, id: &str) -> bool {
         lock(&self.waiting).ended.iter().any(|ended| ended.number == number && ended.id == id)
@@ -93,10 +104,12 @@ impl Writes {
             let _ = self.ending.run_until_cancelled(sleep(LINGER)).await;
             let (rows, ended) = {
                 let mut waiting = lock(&self.waiting);
-                (std::mem::take(&mut waiting.rows), waiting.ended.clone())
+                waiting.in_writing = std::mem::take(&mut waiting.rows);
+                (waiting.in_writing.values().cloned().collect(), waiting.ended.clone())
             };
-            let outcome = self.bring(rows.values().cloned().collect(), &ended).await;
+            let outcome = self.bring(rows, &ended).await;
             let mut waiting = lock(&self.waiting);
+            let rows = std::mem::take(&mut waiting.in_writing);
             if outcome.is_ok() {
                 waiting.ended.drain(..ended.len());
             }
