@@ -34,7 +34,7 @@ fn object_error(error: &ObjectError, path: Path<'_>) -> Invalid {
         }
         ObjectError::Duplicate(key) => Invalid::new(
             ErrorCode::InvalidRequest,
-            format!("{} is given twice; send each key once", path.key(key)),
+            format!("{} is given twice; send each key once", path.key(&printable(key))),
         ),
         ObjectError::TooManyMembers => {
             Invalid::new(ErrorCode::InvalidRequest, format!("{} has more than 256 keys", here()))

@@ -38,8 +38,8 @@ impl fmt::Display for Path<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Path::Root => Ok(()),
-            Path::Key(Path::Root, name) => f.write_str(&printable(name)),
-            Path::Key(parent, name) => write!(f, "{parent}.{}", printable(name)),
+            Path::Key(Path::Root, name) => f.write_str(&cut(name, LONGEST_NAME)),
+            Path::Key(parent, name) => write!(f, "{parent}.{}", cut(name, LONGEST_NAME)),
             Path::Index(parent, index) => write!(f, "{parent}[{index}]"),
         }
     }
@@ -47,7 +47,14 @@ impl fmt::Display for Path<'_> {
 
 /// A client's own text, made safe for one line of `details`.
 pub fn printable(text: &str) -> String {
-    text.chars().take(40).map(|c| if c.is_control() { '?' } else { c }).collect()
+    cut(text, 40)
+}
+
+/// Room for every documented name.
+const LONGEST_NAME: usize = 64;
+
+fn cut(text: &str, most: usize) -> String {
+    text.chars().take(most).map(|c| if c.is_control() { '?' } else { c }).collect()
 }
 
 #[cfg(test)]
@@ -67,6 +74,6 @@ mod tests {
     fn a_long_name_is_cut() {
         let long = format!("a\n{}", "x".repeat(500_000));
         let printed = Path::Root.key(&long).key("image").to_string();
-        assert_eq!(printed, format!("a?{}.image", "x".repeat(38)));
+        assert_eq!(printed, format!("a?{}.image", "x".repeat(62)));
     }
 }

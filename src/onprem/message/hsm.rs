@@ -69,7 +69,7 @@ impl<'a> Hsm<'a> {
             None => Vec::new(),
         };
         if let Some((key, _)) = object.members().first() {
-            return Err(unknown(path.key(key)));
+            return Err(unknown(path.key(&super::printable(key))));
         }
         Ok(Self { namespace, element_name, language, params })
     }
@@ -92,7 +92,7 @@ impl<'a> HsmLanguage<'a> {
             let policy = super::template::policy(&mut object, here)?;
             let code = required_string(&mut object, "code", here)?.to_string();
             if let Some((key, _)) = object.members().first() {
-                return Err(unknown(here.key(key)));
+                return Err(unknown(here.key(&super::printable(key))));
             }
             let has_idle_fallback = fallback.or(language).or(locale).is_some();
             return Ok(Self { code, policy, is_fallback: false, has_idle_fallback });
@@ -130,7 +130,7 @@ impl<'a> LocalizableParam<'a> {
             }
         };
         if let Some((key, _)) = param.members().first() {
-            return Err(unknown(path.key(key)));
+            return Err(unknown(path.key(&super::printable(key))));
         }
         Ok(Self { default, value })
     }
