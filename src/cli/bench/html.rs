@@ -181,9 +181,11 @@ impl Chart {
     }
 
     fn mark(&mut self, at: f64, text: &str) {
+        // The last one ends where the axis does.
+        let class = if at >= SIZE.0 - 1.0 { " class=\"left\"" } else { "" };
         let _ = writeln!(
             self.svg,
-            "<text x=\"{:.1}\" y=\"{:.1}\">{text}</text>",
+            "<text{class} x=\"{:.1}\" y=\"{:.1}\">{text}</text>",
             MARGIN.0 + at,
             SIZE.1 + MARGIN.1
         );
