@@ -9,7 +9,7 @@ use crate::wire::{self, Kind, Member, Object, Path, Raw, Str};
 #[derive(Debug)]
 pub enum Tree<'a> {
     /// There is no file in it, or it is no place for one and has nothing of ours in it: it lies deeper than
-    /// [`DEEPEST`], or is an object with a key twice or with more members than we read.
+    /// `DEEPEST`, or is an object with a key twice or with more members than we read.
     Raw(Raw<'a>),
     /// An object with files in it, or with less in it than was sent.
     Object(Branches<'a>),
