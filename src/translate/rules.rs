@@ -174,7 +174,7 @@ rules! {
         "Gives the client its own spelling of the recipient back.",
         "Messages, response, `contacts[].input`", "Messages, response, `contacts[].input`";
     ReplyWaId: "reply.wa-id", Translated,
-        "Gives the WhatsApp id as digits, by default those that the client sent.",
+        "Gives the WhatsApp id as digits: by default Cloud's, as on-prem did.",
         "Messages, response, `contacts[].wa_id`", "Send messages, response parameters: \"may not match input value\"";
     ReplyMessageStatus: "reply.message-status", Translated,
         "Shows a message status only when the message is held, in on-prem's words.",
