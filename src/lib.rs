@@ -2,17 +2,17 @@
 //!
 //! # Bird's eye
 //!
-//! A program written for the on-prem client posts `/v1/messages`. [`server`] accepts the request,
-//! finds its [route](onprem::route), asks [`session`] who is asking, reads the body under limits and
-//! parses it into an [`onprem::message::Message`] that borrows from it. [`media`] finds the files that
-//! it names at Cloud, fetching and uploading them where needed. [`translate`] turns message and ids
-//! into a [`cloud::message::Message`], which [`upstream`] posts to Graph with the number's own token, when
-//! [`upstream::pacing`] lets it.
-//! The answer comes back through [`translate::Answered::to_onprem`] or [`translate::error_to_onprem`].
+//! A program written for the on-prem client posts `/v1/messages`. [`server`] accepts the request, finds its
+//! [route](onprem::route) and its [`number`], asks [`session`] who is asking, reads the body under limits and parses it
+//! into an [`onprem::message::Message`] that borrows from it. That is where HTTP ends: [`relay`] takes the number and the
+//! message. [`media`] finds the files that it names at Cloud, fetching and uploading them where needed; [`translate`]
+//! turns message and ids into a [`cloud::message::Message`], which [`upstream`] posts to Graph with the number's own
+//! token, when [`upstream::pacing`] lets it. The answer comes back through [`translate::Answered::to_onprem`] or
+//! [`translate::error_to_onprem`].
 //!
-//! What Cloud posts to a webhook is a [`cloud::webhook::Webhook`]; [`translate::value_to_onprem()`] turns it
-//! into callbacks, [`callback`] commits them to the store before Cloud is told, and delivers them to the client as
-//! the on-prem client did.
+//! What Cloud posts is a [`cloud::webhook::Webhook`]; [`webhook`] checks who has signed it, and
+//! [`translate::value_to_onprem()`] turns it into callbacks, which [`callback`] commits to the store before Cloud is told,
+//! and delivers to the client as the on-prem client did.
 //!
 //! # Words
 //!
@@ -27,11 +27,14 @@
 //!
 //! | floor | modules | |
 //! |---|---|---|
-//! | 7 | [`cli`] | one file per subcommand |
-//! | 6 | [`app`] | wiring: configuration -> listeners, drain |
-//! | 5 | [`server`] | accept, TLS, route, handlers, respond |
+//! | 10 | [`cli`] | one file per subcommand |
+//! | 9 | [`app`] | wiring: configuration -> listeners, drain |
+//! | 8 | [`server`] | HTTP: accept, TLS, route, parse, call, respond |
+//! | 7 | [`webhook`] | what Cloud posts: signature, conversion, commit |
+//! | 6 | [`relay`] | what clients ask for, done at Cloud: sends, counts, classifies, translates errors |
+//! | 5 | [`number`] | everything of one number; the registry of all of them |
 //! | 4 | [`media`], [`callback`] | files: fetched, cached, uploaded, kept; callbacks: queued and delivered |
-//! | 3 | [`upstream`], [`session`], [`settings`], [`store`] | Graph client; logins and tokens; what clients set per number; SQLite |
+//! | 3 | [`upstream`], [`session`], [`settings`], [`store`] | Graph client; logins and tokens; what clients set; SQLite |
 //! | 2 | [`config`], [`net`] | validated configuration; connections that we open |
 //! | 1 | [`translate`] | pure: onprem <-> cloud |
 //! | 0 | [`wire`], [`onprem`], [`cloud`] | pure: wire types; onprem and cloud never see each other |
@@ -60,8 +63,8 @@
 //! # Start reading here
 //!
 //! [`translate::rules::RULES`] lists every difference between the two APIs; each names a private
-//! function in `src/translate/` and a folder in `tests/golden/`. Then `server/handlers/messages.rs`
-//! shows the life of a message, and `app/build.rs` how the parts come together.
+//! function in `src/translate/` and a folder in `tests/golden/`. Then `relay/send.rs` shows the life of a message, and
+//! `app/build.rs` how the parts come together.
 
 pub mod app;
 pub mod callback;
@@ -72,7 +75,9 @@ pub mod config;
 pub mod media;
 pub mod mock;
 pub mod net;
+pub mod number;
 pub mod onprem;
+pub mod relay;
 #[cfg(test)]
 #[path = "../tests/support/seeded.rs"]
 mod seeded;
@@ -83,4 +88,5 @@ pub mod store;
 pub mod telemetry;
 pub mod translate;
 pub mod upstream;
+pub mod webhook;
 pub mod wire;

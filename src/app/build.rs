@@ -1,30 +1,27 @@
 //! From a configuration to the parts of the proxy, top to bottom.
 
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use http::{HeaderValue, Uri};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use thiserror::Error;
-use tokio::sync::OnceCell;
 
 use super::{callbacks, descriptors, egress, installation, media, pacing};
 use crate::callback::Callbacks;
 use crate::clock::Clock;
-use crate::cloud::number::NumberState;
 use crate::config::{self, Config, HttpVersion, Tls, in_words};
-use crate::media::providers::{self, Providers};
-use crate::media::{Account, Media, MediaError};
+use crate::media::{Media, MediaError};
 use crate::net::{self, Connector, TlsError};
-use crate::server::{Compat, Limits, Listener, Number, Numbers, ServeLimits, State, Waba, Workers};
+use crate::number;
+use crate::relay::Relay;
+use crate::server::{Limits, Listener, ServeLimits, State, Workers};
 use crate::session::{self, Sessions};
-use crate::settings::{self, Settings, Stickers};
 use crate::store::{self, Store};
-use crate::telemetry::{Ledger, Metrics};
-use crate::upstream::{Deadlines, Health, Target, Upstream};
+use crate::telemetry::Metrics;
+use crate::upstream::{Deadlines, Upstream};
 
 /// How long a connection of the admin listener, which serves a person and a scraper, stays idle.
 const ADMIN_IDLE: Duration = Duration::from_secs(2);
@@ -38,12 +35,9 @@ pub enum StartError {
     /// The logins cannot be set up.
     #[error("logins cannot be set up: {0}")]
     Sessions(#[from] session::Error),
-    /// The media providers cannot be set up.
-    #[error("media providers cannot be set up: {0}")]
-    Providers(#[from] providers::OpenError),
-    /// The settings of numbers cannot be set up.
-    #[error("the settings of numbers cannot be set up: {0}")]
-    Settings(#[from] settings::OpenError),
+    /// A number cannot be set up.
+    #[error(transparent)]
+    Number(#[from] number::Error),
     /// The folder of files cannot be used.
     #[error("the folder of files cannot be used: {0}; see media.folder")]
     Media(#[from] MediaError),
@@ -66,14 +60,6 @@ pub enum StartError {
     /// A bound listener has no address.
     #[error("a listener has no address: {0}")]
     Listener(io::Error),
-    /// A URL or a token that cannot be sent.
-    #[error("number \"{number}\": {reason}")]
-    Number {
-        /// Its name.
-        number: String,
-        /// What is wrong.
-        reason: String,
-    },
     /// The system has no random numbers.
     #[error("the system gives no random numbers: {0}")]
     Random(getrandom::Error),
@@ -84,11 +70,10 @@ impl StartError {
     /// things first, unless a file changed after it.
     pub fn is_bad_config(&self) -> bool {
         match self {
-            Self::Tls(_) | Self::Number { .. } => true,
+            Self::Tls(_) | Self::Number(number::Error::Invalid { .. }) => true,
             Self::Store(_)
             | Self::Sessions(_)
-            | Self::Providers(_)
-            | Self::Settings(_)
+            | Self::Number(_)
             | Self::Media(_)
             | Self::Bind { .. }
             | Self::Workers(_)
@@ -116,21 +101,12 @@ pub(super) struct Built {
 pub(super) async fn build(config: Config, clock: Clock) -> Result<Built, StartError> {
     let store = open_store(&config.store)?;
     let sessions = Sessions::open(Arc::clone(&store), clock.clone(), access(&config)).await?;
-    let configured =
-        config.numbers.iter().map(|number| (number.phone_number_id.clone(), number.providers.as_slice()));
-    let providers = Providers::open(Arc::clone(&store), configured).await?;
-    let configured =
-        config.numbers.iter().map(|number| (number.phone_number_id.clone(), number.callback_url.clone()));
-    let settings = Settings::open(Arc::clone(&store), configured).await?;
-    let ids = config.numbers.iter().map(|number| number.phone_number_id.clone());
-    let stickers = Stickers::open(Arc::clone(&store), ids).await?;
     let (tls, own_certificate) = server_tls(&config, store.as_ref()).await?;
     let room = descriptors::connections(&config);
     let limits = serve_limits(&config.limits);
     let scheme = if tls.is_some() { "https" } else { "http" };
     let api = bind("listen.api", config.listen.api, tls.clone(), limits.within(room.api)).await?;
-    let access_of_cloud = callbacks::access(&config);
-    let webhook = if callbacks::takes_webhooks(&config) && !access_of_cloud.is_on_api {
+    let webhook = if callbacks::takes_webhooks(&config) && !callbacks::is_on_api(&config) {
         Some(bind("listen.webhook", config.listen.webhook, tls, limits.within(room.webhook)).await?)
     } else {
         None
@@ -145,59 +121,49 @@ pub(super) async fn build(config: Config, clock: Clock) -> Result<Built, StartEr
         tracing::info!("media links to private addresses will be refused; list media hosts in egress.allow");
     }
     pacing::announce(&config.pacing);
-    let metrics = Metrics::default();
+    let metrics = Arc::new(Metrics::default());
     let listeners = [Some(&api), Some(&admin), webhook.as_ref()].into_iter().flatten();
     let own: Vec<_> =
         listeners.map(Listener::address).collect::<Result<_, _>>().map_err(StartError::Listener)?;
     let callback_guard = Arc::new(egress::callback_guard(&config.egress, own.clone()));
-    let tools = media::tools(&config, own, providers.clone(), clock.clone(), metrics.media.clone())?;
+    let tools = media::tools(&config, own, clock.clone(), metrics.media.clone())?;
     let media = Media::open(media::settings(&config), Arc::clone(&store), tools).await?;
     let upstream = upstream(&config)?;
-    let tools = callbacks::tools(&config, &store, &settings, &callback_guard, clock.clone(), &metrics);
-    let callbacks = callbacks::open(&config, tools).await?;
-    let numbers = numbers(&config, &callbacks, &clock, &metrics)?;
-    let installation = installation::installation(&config.store, clock.now());
-    let accounts = numbers.all().iter();
-    let accounts =
-        accounts.map(|number| (number.phone_number_id.clone(), Arc::clone(&number.account))).collect();
+    let tools = callbacks::tools(&config, &store, &callback_guard, clock.clone(), &metrics);
+    let callbacks = Arc::new(Callbacks::new(tools));
+    let parts =
+        number::Parts { store: &store, callbacks: &callbacks, clock: &clock, pacing: &metrics.pacing };
+    let numbers = number::build(&config, parts).await?;
+    callbacks.restore(|id| numbers.by_id(id).map(|number| &number.callbacks)).await?;
     let state = State {
+        relay: Relay {
+            upstream,
+            media,
+            callbacks: Arc::clone(&callbacks),
+            metrics: Arc::clone(&metrics),
+            logs_media: config.log.requests,
+        },
         numbers,
         sessions,
-        providers,
-        settings,
-        stickers,
         own_certificate,
         callback_guard,
+        webhook: callbacks::access(&config, callbacks),
+        installation: installation::installation(&config.store, clock.now()),
         store,
-        callbacks,
-        webhook: access_of_cloud,
-        upstream,
         clock,
-        installation,
         metrics,
-        media,
-        compat: compat(&config.compat),
         limits: request_limits(&config.limits),
         log_requests: config.log.requests,
         process: format!("{:016x}", u64::from_ne_bytes(process)),
         draining: AtomicBool::new(false),
     };
+    let numbers = || state.numbers.all().iter();
+    let accounts = numbers().map(|number| (number.phone_number_id.clone(), Arc::clone(&number.account)));
     // Last, when nothing can fail any more that would leave it behind.
-    state.media.serve_wanted(accounts);
-    state.callbacks.start();
+    state.relay.media.serve_wanted(accounts.collect());
+    numbers().for_each(|number| state.relay.callbacks.start(&number.callbacks));
     let config::Shutdown { lame_duck, drain_timeout } = config.shutdown;
     Ok(Built { state, api, admin, webhook, workers, scheme, lame_duck, drain_timeout })
-}
-
-fn compat(compat: &config::Compat) -> Compat {
-    Compat {
-        created_status: compat.created_status.as_u16(),
-        version: compat.api_version.clone(),
-        defers_errors: compat.defers_errors,
-        show_provider_secrets: compat.show_provider_secrets,
-        health_by_node: compat.health_by_node,
-        options: compat.options.clone(),
-    }
 }
 
 fn request_limits(limits: &config::Limits) -> Limits {
@@ -334,69 +300,4 @@ pub(super) fn deadlines(cloud: &config::Cloud) -> Deadlines {
         total: cloud.total_timeout,
         pool_idle: cloud.pool_idle_timeout,
     }
-}
-
-fn numbers(
-    config: &Config,
-    callbacks: &Callbacks,
-    clock: &Clock,
-    metrics: &Metrics,
-) -> Result<Numbers, StartError> {
-    let mut numbers = Numbers::default();
-    for number in &config.numbers {
-        let unqueued =
-            || StartError::Number { number: number.name.clone(), reason: "it has no queue".to_owned() };
-        let queue = callbacks.queue(&number.phone_number_id).ok_or_else(unqueued)?;
-        let aliases = callbacks.aliases(&number.phone_number_id).ok_or_else(unqueued)?;
-        let health = Arc::new(Health::new(number.phone_number_id.clone(), clock.clone()));
-        let watched = |edge: &str| {
-            target(config, number, edge).map(|target| Target { health: Some(Arc::clone(&health)), ..target })
-        };
-        let built = Number {
-            name: number.name.clone(),
-            phone_number_id: number.phone_number_id.clone(),
-            registering: tokio::sync::Mutex::default(),
-            messages: watched("/messages")?,
-            pacer: pacing::pacer(config, number, metrics.pacing.clone())?,
-            account: Arc::new(Account {
-                number: number.phone_number_id.clone(),
-                name: number.name.clone(),
-                graph: format!("{}/{}", config.cloud.base_url, config.cloud.version),
-                edge: watched("/media")?,
-                app_id: number.app_id.clone().map(OnceLock::from).unwrap_or_default(),
-            }),
-            namespace: number.namespace.clone(),
-            waba: number.waba_id.as_ref().map(|id| waba(config, number, id)).transpose()?,
-            callbacks: Arc::clone(queue),
-            aliases: Arc::clone(aliases),
-            node: watched(&format!("?fields={}", NumberState::FIELDS))?,
-            health: Arc::clone(&health),
-            ledger: Ledger::default(),
-        };
-        numbers.insert(built, number.hosts.iter().cloned());
-    }
-    Ok(numbers)
-}
-
-/// The account that a number belongs to.
-fn waba(config: &Config, number: &config::Number, id: &str) -> Result<Waba, StartError> {
-    Ok(Waba { id: id.to_owned(), node: node(config, number, id)?, namespace: OnceCell::new() })
-}
-
-/// The URL of the number's node followed by `edge`, and its token.
-pub(super) fn target(config: &Config, number: &config::Number, edge: &str) -> Result<Target, StartError> {
-    node(config, number, &format!("{}{edge}", number.phone_number_id))
-}
-
-/// The URL of the API followed by `path`, and the number's token.
-fn node(config: &Config, number: &config::Number, path: &str) -> Result<Target, StartError> {
-    let error = |reason: String| StartError::Number { number: number.name.clone(), reason };
-    let config::Cloud { base_url, version, .. } = &config.cloud;
-    let uri: Uri = format!("{base_url}/{version}/{path}")
-        .parse()
-        .map_err(|invalid: http::uri::InvalidUri| error(invalid.to_string()))?;
-    let mut authorization = HeaderValue::try_from(format!("Bearer {}", number.access_token.expose()))
-        .map_err(|_| error("the access token cannot be sent in a header".to_owned()))?;
-    authorization.set_sensitive(true);
-    Ok(Target { uri, authorization: Some(authorization), health: None })
 }

@@ -52,7 +52,7 @@ fn limit() -> usize {
 }
 
 fn has_webhook_listener(config: &Config) -> bool {
-    callbacks::takes_webhooks(config) && !callbacks::access(config).is_on_api
+    callbacks::takes_webhooks(config) && !callbacks::is_on_api(config)
 }
 
 /// A quarter is left for calls to Cloud and for callbacks, and Cloud itself needs few connections.

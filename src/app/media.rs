@@ -10,7 +10,6 @@ use super::egress;
 use crate::clock::Clock;
 use crate::config::{CacheProfile, Config, Links, Store};
 use crate::media::freshness::Profile;
-use crate::media::providers::Providers;
 use crate::media::{Folder, Settings, Tools};
 use crate::net::{self, Connector};
 use crate::telemetry::MediaMetrics;
@@ -53,7 +52,6 @@ fn folder(config: &Config) -> Folder {
 pub fn tools(
     config: &Config,
     own: Vec<SocketAddr>,
-    providers: Providers,
     clock: Clock,
     metrics: MediaMetrics,
 ) -> Result<Tools, StartError> {
@@ -70,7 +68,6 @@ pub fn tools(
         upstream: MediaUpstream::new(connector(config)?, deadlines, upload),
         elsewhere: MediaUpstream::new(elsewhere, deadlines, upload),
         links,
-        providers,
         clock,
         metrics,
     })

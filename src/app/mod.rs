@@ -132,8 +132,8 @@ impl App {
         let end = tokio::time::Instant::now() + self.drain_timeout;
         let drained = tokio::time::timeout_at(end, self.tasks.wait()).await.is_ok();
         // Deliveries that are on their way would be repeated after the next start.
-        let delivered = tokio::time::timeout_at(end, self.state.callbacks.stop()).await.is_ok();
-        self.state.media.stop().await;
+        let delivered = tokio::time::timeout_at(end, self.state.relay.callbacks.stop()).await.is_ok();
+        self.state.relay.media.stop().await;
         self.ending.cancel();
         self.admin_tasks.close();
         // The operator's connections are not worth waiting long for.
@@ -144,7 +144,7 @@ impl App {
 
 /// Keeps connections to Cloud from lying about.
 async fn tend(state: Arc<State>, ending: CancellationToken) {
-    let _ = ending.run_until_cancelled(state.upstream.tend()).await;
+    let _ = ending.run_until_cancelled(state.relay.upstream.tend()).await;
 }
 
 /// Keeps what expires by itself from growing for ever.
@@ -157,10 +157,10 @@ async fn purge(state: Arc<State>, ending: CancellationToken) {
         if let Err(error) = state.sessions.purge().await {
             tracing::warn!(%error, "expired revocations could not be removed");
         }
-        if let Err(error) = state.callbacks.purge().await {
+        if let Err(error) = state.relay.callbacks.purge().await {
             tracing::warn!(%error, "lapsed events could not be removed");
         }
-        if let Err(error) = state.media.purge().await {
+        if let Err(error) = state.relay.media.purge().await {
             tracing::warn!(%error, "lapsed files could not be removed");
         }
     }

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::build;
 use crate::config::Config;
+use crate::number;
 use crate::translate::errors::{CloudFailure, Endpoint};
 use crate::translate::{Options, error_to_onprem};
 use crate::upstream::{Target, Upstream};
@@ -31,7 +32,7 @@ pub async fn probe_numbers(config: &Config) -> Vec<Probe> {
     let options = Options { hidden: config.compat.options.hidden.clone(), ..Options::default() };
     let mut probes = Vec::with_capacity(config.numbers.len());
     for number in &config.numbers {
-        let target = build::target(config, number, &format!("?fields={FIELDS}"));
+        let target = number::target(config, number, &format!("?fields={FIELDS}"));
         let outcome = match target {
             Ok(target) => probe(&upstream, &target, &number.phone_number_id, &options).await,
             Err(error) => Err(error.to_string()),

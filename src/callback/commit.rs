@@ -48,11 +48,11 @@ struct Waiting {
 
 /// What became of the callbacks of a webhook.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Told {
+pub struct Told {
     /// How many are in the queue.
-    pub(super) queued: usize,
+    pub queued: usize,
     /// How many had been there before.
-    pub(super) repeated: usize,
+    pub repeated: usize,
 }
 
 impl Told {

@@ -1,17 +1,14 @@
-//! Callbacks: what Cloud tells by webhook, queued durably and delivered as the on-prem client did.
+//! Callbacks: what we post to clients, queued durably and delivered as the on-prem client did.
 //!
-//! # The way of a webhook
+//! # The way of a callback
 //!
-//! 1. `signature`: whose it is, from the raw bytes.
-//! 2. `intake`: each value goes through [`value_to_onprem`](crate::translate::value_to_onprem), which needs what the
-//!    store knows of its users, and under which ids the client knows them (`aliases`); switched-off statuses are left
-//!    out.
-//! 3. `commit`: the callbacks of a webhook are committed to the store's queue in one transaction, with the keys of their
-//!    events, so that repetitions are seen for what they are. Only then is Cloud told. Webhooks that come together share
-//!    a transaction, in the order in which they came, up to a bound.
-//! 4. `lanes`: each chat is a lane, in order, with delays that grow like on-prem's. Pure.
-//! 5. `worker`: one task per number delivers (`deliver`), as many at a time as the number's settings say. A callback
+//! 1. `commit`: it is committed to the store's queue, with those that came with it. Those that come together share a
+//!    transaction, in the order in which they came, up to a bound.
+//! 2. `lanes`: each chat is a lane, in order, with delays that grow like on-prem's. Pure.
+//! 3. `worker`: one task per number delivers (`deliver`), as many at a time as the number's settings say. A callback
 //!    leaves the store before its place is given to another, so that a kill repeats at most what is on its way.
+//!
+//! `aliases` are the ids under which a client knows users.
 //!
 //! # Bounds
 //!
@@ -21,29 +18,30 @@
 mod aliases;
 mod commit;
 mod deliver;
-mod intake;
 mod lanes;
 mod queue;
-mod signature;
 mod worker;
 
-pub use aliases::{Aliases, Flight};
+pub use aliases::{Aliases, Flight, numbers};
+pub use commit::Told;
 pub use deliver::{Dial, Http, Line, Outcome, Roots};
-pub use intake::{Intake, Receipt, Refused};
-pub use queue::{HELD, Queue};
-pub use signature::{SIGNATURE, Secrets, Signed, Unsigned, is_signature};
+pub use queue::{HELD, Queue, Reserved, Room};
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use aliases::Writes;
+use tokio::sync::{oneshot, watch};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
-use crate::settings::Settings;
-use crate::store::{self, Store};
+use crate::settings::NumberSettings;
+use crate::store::{self, Batch, NewCallback, Store};
 use crate::telemetry::CallbackMetrics;
-use crate::translate::{Options, WaId};
+use crate::translate::WaId;
+use aliases::Writes;
+use commit::Commits;
 
 /// How long Cloud repeats what is not acknowledged, in seconds ("Webhooks", retries: "up to 7 days").
 const CLOUD_REPEATS_FOR: i64 = 7 * 86_400;
@@ -51,32 +49,43 @@ const CLOUD_REPEATS_FOR: i64 = 7 * 86_400;
 const SEEN_FOR: i64 = CLOUD_REPEATS_FOR + 86_400;
 /// How much is forgotten at once.
 const PURGE: usize = 2000;
+/// How long a callback of our own making waits: the answer that gives its id to the client must come first.
+const SETTLE: Duration = Duration::from_secs(1);
+
+/// Why callbacks were not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// A number's queue is full.
+    #[error("the queue of callbacks is full")]
+    Full,
+    /// The store has not committed it, or not in time.
+    #[error("it could not be committed: {0}")]
+    Store(String),
+}
 
 /// What callbacks need from the rest of the proxy.
 pub struct Tools {
     /// Where the queue is.
     pub store: Arc<dyn Store>,
-    /// What clients want.
-    pub settings: Settings,
     /// Makes ways to clients.
     pub dial: Arc<dyn Dial>,
     /// What time it is.
     pub clock: Clock,
     /// Counters.
     pub metrics: CallbackMetrics,
-    /// Choices of the translation.
-    pub options: Options,
     /// Which of a user's ids clients see.
     pub wa_id: WaId,
     /// How many callbacks each number's queue holds.
     pub most: usize,
 }
 
-/// The callbacks of all numbers.
+/// Queues callbacks, and delivers them.
 pub struct Callbacks {
-    intake: Intake,
+    commits: Arc<Commits>,
     writes: Arc<Writes>,
     tools: worker::Tools,
+    wa_id: WaId,
+    most: usize,
     tasks: TaskTracker,
     ending: CancellationToken,
 }
@@ -88,26 +97,37 @@ impl std::fmt::Debug for Callbacks {
 }
 
 impl Callbacks {
-    /// Reads what an earlier run left. Numbers are given by id and name.
-    pub async fn open(
-        numbers: impl Iterator<Item = (String, String)>,
-        tools: Tools,
-    ) -> Result<Self, store::Error> {
-        let Tools { store, settings, dial, clock, metrics, options, wa_id, most } = tools;
+    /// To be made where its tasks may run until the end.
+    pub fn new(tools: Tools) -> Self {
+        let Tools { store, dial, clock, metrics, wa_id, most } = tools;
         let (tasks, ending) = (TaskTracker::new(), CancellationToken::new());
-        let mut intake =
-            Intake::new(Arc::clone(&store), clock.clone(), options, metrics.clone(), tasks.clone());
+        let commits = Arc::new(Commits::new(Arc::clone(&store), metrics.clone(), tasks.clone()));
         let writes = Writes::new(Arc::clone(&store), tasks.clone(), ending.clone());
-        for (number, name) in numbers {
-            let queue = Queue::new(number.clone(), name, most, settings.watch(&number));
-            let aliases =
-                Aliases::open(number.clone(), wa_id, aliases::MOST, Arc::clone(&writes), clock.clone());
-            intake.aliases.insert(number.clone(), Arc::new(aliases.await?));
-            intake.queues.insert(number, Arc::new(queue));
-        }
+        let tools = worker::Tools { store, dial, clock, metrics };
+        Self { commits, writes, tools, wa_id, most, tasks, ending }
+    }
+
+    /// The queue of a number, empty as yet, and what an earlier run knew of its users.
+    pub async fn open(
+        &self,
+        number: &str,
+        name: &str,
+        settings: watch::Receiver<Arc<NumberSettings>>,
+    ) -> Result<(Arc<Queue>, Arc<Aliases>), store::Error> {
+        let queue = Queue::new(number.to_owned(), name.to_owned(), self.most, settings);
+        let (writes, clock) = (Arc::clone(&self.writes), self.tools.clock.clone());
+        let aliases = Aliases::open(number.to_owned(), self.wa_id, aliases::MOST, writes, clock).await?;
+        Ok((Arc::new(queue), Arc::new(aliases)))
+    }
+
+    /// Puts what an earlier run left into the queues.
+    pub async fn restore<'q>(
+        &self,
+        queue_of: impl Fn(&str) -> Option<&'q Arc<Queue>>,
+    ) -> Result<(), store::Error> {
         let mut nobodys = 0_u64;
-        for row in store.queued_callbacks().await? {
-            match intake.queues.get(&row.number) {
+        for row in self.tools.store.queued_callbacks().await? {
+            match queue_of(&row.number) {
                 Some(queue) => queue.restore(&row.chat, row.place, row.at),
                 None => nobodys += 1,
             }
@@ -115,39 +135,69 @@ impl Callbacks {
         if nobodys > 0 {
             tracing::warn!(callbacks = nobodys, "the queue has callbacks of numbers that are not configured");
         }
-        let tools = worker::Tools { store, dial, clock, metrics };
-        Ok(Self { intake, writes, tools, tasks, ending })
+        Ok(())
     }
 
-    /// Begins to deliver.
-    pub fn start(&self) {
-        for queue in self.intake.queues.values() {
-            self.tasks.spawn(worker::run(Arc::clone(queue), self.tools.clone(), self.ending.clone()));
+    /// Begins to deliver what is, and comes, into `queue`.
+    pub fn start(&self, queue: &Arc<Queue>) {
+        self.tasks.spawn(worker::run(Arc::clone(queue), self.tools.clone(), self.ending.clone()));
+    }
+
+    /// Commits callbacks for which there is room, and puts them into their queues, whether or not anybody waits for the
+    /// answer.
+    pub fn commit(
+        &self,
+        batch: Batch,
+        rooms: Vec<Reserved>,
+    ) -> oneshot::Receiver<Result<Told, store::Error>> {
+        self.commits.begin(batch, rooms)
+    }
+
+    /// Queues a callback of our own making.
+    pub async fn add(&self, queue: &Arc<Queue>, chat: String, body: Vec<u8>) -> Result<(), Refused> {
+        if queue.depth() >= queue.own_share() {
+            return Err(Refused::Full);
         }
+        let Room::Some(room) = queue.reserve(1) else { return Err(Refused::Full) };
+        let callback =
+            NewCallback { number: queue.number.clone(), chat, key: None, wanted: None, body: body.into() };
+        let batch = Batch { at: self.now(), callbacks: vec![callback], users: Vec::new() };
+        let (done, committed) = oneshot::channel();
+        let commits = Arc::clone(&self.commits);
+        self.tasks.spawn(async move {
+            match commits.alone(batch, vec![room]).await {
+                Ok(landing) => {
+                    let _ = done.send(Ok(()));
+                    // The answer that names what this is about is still on its way to the client.
+                    sleep(SETTLE).await;
+                    commits.land([landing]);
+                }
+                Err(error) => drop(done.send(Err(Refused::Store(error.to_string())))),
+            }
+        });
+        // Without a limit of our own: who is told that it failed must not get it later all the same.
+        committed.await.unwrap_or_else(|_| Err(Refused::Store("the task ended".to_owned())))
     }
 
-    /// Where webhooks go in.
-    pub fn intake(&self) -> &Intake {
-        &self.intake
+    /// The time, in seconds since the Unix epoch.
+    pub fn now(&self) -> i64 {
+        self.tools.clock.now()
     }
 
-    /// The queue of a number.
-    pub fn queue(&self, number: &str) -> Option<&Arc<Queue>> {
-        self.intake.queues.get(number)
+    /// Where the queue is.
+    pub fn store(&self) -> &dyn Store {
+        &*self.tools.store
     }
 
-    /// Under which ids the client of a number knows users.
-    pub fn aliases(&self, number: &str) -> Option<&Arc<Aliases>> {
-        self.intake.aliases.get(number)
+    /// Counters.
+    pub fn metrics(&self) -> &CallbackMetrics {
+        &self.tools.metrics
     }
 
-    /// Brings the gauges up to date.
-    pub fn measure(&self) {
-        let now = self.tools.clock.now();
-        for queue in self.intake.queues.values() {
-            let age = queue.oldest().map_or(0, |at| now.saturating_sub(at).max(0));
-            self.tools.metrics.queue(&queue.name, queue.depth(), age, queue.set_apart());
-        }
+    /// Brings the gauges of `queue` up to date.
+    pub fn measure(&self, queue: &Queue) {
+        let age = queue.oldest().map_or(0, |at| self.now().saturating_sub(at).max(0));
+        self.tools.metrics.queue(&queue.name, queue.depth(), age, queue.set_apart());
     }
 
     /// Forgets what has lapsed.

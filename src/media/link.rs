@@ -80,7 +80,7 @@ impl Inner {
     /// The provider that a link names.
     pub fn provider(&self, account: &Account, link: &Link<'_>) -> Result<Option<Arc<Provider>>, MediaError> {
         let Some(name) = &link.provider else { return Ok(None) };
-        self.providers.find(&account.number, name).map(Some).ok_or_else(|| {
+        account.providers.find(name).map(Some).ok_or_else(|| {
             MediaError::Link(format!(
                 "no media provider is called \"{name}\"; register it with POST /v1/settings/application/media/providers"
             ))

@@ -150,8 +150,6 @@ pub struct Tools {
     pub upstream: MediaUpstream,
     /// To places that Cloud names outside its API; has to have a guard.
     pub elsewhere: MediaUpstream,
-    /// The media providers.
-    pub providers: Providers,
     /// What time it is.
     pub clock: Clock,
     /// Counters.
@@ -171,6 +169,8 @@ pub struct Account {
     pub edge: Target,
     /// The id of its app, once that is known.
     pub app_id: OnceLock<String>,
+    /// The hosts that its files are fetched from with credentials.
+    pub providers: Providers,
 }
 
 impl Account {
@@ -225,7 +225,6 @@ struct Inner {
     receive_slots: Arc<Semaphore>,
     upstream: MediaUpstream,
     elsewhere: MediaUpstream,
-    providers: Providers,
     files: Files,
     wanted: Wanted,
     sent: Sent,
@@ -237,7 +236,7 @@ struct Inner {
 impl Media {
     /// Opens the folder and reads the key of the keys.
     pub async fn open(settings: Settings, store: Arc<dyn Store>, tools: Tools) -> Result<Self, MediaError> {
-        let Tools { links, upstream, elsewhere, providers, clock, metrics } = tools;
+        let Tools { links, upstream, elsewhere, clock, metrics } = tools;
         let background = Background::default();
         let mut candidate = [0; 32];
         getrandom::fill(&mut candidate).map_err(|error| std::io::Error::other(error.to_string()))?;
@@ -265,7 +264,6 @@ impl Media {
             receive_slots: Arc::new(Semaphore::new(RECEIVED)),
             upstream,
             elsewhere,
-            providers,
             files,
             sent: Sent::default(),
             clock,

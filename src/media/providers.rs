@@ -5,7 +5,7 @@
 //! shows in memory after.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -15,16 +15,22 @@ use serde::{Deserialize, Serialize};
 use crate::config::{self, Secret};
 use crate::onprem::providers::MOST_PROVIDERS;
 use crate::session::MacKey;
-use crate::store::{self, ProviderRow, Store, Turn};
+use crate::store::{self, ProviderRow, Snapshot, Store};
 
 pub use crate::config::Credentials;
 
 /// The name in the store of the key under which credentials are hashed.
 const MEDIA_KEY: &str = "media-key";
 
-/// The providers of all numbers. Clones share everything.
+/// The providers of one number. Clones share everything.
 #[derive(Clone)]
-pub struct Providers(Arc<Inner>);
+pub struct Providers {
+    store: Arc<dyn Store>,
+    /// Its phone number id.
+    number: String,
+    configured: Arc<ByName>,
+    stored: Snapshot<ByName>,
+}
 
 impl std::fmt::Debug for Providers {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -93,61 +99,70 @@ pub enum ProviderError {
     Internal(String),
 }
 
-impl Providers {
-    /// Reads what the store has, beside what the configuration has of each number. The numbers go by their
-    /// phone number id: a name is a label, and renaming a number must not take its providers away.
-    pub async fn open<'c>(
-        store: Arc<dyn Store>,
-        configured: impl Iterator<Item = (String, &'c [config::Provider])>,
-    ) -> Result<Self, OpenError> {
+/// What the providers of all numbers are made from: what the store has, and the key of the generations.
+pub struct Stored {
+    by_number: HashMap<String, Vec<ProviderRow>>,
+    key: MacKey,
+}
+
+impl Stored {
+    /// Reads it.
+    pub async fn read(store: &dyn Store) -> Result<Self, OpenError> {
         let candidate: [u8; 32] = random().map_err(OpenError::Internal)?;
         let key = store.secret(MEDIA_KEY, candidate.to_vec()).await?;
         let key: [u8; 32] =
             key.try_into().map_err(|_| OpenError::Damaged(format!("the secret {MEDIA_KEY}")))?;
-        let (key, mut from_file) = (MacKey::new(&key), ByNumber::new());
-        for (number, providers) in configured {
-            let providers = providers.iter().map(|provider| Provider::configured(provider, &key));
-            from_file.insert(number, by_name(providers).map_err(OpenError::Internal)?);
-        }
-        let mut from_store = ByNumber::new();
+        let mut by_number: HashMap<_, Vec<_>> = HashMap::new();
         for row in store.providers().await? {
-            let provider = Provider::stored(&row).ok_or_else(|| {
-                OpenError::Damaged(format!("the media provider {} of number {}", row.name, row.number))
-            })?;
-            from_store.entry(row.number).or_default().insert(row.name, Arc::new(provider));
+            by_number.entry(row.number.clone()).or_default().push(row);
         }
-        Ok(Self(Arc::new(Inner {
-            store,
-            turn: Turn::default(),
-            configured: from_file,
-            stored: RwLock::new(Arc::new(from_store)),
-        })))
+        Ok(Self { by_number, key: MacKey::new(&key) })
+    }
+}
+
+impl Providers {
+    /// The providers of a number: what the store has, beside what the configuration has. A number goes by its phone
+    /// number id: a name is a label, and renaming a number must not take its providers away.
+    pub fn new(
+        store: Arc<dyn Store>,
+        number: &str,
+        configured: &[config::Provider],
+        Stored { by_number, key }: &Stored,
+    ) -> Result<Self, OpenError> {
+        let configured = configured.iter().map(|provider| Provider::configured(provider, key));
+        let configured = Arc::new(by_name(configured).map_err(OpenError::Internal)?);
+        let mut stored = ByName::new();
+        for row in by_number.get(number).into_iter().flatten() {
+            let provider = Provider::stored(row).ok_or_else(|| {
+                OpenError::Damaged(format!("the media provider {} of number {number}", row.name))
+            })?;
+            stored.insert(row.name.clone(), Arc::new(provider));
+        }
+        Ok(Self { store, number: number.to_owned(), configured, stored: Snapshot::new(stored) })
     }
 
-    /// The provider that messages of this number mean by `name`.
-    pub fn find(&self, number: &str, name: &str) -> Option<Arc<Provider>> {
-        let stored = self.0.stored();
-        [&*stored, &self.0.configured].into_iter().find_map(|all| all.get(number)?.get(name)).cloned()
+    /// The provider that messages mean by `name`.
+    pub fn find(&self, name: &str) -> Option<Arc<Provider>> {
+        self.stored.now().get(name).or_else(|| self.configured.get(name)).cloned()
     }
 
-    /// Every provider that [`Providers::find`] finds at this number, by name.
-    pub fn list(&self, number: &str) -> Vec<Arc<Provider>> {
-        let stored = self.0.stored();
-        let both = [&self.0.configured, &*stored].into_iter().filter_map(|all| all.get(number));
+    /// Every provider that [`Providers::find`] finds, by name.
+    pub fn list(&self) -> Vec<Arc<Provider>> {
+        let stored = self.stored.now();
         // The later wins.
-        let by_name: BTreeMap<_, _> = both.flatten().collect();
+        let by_name: BTreeMap<_, _> = self.configured.iter().chain(&*stored).collect();
         by_name.into_values().cloned().collect()
     }
 
     /// Adds providers, or replaces those of the same name; all of them or none. Each gets a new generation,
     /// also with the same content: whoever sets a provider again wants its files fetched again.
-    pub async fn replace(&self, number: &str, new: Vec<NewProvider>) -> Result<(), ProviderError> {
+    pub async fn replace(&self, new: Vec<NewProvider>) -> Result<(), ProviderError> {
         let (mut providers, mut rows) = (ByName::new(), Vec::with_capacity(new.len()));
         for NewProvider { name, credentials } in new {
             let bytes: [u8; 8] = random().map_err(ProviderError::Internal)?;
             let generation = generation(bytes);
             rows.push(ProviderRow {
-                number: number.to_owned(),
+                number: self.number.clone(),
                 name: name.clone(),
                 config: Saved::of(&credentials).to_json(),
                 generation: generation.cast_signed(),
@@ -155,71 +170,39 @@ impl Providers {
             let provider = Provider::new(name.clone(), credentials, generation);
             providers.insert(name, Arc::new(provider.map_err(ProviderError::Internal)?));
         }
-        let (inner, number) = (Arc::clone(&self.0), number.to_owned());
-        self.0.turn.run(async move { inner.replace(number, providers, rows).await }).await
+        let store = Arc::clone(&self.store);
+        let change = async move |stored: Arc<ByName>| {
+            let more = providers.keys().filter(|name| !stored.contains_key(*name)).count();
+            if stored.len() + more > MOST_PROVIDERS {
+                return Err(ProviderError::TooMany);
+            }
+            store.put_providers(rows).await?;
+            let mut next = ByName::clone(&stored);
+            next.extend(providers);
+            Ok((next, ()))
+        };
+        self.stored.change(change).await
     }
 
     /// Deletes a provider that was set over the API.
-    pub async fn delete(&self, number: &str, name: &str) -> Result<(), ProviderError> {
-        let (inner, number, name) = (Arc::clone(&self.0), number.to_owned(), name.to_owned());
-        self.0.turn.run(async move { inner.delete(&number, &name).await }).await
+    pub async fn delete(&self, name: &str) -> Result<(), ProviderError> {
+        let (store, number, deleted) = (Arc::clone(&self.store), self.number.clone(), name.to_owned());
+        let change = async move |stored: Arc<ByName>| {
+            let was_stored = store.delete_provider(&number, &deleted).await?;
+            let mut next = ByName::clone(&stored);
+            next.remove(&deleted);
+            Ok((next, was_stored))
+        };
+        match self.stored.change(change).await {
+            Ok(true) => Ok(()),
+            Ok(false) if self.configured.contains_key(name) => Err(ProviderError::Configured),
+            Ok(false) => Err(ProviderError::NotFound),
+            Err(error) => Err(error),
+        }
     }
 }
 
 type ByName = BTreeMap<String, Arc<Provider>>;
-type ByNumber = HashMap<String, ByName>;
-
-struct Inner {
-    store: Arc<dyn Store>,
-    turn: Turn,
-    configured: ByNumber,
-    /// Held to take the snapshot or to put another in its place, never longer.
-    stored: RwLock<Arc<ByNumber>>,
-}
-
-/// Changes: committed first, then shown in memory.
-impl Inner {
-    fn stored(&self) -> Arc<ByNumber> {
-        Arc::clone(&self.stored.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Only a change that has its turn comes here, so nothing is lost between the copy and its return.
-    fn show(&self, change: impl FnOnce(&mut ByNumber)) {
-        let mut next = ByNumber::clone(&self.stored());
-        change(&mut next);
-        *self.stored.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(next);
-    }
-
-    async fn replace(
-        &self,
-        number: String,
-        new: ByName,
-        rows: Vec<ProviderRow>,
-    ) -> Result<(), ProviderError> {
-        let stored = self.stored();
-        let is_new = |name: &String| stored.get(&number).is_none_or(|known| !known.contains_key(name));
-        let more = new.keys().filter(|name| is_new(name)).count();
-        if stored.get(&number).map_or(0, BTreeMap::len) + more > MOST_PROVIDERS {
-            return Err(ProviderError::TooMany);
-        }
-        self.store.put_providers(rows).await?;
-        self.show(|all| all.entry(number).or_default().extend(new));
-        Ok(())
-    }
-
-    async fn delete(&self, number: &str, name: &str) -> Result<(), ProviderError> {
-        let was_stored = self.store.delete_provider(number, name).await?;
-        self.show(|all| {
-            all.get_mut(number).and_then(|known| known.remove(name));
-        });
-        let is_configured = self.configured.get(number).is_some_and(|known| known.contains_key(name));
-        match (was_stored, is_configured) {
-            (true, _) => Ok(()),
-            (false, true) => Err(ProviderError::Configured),
-            (false, false) => Err(ProviderError::NotFound),
-        }
-    }
-}
 
 impl Provider {
     fn new(name: String, credentials: Credentials, generation: u64) -> Result<Self, String> {

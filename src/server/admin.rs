@@ -27,7 +27,8 @@ pub async fn dispatch(state: Arc<State>, _peer: SocketAddr, asked: Asked) -> Rep
         "/livez" => text(StatusCode::OK, "ok\n"),
         "/readyz" => ready(&state).await,
         "/metrics" => {
-            state.callbacks.measure();
+            let queues = state.numbers.all().iter().map(|number| &number.callbacks);
+            queues.for_each(|queue| state.relay.callbacks.measure(queue));
             let mut reply = text(StatusCode::OK, state.metrics.render());
             let format = "application/openmetrics-text; version=1.0.0; charset=utf-8";
             reply.set(CONTENT_TYPE, HeaderValue::from_static(format));

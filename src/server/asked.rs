@@ -13,7 +13,7 @@ use hyper::body::Incoming;
 use memchr::memmem;
 
 use super::body::Asking;
-use crate::callback::SIGNATURE;
+use crate::webhook::SIGNATURE;
 
 /// A request.
 #[derive(Debug)]

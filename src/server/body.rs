@@ -10,10 +10,10 @@ use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::{Instant, timeout_at};
 
-use super::respond::Failure;
 use super::state::Limits;
 use crate::net::{Collected, within};
 use crate::onprem::ErrorCode;
+use crate::relay::Failure;
 
 /// How much of a body that nobody wants is read before the answer, so that the connection stays usable.
 const DRAIN: usize = 256 * 1024;

@@ -11,13 +11,15 @@ use tokio::time::Instant;
 
 use super::asked::{Asked, Fields, Head, Name, visible};
 use super::body::Asking;
-use super::respond::{After, Failure, Reply, Source};
-use super::state::{Limits, Number, State};
-use super::{body, handlers, webhook};
+use super::respond::{After, Reply};
+use super::state::{Limits, State};
+use super::{body, handlers, respond, webhook};
 use crate::config::is_host;
 use crate::net::is_coded;
+use crate::number::Number;
 use crate::onprem::ErrorCode;
 use crate::onprem::route::{Access, Action, Body, Means, NoRoute, Route};
+use crate::relay::Failure;
 use crate::session::Principal;
 use crate::telemetry::{CallKey, ErrorLabels, request_id};
 
@@ -43,16 +45,12 @@ pub struct Context {
     pub peer: SocketAddr,
 }
 
-/// Facts that handlers add to the request's log line and counters.
+/// What the log and the counters say of a request beside its answer.
 #[derive(Debug, Default)]
-pub struct Trail {
+pub struct RequestLog {
     /// The number.
     pub number: Option<Arc<Number>>,
-    /// Graph's trace id.
-    pub cloud_trace: Option<String>,
-    /// Graph's error code.
-    pub cloud_code: Option<i64>,
-    /// What happened to each file of a message, when requests are logged.
+    /// How the files of a message were found, when requests are logged.
     pub media: Option<String>,
 }
 
@@ -72,24 +70,23 @@ pub async fn dispatch(state: Arc<State>, peer: SocketAddr, asked: Asked) -> Repl
         Err(NoRoute::UnknownPath) => "unknown",
     };
     let context = Context { request_id: id, peer };
-    let mut trail = Trail::default();
-    let work = handle(&state, &context, route, &head, body, &mut trail);
-    let outcome = match AssertUnwindSafe(work).catch_unwind().await {
-        Ok(outcome) => outcome,
-        Err(_) => {
-            state.metrics.panics.inc();
-            Err(Failure::new(Source::Internal, ErrorCode::InternalError, "the proxy failed on this request")
-                .log("a handler panicked"))
-        }
-    };
+    let mut log = RequestLog::default();
+    let work = handle(&state, &context, route, &head, body, &mut log);
+    let outcome = AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_| {
+        state.metrics.panics.inc();
+        Err(Failure::internal("a handler panicked"))
+    });
     let (mut reply, failure) = match outcome {
         Ok(reply) => (reply, None),
-        Err(failure) => (failure.response(&state.compat.version), Some(failure)),
+        Err(mut failure) => {
+            log.media = failure.media.take();
+            (respond::failure(&failure, &state.numbers.compat.api_version), Some(failure))
+        }
     };
     if let Ok(value) = HeaderValue::from_str(&context.request_id) {
         reply.set(REQUEST_ID, value);
     }
-    if let Some(value) = trail.media.as_deref().and_then(|media| HeaderValue::from_str(media).ok()) {
+    if let Some(value) = log.media.as_deref().and_then(|media| HeaderValue::from_str(media).ok()) {
         reply.set(MEDIA, value);
     }
     if state.is_draining() && reply.after == After::Open {
@@ -100,7 +97,7 @@ pub async fn dispatch(state: Arc<State>, peer: SocketAddr, asked: Asked) -> Repl
     reply.ready_at = Some(now);
     let elapsed = now - started;
     count(&state, endpoint, verb, code, elapsed);
-    if let Some(number) = &trail.number {
+    if let Some(number) = &log.number {
         number.ledger.calls.add(CallKey { endpoint, method: verb, code }, elapsed);
     }
     if let Some(failure) = &failure {
@@ -108,7 +105,7 @@ pub async fn dispatch(state: Arc<State>, peer: SocketAddr, asked: Asked) -> Repl
         state.metrics.errors.get_or_create(&labels).inc();
     }
     if state.log_requests {
-        log(&context, endpoint, verb, code, elapsed, failure.as_ref(), &trail);
+        write_log(&context, endpoint, verb, code, elapsed, failure.as_ref(), &log);
     }
     reply
 }
@@ -124,14 +121,14 @@ pub(super) fn count(
     state.metrics.requests.answered(CallKey { endpoint, method, code }, elapsed);
 }
 
-fn log(
+fn write_log(
     context: &Context,
     endpoint: &'static str,
     verb: &'static str,
     code: u16,
     elapsed: std::time::Duration,
     failure: Option<&Failure>,
-    trail: &Trail,
+    log: &RequestLog,
 ) {
     let micros = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
     // `details` may quote a client's text, so it stays out of the log.
@@ -141,12 +138,12 @@ fn log(
         endpoint,
         status = code,
         micros,
-        number = trail.number.as_ref().map(|number| number.name.as_str()),
+        number = log.number.as_ref().map(|number| number.name.as_str()),
         source = failure.map(|failure| failure.source.name()),
         error = failure.map(|failure| failure.code.code()),
-        cloud_code = trail.cloud_code,
-        fbtrace_id = trail.cloud_trace.as_deref(),
-        media = trail.media.as_deref(),
+        cloud_code = failure.and_then(|failure| failure.cloud.code),
+        fbtrace_id = failure.and_then(|failure| failure.cloud.trace.as_deref()),
+        media = log.media.as_deref(),
         reason = failure.and_then(|failure| failure.log.as_deref()),
         "request"
     );
@@ -158,9 +155,9 @@ async fn handle(
     route: Result<Route<'_>, NoRoute>,
     head: &Head,
     incoming: Asking,
-    trail: &mut Trail,
+    log: &mut RequestLog,
 ) -> Result<Reply, Failure> {
-    let admitted = match admit(state, head, route, trail) {
+    let admitted = match admit(state, head, route, log) {
         Ok(admitted) => admitted,
         Err(failure) => return Err(Box::pin(body::refuse(incoming, failure)).await),
     };
@@ -195,7 +192,7 @@ async fn handle(
     call.body = body::read(incoming, &Limits { body: limit, ..state.limits }).await?;
     drop(reading);
     let _handling = number.ledger.handling.begin();
-    handlers::handle(&call, route, trail).await
+    handlers::handle(&call, route, log).await
 }
 
 /// A request that may be read.
@@ -211,20 +208,20 @@ fn admit<'s, 'p>(
     state: &'s State,
     head: &Head,
     route: Result<Route<'p>, NoRoute>,
-    trail: &mut Trail,
+    log: &mut RequestLog,
 ) -> Result<Option<Admitted<'s, 'p>>, Failure> {
     check_framing(head, state.limits.headers)?;
     let route = route.map_err(|no_route| unrouted(no_route, &head.method))?;
     if route.endpoint.action == Action::Root {
         return Ok(None);
     }
-    let number = state.numbers.select(&head.fields).ok_or_else(|| {
+    let number = state.numbers.select(head.fields.text(Name::Host)).ok_or_else(|| {
         Failure::client(
             ErrorCode::ResourceNotFound,
             "no number has this Host name; add it to the hosts of a [[number]]",
         )
     })?;
-    trail.number = Some(Arc::clone(number));
+    log.number = Some(Arc::clone(number));
     let principal = handlers::admit(state, number, &head.fields, route.endpoint.access)?;
     Ok(Some(Admitted { route, number, principal }))
 }

@@ -4,7 +4,7 @@
 //! waits; the first request of it that is unusual in its HTTP is hyper's, and so are all after it. Both make an
 //! `Asked` of a request, and take a `Reply`: what is in between does not know which of them it was.
 //!
-//! One function writes each error ([`respond::Failure::response`]), in the on-prem dialect.
+//! One function writes each error (`respond::failure`), in the on-prem dialect.
 
 pub mod admin;
 mod asked;
@@ -25,6 +25,5 @@ pub use body::Asking;
 pub use dispatch::{MEDIA, dispatch};
 pub use listener::{Listener, ServeLimits};
 pub use plain::head;
-pub use respond::{Failure, Source};
-pub use state::{Compat, Installation, Limits, Number, Numbers, State, Waba};
+pub use state::{Installation, Limits, State};
 pub use workers::Workers;

@@ -12,10 +12,9 @@ use hyper::body::{Frame, SizeHint};
 use serde::Serialize;
 use tokio::time::Instant;
 
-use crate::onprem::callback::CallbackError;
 use crate::onprem::error::{ErrorBody, Meta};
 use crate::onprem::reply::EmptyReply;
-use crate::onprem::{ErrorCode, Invalid};
+use crate::relay::Failure;
 use crate::upstream::Stream;
 
 /// The field that says what a body is.
@@ -159,128 +158,29 @@ impl hyper::body::Body for Body {
     }
 }
 
-/// Whose fault a failure is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// The client's request.
-    Client,
-    /// The Cloud API.
-    Upstream,
-    /// The place that a link leads to.
-    Provider,
-    /// Ours.
-    Internal,
+/// The one function that writes an error to a client.
+pub fn failure(failure: &Failure, version: &str) -> Reply {
+    dressed(failure, &ErrorBody::new(failure.code, &failure.details, version))
 }
 
-impl Source {
-    /// Its name in metrics and logs.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Client => "client",
-            Self::Upstream => "upstream",
-            Self::Provider => "provider",
-            Self::Internal => "internal",
-        }
-    }
+/// The same for Cloud, in Graph's form ("Handle errors": an object `error` with a `message`).
+pub fn failure_to_cloud(failure: &Failure) -> Reply {
+    dressed(failure, &serde_json::json!({"error": {"message": failure.details}}))
 }
 
-/// An answer that is not a success.
-#[derive(Debug)]
-pub struct Failure {
-    /// Whose fault it is.
-    pub source: Source,
-    /// The on-prem code.
-    pub code: ErrorCode,
-    /// The HTTP status.
-    pub http: u16,
-    /// What the client reads.
-    pub details: String,
-    /// What the log says beyond that.
-    pub log: Option<String>,
-    /// Seconds after which trying again makes sense.
-    pub retry_after: Option<u32>,
-    /// The verbs of the path, for a 405.
-    pub allow: Option<String>,
-    /// Whether the connection cannot go on: its next bytes would be misread.
-    pub close: bool,
-    /// The same as on-prem would have told it later, by a failed status.
-    pub deferred: Option<CallbackError>,
-}
-
-impl Failure {
-    /// A failure with the usual status of `code`.
-    pub fn new(source: Source, code: ErrorCode, details: impl Into<String>) -> Self {
-        Self {
-            source,
-            code,
-            http: code.http(),
-            details: details.into(),
-            log: None,
-            retry_after: None,
-            allow: None,
-            close: false,
-            deferred: None,
-        }
+fn dressed(failure: &Failure, body: &impl Serialize) -> Reply {
+    let status = StatusCode::from_u16(failure.http).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut reply = json(status, body);
+    if let Some(seconds) = failure.retry_after {
+        reply.set("retry-after", HeaderValue::from(seconds));
     }
-
-    /// A client's mistake.
-    pub fn client(code: ErrorCode, details: impl Into<String>) -> Self {
-        Self::new(Source::Client, code, details)
+    if let Some(methods) = failure.allow.as_deref().and_then(|methods| HeaderValue::from_str(methods).ok()) {
+        reply.set("allow", methods);
     }
-
-    /// With another status.
-    pub fn http(mut self, http: u16) -> Self {
-        self.http = http;
-        self
+    if failure.close {
+        reply.after = After::Unread;
     }
-
-    /// With a line for the log.
-    pub fn log(mut self, line: impl Into<String>) -> Self {
-        self.log = Some(line.into());
-        self
-    }
-
-    /// After which the connection closes.
-    pub fn closing(mut self) -> Self {
-        self.close = true;
-        self
-    }
-
-    /// Not logged in, or not any more: exactly what on-prem said, whatever the reason was.
-    pub fn unauthenticated(log: impl Into<String>) -> Self {
-        Self::client(ErrorCode::AccessDenied, "Invalid credentials.").http(401).log(log)
-    }
-
-    /// The one function that writes an error to a client.
-    pub fn response(&self, version: &str) -> Reply {
-        self.dress(&ErrorBody::new(self.code, &self.details, version))
-    }
-
-    /// The same for Cloud, in Graph's form ("Handle errors": an object `error` with a `message`).
-    pub fn response_to_cloud(&self) -> Reply {
-        self.dress(&serde_json::json!({"error": {"message": self.details}}))
-    }
-
-    fn dress(&self, body: &impl Serialize) -> Reply {
-        let status = StatusCode::from_u16(self.http).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut reply = json(status, body);
-        if let Some(seconds) = self.retry_after {
-            reply.set("retry-after", HeaderValue::from(seconds));
-        }
-        if let Some(verbs) = self.allow.as_deref().and_then(|verbs| HeaderValue::from_str(verbs).ok()) {
-            reply.set("allow", verbs);
-        }
-        if self.close {
-            reply.after = After::Unread;
-        }
-        reply
-    }
-}
-
-impl From<Invalid> for Failure {
-    fn from(invalid: Invalid) -> Self {
-        Self::client(invalid.code, invalid.details)
-    }
+    reply
 }
 
 /// An answer with a JSON body.

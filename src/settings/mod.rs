@@ -1,8 +1,7 @@
 //! The settings that clients change per number: the application's, the authorities of its callbacks, the number of
 //! its shards, and its sticker packs.
 //!
-//! Reading asks memory alone; a change is committed to the store first and shows in memory after, where
-//! whoever watches is told of it.
+//! All of them are [`Snapshot`]s: memory shows what the store keeps.
 
 mod stickers;
 
@@ -19,20 +18,45 @@ use crate::net;
 use crate::onprem::Invalid;
 use crate::onprem::account::shards_of;
 use crate::onprem::settings::{Application, Patch};
-use crate::store::{self, DocumentRow, Store, Turn};
+use crate::store::{self, DocumentRow, Snapshot, Store};
 
 /// The names of our documents in the store.
 const APPLICATION: &str = "application";
 const WEBHOOKS_CA: &str = "webhooks-ca";
 const SHARDS: &str = "shards";
 
-/// The settings of all numbers. Clones share everything.
+/// The settings of one number. Clones share everything.
 #[derive(Clone)]
-pub struct Settings(Arc<Inner>);
+pub struct Settings {
+    store: Arc<dyn Store>,
+    /// Its phone number id.
+    number: String,
+    snapshot: Snapshot<NumberSettings>,
+}
 
 impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Settings")
+    }
+}
+
+/// The documents of all numbers, as the store has them.
+#[derive(Debug, Default)]
+pub struct Documents(HashMap<String, Vec<DocumentRow>>);
+
+impl Documents {
+    /// Reads them.
+    pub async fn read(store: &dyn Store) -> Result<Self, store::Error> {
+        let mut all: HashMap<_, Vec<_>> = HashMap::new();
+        for row in store.documents().await? {
+            all.entry(row.number.clone()).or_default().push(row);
+        }
+        Ok(Self(all))
+    }
+
+    /// Those of one number.
+    fn of(&self, number: &str) -> &[DocumentRow] {
+        self.0.get(number).map_or(&[], Vec::as_slice)
     }
 }
 
@@ -84,6 +108,12 @@ pub enum OpenError {
     Damaged(String),
 }
 
+impl OpenError {
+    fn damaged(name: &str, number: &str) -> Self {
+        Self::Damaged(format!("the document {name} of number {number}"))
+    }
+}
+
 /// Why settings were not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
@@ -96,53 +126,39 @@ pub enum SettingsError {
     /// There are no such certificates.
     #[error("there is no certificate to delete")]
     NotFound,
-    /// There is no number of that id.
-    #[error("there is no such number")]
-    NoNumber,
     /// The store failed and nothing has changed.
     #[error("the store failed: {0}")]
     Store(#[from] store::Error),
 }
 
 impl Settings {
-    /// Reads what the store has of the numbers in `configured`, which come with the URL that the configuration
-    /// has for their callbacks. They go by their phone number id, as everywhere.
-    pub async fn open(
+    /// The settings of a number whose callbacks go to `configured_url` unless clients say otherwise.
+    pub fn new(
         store: Arc<dyn Store>,
-        configured: impl Iterator<Item = (String, Option<Secret>)>,
+        number: &str,
+        configured_url: Option<Secret>,
+        documents: &Documents,
     ) -> Result<Self, OpenError> {
-        let number = |(number, configured_url)| {
-            (number, NumberSettings { configured_url, ..NumberSettings::default() })
-        };
-        let mut numbers: HashMap<_, _> = configured.map(number).collect();
-        for DocumentRow { number, name, content } in store.documents().await? {
-            // A number that was taken out of the configuration finds its settings again when it comes back.
-            let Some(settings) = numbers.get_mut(&number) else { continue };
-            settings
-                .restore(&name, content)
-                .ok_or_else(|| OpenError::Damaged(format!("the document {name} of number {number}")))?;
+        let mut settings = NumberSettings { configured_url, ..NumberSettings::default() };
+        for DocumentRow { name, content, .. } in documents.of(number) {
+            settings.restore(name, content).ok_or_else(|| OpenError::damaged(name, number))?;
         }
-        let cells = numbers.into_iter().map(|(number, settings)| (number, Cell::new(settings)));
-        Ok(Self(Arc::new(Inner { store, turn: Turn::default(), cells: cells.collect() })))
+        Ok(Self { store, number: number.to_owned(), snapshot: Snapshot::new(settings) })
     }
 
-    /// The settings of a number; the defaults of one that is not configured.
-    pub fn of(&self, number: &str) -> Arc<NumberSettings> {
-        self.0.cells.get(number).map(Cell::now).unwrap_or_default()
+    /// The settings.
+    pub fn now(&self) -> Arc<NumberSettings> {
+        self.snapshot.now()
     }
 
-    /// The settings of a number, and each change from now on. A number that is not configured has its defaults
-    /// and no sender.
-    pub fn watch(&self, number: &str) -> watch::Receiver<Arc<NumberSettings>> {
-        match self.0.cells.get(number) {
-            Some(cell) => cell.0.subscribe(),
-            None => watch::channel(Arc::default()).1,
-        }
+    /// The settings, and each change from now on.
+    pub fn watch(&self) -> watch::Receiver<Arc<NumberSettings>> {
+        self.snapshot.watch()
     }
 
     /// Changes the application's settings.
-    pub async fn patch(&self, number: &str, patch: Patch) -> Result<(), SettingsError> {
-        self.change(number, APPLICATION, move |now| {
+    pub async fn patch(&self, patch: Patch) -> Result<(), SettingsError> {
+        self.change(APPLICATION, move |now| {
             let application = now.application.patched(&patch).map_err(SettingsError::Invalid)?;
             let content = application.to_stored();
             Ok((Some(content), NumberSettings { application, ..now }))
@@ -151,31 +167,26 @@ impl Settings {
     }
 
     /// Brings the application's settings back to their defaults.
-    pub async fn reset(&self, number: &str) -> Result<(), SettingsError> {
-        self.change(number, APPLICATION, |now| {
+    pub async fn reset(&self) -> Result<(), SettingsError> {
+        self.change(APPLICATION, |now| {
             Ok((None, NumberSettings { application: Application::default(), ..now }))
         })
         .await
     }
 
     /// Sets the certificates of callbacks, in place of those that were there.
-    pub async fn set_webhooks_ca(&self, number: &str, pem: String) -> Result<(), SettingsError> {
+    pub async fn set_webhooks_ca(&self, pem: String) -> Result<(), SettingsError> {
         net::ca_bundle(&pem)?;
-        self.change(number, WEBHOOKS_CA, move |now| {
+        self.change(WEBHOOKS_CA, move |now| {
             let content = pem.clone().into_bytes();
             Ok((Some(content), NumberSettings { webhooks_ca: Some(pem), ..now }))
         })
         .await
     }
 
-    /// The certificates of callbacks.
-    pub fn webhooks_ca(&self, number: &str) -> Option<String> {
-        self.of(number).webhooks_ca.clone()
-    }
-
     /// Deletes the certificates of callbacks.
-    pub async fn delete_webhooks_ca(&self, number: &str) -> Result<(), SettingsError> {
-        self.change(number, WEBHOOKS_CA, |now| match now.webhooks_ca {
+    pub async fn delete_webhooks_ca(&self) -> Result<(), SettingsError> {
+        self.change(WEBHOOKS_CA, |now| match now.webhooks_ca {
             Some(_) => Ok((None, NumberSettings { webhooks_ca: None, ..now })),
             None => Err(SettingsError::NotFound),
         })
@@ -183,79 +194,52 @@ impl Settings {
     }
 
     /// Sets the number of shards.
-    pub async fn set_shards(&self, number: &str, shards: u8) -> Result<(), SettingsError> {
-        self.change(number, SHARDS, move |now| {
+    pub async fn set_shards(&self, shards: u8) -> Result<(), SettingsError> {
+        self.change(SHARDS, move |now| {
             let content = shards.to_string().into_bytes();
             Ok((Some(content), NumberSettings { shards: Some(shards), ..now }))
         })
         .await
     }
 
-    /// Gives a change its turn. `make` turns the settings of then into the next ones, with what the document
-    /// `name` is to hold; a document without content goes.
+    /// Changes the settings. `make` turns the settings of then into the next ones, with what the document `name` is to
+    /// hold; a document without content goes.
     async fn change(
         &self,
-        number: &str,
         name: &'static str,
         make: impl FnOnce(NumberSettings) -> Result<(Option<Vec<u8>>, NumberSettings), SettingsError>
         + Send
         + 'static,
     ) -> Result<(), SettingsError> {
-        let (inner, number) = (Arc::clone(&self.0), number.to_owned());
-        let change = async move {
-            let cell = inner.cells.get(&number).ok_or(SettingsError::NoNumber)?;
-            let (content, next) = make(NumberSettings::clone(&cell.now()))?;
+        let (store, number) = (Arc::clone(&self.store), self.number.clone());
+        let change = async move |now: Arc<NumberSettings>| {
+            let (content, next) = make(NumberSettings::clone(&now))?;
             match content {
                 Some(content) => {
-                    let row = DocumentRow { number: number.clone(), name: name.to_owned(), content };
-                    inner.store.put_document(row).await?;
+                    store.put_document(DocumentRow { number, name: name.to_owned(), content }).await?;
                 }
-                None => drop(inner.store.delete_document(&number, name).await?),
+                None => drop(store.delete_document(&number, name).await?),
             }
-            cell.put(next);
-            Ok(())
+            Ok((next, ()))
         };
-        self.0.turn.run(change).await
+        self.snapshot.change(change).await
     }
 }
 
 impl NumberSettings {
     /// Takes a document of the store; nothing when it is not one that we put there.
-    fn restore(&mut self, name: &str, content: Vec<u8>) -> Option<()> {
+    fn restore(&mut self, name: &str, content: &[u8]) -> Option<()> {
         match name {
-            APPLICATION => self.application = Application::from_json(&content)?,
+            APPLICATION => self.application = Application::from_json(content)?,
             WEBHOOKS_CA => {
-                let pem = String::from_utf8(content).ok()?;
+                let pem = String::from_utf8(content.to_vec()).ok()?;
                 net::ca_bundle(&pem).ok()?;
                 self.webhooks_ca = Some(pem);
             }
-            SHARDS => self.shards = Some(shards_of(std::str::from_utf8(&content).ok()?)?),
+            SHARDS => self.shards = Some(shards_of(std::str::from_utf8(content).ok()?)?),
             // Of a part of this program that is none of ours.
             _ => {}
         }
         Some(())
-    }
-}
-
-struct Inner {
-    store: Arc<dyn Store>,
-    turn: Turn,
-    cells: HashMap<String, Cell<NumberSettings>>,
-}
-
-/// What one number has, which can be watched.
-struct Cell<T>(watch::Sender<Arc<T>>);
-
-impl<T> Cell<T> {
-    fn new(content: T) -> Self {
-        Self(watch::Sender::new(Arc::new(content)))
-    }
-
-    fn now(&self) -> Arc<T> {
-        Arc::clone(&self.0.borrow())
-    }
-
-    fn put(&self, content: T) {
-        self.0.send_replace(Arc::new(content));
     }
 }

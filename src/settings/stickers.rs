@@ -1,25 +1,22 @@
-//! The sticker packs of all numbers: one document for each.
+//! The sticker packs of a number: one document.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Cell, OpenError, SettingsError};
+use super::{Documents, OpenError, SettingsError};
 use crate::onprem::Invalid;
 use crate::onprem::stickers::Packs;
-use crate::store::{DocumentRow, Store, Turn};
+use crate::store::{DocumentRow, Snapshot, Store};
 
-/// The name of our documents in the store.
+/// The name of our document in the store.
 const DOCUMENT: &str = "stickerpacks";
 
-/// The sticker packs of all numbers. Clones share everything.
+/// The sticker packs of one number. Clones share everything.
 #[derive(Clone)]
-pub struct Stickers(Arc<Inner>);
-
-struct Inner {
+pub struct Stickers {
     store: Arc<dyn Store>,
-    turn: Turn,
-    cells: HashMap<String, Cell<Packs>>,
+    number: String,
+    snapshot: Snapshot<Packs>,
 }
 
 impl fmt::Debug for Stickers {
@@ -29,44 +26,35 @@ impl fmt::Debug for Stickers {
 }
 
 impl Stickers {
-    /// Reads what the store has of these numbers.
-    pub async fn open(
-        store: Arc<dyn Store>,
-        numbers: impl Iterator<Item = String>,
-    ) -> Result<Self, OpenError> {
-        let mut packs: HashMap<_, _> = numbers.map(|number| (number, Packs::default())).collect();
-        for DocumentRow { number, name, content } in store.documents().await? {
-            if let (DOCUMENT, Some(packs)) = (name.as_str(), packs.get_mut(&number)) {
-                *packs = Packs::from_json(&content)
-                    .ok_or_else(|| OpenError::Damaged(format!("the document {name} of number {number}")))?;
+    /// The packs of a number.
+    pub fn new(store: Arc<dyn Store>, number: &str, documents: &Documents) -> Result<Self, OpenError> {
+        let packs = match documents.of(number).iter().find(|row| row.name == DOCUMENT) {
+            Some(row) => {
+                Packs::from_json(&row.content).ok_or_else(|| OpenError::damaged(DOCUMENT, number))?
             }
-        }
-        let cells = packs.into_iter().map(|(number, packs)| (number, Cell::new(packs))).collect();
-        Ok(Self(Arc::new(Inner { store, turn: Turn::default(), cells })))
+            None => Packs::default(),
+        };
+        Ok(Self { store, number: number.to_owned(), snapshot: Snapshot::new(packs) })
     }
 
-    /// The packs of a number; none of one that is not configured.
-    pub fn of(&self, number: &str) -> Arc<Packs> {
-        self.0.cells.get(number).map(Cell::now).unwrap_or_default()
+    /// The packs.
+    pub fn now(&self) -> Arc<Packs> {
+        self.snapshot.now()
     }
 
-    /// Gives a change its turn, and gives back what `make` does. A change that `make` refuses is none.
+    /// Changes the packs, and gives back what `make` does. A change that `make` refuses is none.
     pub async fn change<T: Send + 'static>(
         &self,
-        number: &str,
         make: impl FnOnce(&mut Packs) -> Result<T, Invalid> + Send + 'static,
     ) -> Result<T, SettingsError> {
-        let (inner, number) = (Arc::clone(&self.0), number.to_owned());
-        let change = async move {
-            let cell = inner.cells.get(&number).ok_or(SettingsError::NoNumber)?;
-            let mut packs = Packs::clone(&cell.now());
+        let (store, number) = (Arc::clone(&self.store), self.number.clone());
+        let change = async move |now: Arc<Packs>| {
+            let mut packs = Packs::clone(&now);
             let made = make(&mut packs).map_err(SettingsError::Invalid)?;
             let content = packs.to_stored().map_err(SettingsError::Invalid)?;
-            let row = DocumentRow { number: number.clone(), name: DOCUMENT.to_owned(), content };
-            inner.store.put_document(row).await?;
-            cell.put(packs);
-            Ok(made)
+            store.put_document(DocumentRow { number, name: DOCUMENT.to_owned(), content }).await?;
+            Ok((packs, made))
         };
-        self.0.turn.run(change).await
+        self.snapshot.change(change).await
     }
 }

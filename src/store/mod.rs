@@ -9,12 +9,14 @@ use std::pin::Pin;
 mod aliases;
 mod callbacks;
 mod media;
+mod snapshot;
 mod sqlite;
 mod turn;
 
 pub use aliases::{AliasRow, AliasStore};
 pub use callbacks::{Batch, Batches, CallbackStore, EventKey, NewCallback, Queued, QueuedRow, UserRow};
 pub use media::{Digest, FileRow, MediaStore, ProviderRow, UploadRow, WantedRow};
+pub use snapshot::Snapshot;
 pub use sqlite::Sqlite;
 pub use turn::Turn;
 

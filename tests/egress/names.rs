@@ -10,7 +10,7 @@ use prembridge::config::Secret;
 use prembridge::net::egress::{Denial, Guard, Ports, Resolve, Resolving, Rules};
 use prembridge::net::{ConnectError, Connector, Deadlines, client_config};
 use prembridge::onprem::settings::Patch;
-use prembridge::settings::Settings;
+use prembridge::settings::{Documents, Settings};
 use prembridge::store::{Sqlite, Store};
 use tower_service::Service;
 
@@ -40,20 +40,21 @@ async fn a_callback_url_that_has_become_private_gets_nothing() {
     let deadlines = Deadlines { connect: Duration::from_secs(10), tls: Duration::from_secs(10) };
     let store: Arc<dyn Store> = Arc::new(Sqlite::memory().unwrap());
     let http = Http::new(guard, None, deadlines);
-    let number = |configured: Option<&str>| [("1".to_owned(), configured.map(Secret::new))].into_iter();
-    let settings = Settings::open(Arc::clone(&store), number(None)).await.unwrap();
+    let number = |store, configured: Option<&str>| {
+        Settings::new(store, "1", configured.map(Secret::new), &Documents::default()).unwrap()
+    };
+    let settings = number(store, None);
     let patch = format!(r#"{{"webhooks":{{"url":"{url}"}}}}"#);
-    settings.patch("1", Patch::parse(patch.as_bytes()).unwrap()).await.unwrap();
-    let line = http.dial(&settings.of("1")).unwrap().unwrap();
+    settings.patch(Patch::parse(patch.as_bytes()).unwrap()).await.unwrap();
+    let line = http.dial(&settings.now()).unwrap().unwrap();
     let outcome = line.deliver(bytes::Bytes::from_static(b"{}")).await;
     assert!(matches!(&outcome, Outcome::Unreached(why) if why.contains("client.example")), "{outcome:?}");
     assert!(sink.got().is_empty());
     assert_eq!(script.calls(), 2);
 
     let configured = format!("http://127.0.0.1:{port}/callback");
-    let settings =
-        Settings::open(Arc::new(Sqlite::memory().unwrap()), number(Some(&configured))).await.unwrap();
-    let line = http.dial(&settings.of("1")).unwrap().unwrap();
+    let settings = number(Arc::new(Sqlite::memory().unwrap()), Some(&configured));
+    let line = http.dial(&settings.now()).unwrap().unwrap();
     assert_eq!(line.deliver(bytes::Bytes::from_static(b"{}")).await, Outcome::Taken);
 }
 

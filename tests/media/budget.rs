@@ -121,7 +121,7 @@ async fn unused_files_lapse_and_used_ones_stay() {
         ids.push(scene.upload("image/png", bytes).await);
     }
     scene.sent_image(&json!({"id": ids[0]})).await;
-    let purge = async || scene.proxy.app.state().media.purge().await.unwrap();
+    let purge = async || scene.proxy.app.state().relay.media.purge().await.unwrap();
     scene.advance(6 * DAY);
     purge().await;
     assert_eq!(scene.files().len(), 3);

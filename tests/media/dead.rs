@@ -117,7 +117,7 @@ async fn a_file_that_cloud_could_not_use_is_fetched_anew_by_the_next_message() {
         scene.serve(fresh());
         let reply = scene.send().await;
         let wamid = reply.json()["messages"][0]["id"].as_str().unwrap().to_owned();
-        let media = &scene.proxy.app.state().media;
+        let media = &scene.proxy.app.state().relay.media;
         media.forget_sent("wamid.unknown").await;
         scene.sent().await;
         assert_eq!(scene.counts(), counts(1, 0, 1, 2), "{profile}");
@@ -134,7 +134,7 @@ async fn a_file_that_cloud_could_not_use_is_fetched_anew_by_the_next_message() {
     let ours = json!({"id": scene.upload("image/png", PNG).await});
     let reply = scene.send_image(&ours).await;
     let wamid = reply.json()["messages"][0]["id"].as_str().unwrap().to_owned();
-    scene.proxy.app.state().media.forget_sent(&wamid).await;
+    scene.proxy.app.state().relay.media.forget_sent(&wamid).await;
     scene.sent_image(&ours).await;
     assert_eq!(scene.counts(), counts(0, 0, 2, 2));
 }

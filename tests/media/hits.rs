@@ -85,7 +85,7 @@ async fn what_cloud_could_not_use_is_fetched_anew() {
         let id = sent(&scene, times).await;
         let reply = scene.send().await;
         let wamid = reply.json()["messages"][0]["id"].as_str().unwrap().to_owned();
-        scene.proxy.app.state().media.forget_sent(&wamid).await;
+        scene.proxy.app.state().relay.media.forget_sent(&wamid).await;
         assert_ne!(sent(&scene, times).await, id);
         assert_eq!(scene.counts(), counts(2, 0, 2, 2 * times + 1), "{times}");
     }

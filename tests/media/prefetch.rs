@@ -23,7 +23,7 @@ fn row(number: &str, id: &str) -> WantedRow {
 /// Notes rows as a webhook does, and tells of them.
 async fn want(scene: &Scene, rows: Vec<WantedRow>) {
     scene.proxy.app.state().store.want_media(rows).await.unwrap();
-    scene.proxy.app.state().media.wanted();
+    scene.proxy.app.state().relay.media.wanted();
 }
 
 async fn want_ids(scene: &Scene, ids: &[&str]) {
@@ -389,7 +389,7 @@ async fn it_lapses_when_nobody_uses_it() {
     scene.advance(6 * DAY);
     assert_eq!(scene.get(&used).await.status, 200);
     scene.advance(DAY);
-    scene.proxy.app.state().media.purge().await.unwrap();
+    scene.proxy.app.state().relay.media.purge().await.unwrap();
     assert_eq!(scene.get(&used).await.status, 200);
     assert_absent(&scene.get(&unused).await);
     assert_eq!(scene.files().len(), 1);

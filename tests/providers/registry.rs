@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use prembridge::config::{Config, Credentials, Env, Provider, Secret};
-use prembridge::media::providers::{NewProvider, OpenError, ProviderError, Providers};
+use prembridge::media::providers::{NewProvider, OpenError, ProviderError, Providers, Stored};
 use prembridge::store::{Error, MediaStore, ProviderRow, Sqlite, Store};
 
 use crate::support::faulty::Faulty;
@@ -20,7 +20,8 @@ fn configured(lines: &str) -> Vec<Provider> {
 
 async fn open(store: Arc<dyn Store>, lines: &str) -> Providers {
     let providers = configured(lines);
-    Providers::open(store, [(NUMBER.to_owned(), providers.as_slice())].into_iter()).await.unwrap()
+    let stored = Stored::read(&*store).await.unwrap();
+    Providers::new(store, NUMBER, &providers, &stored).unwrap()
 }
 
 fn token(name: &str, token: &str) -> NewProvider {
@@ -28,7 +29,7 @@ fn token(name: &str, token: &str) -> NewProvider {
 }
 
 fn generation(providers: &Providers, name: &str) -> u64 {
-    providers.find(NUMBER, name).unwrap().generation
+    providers.find(name).unwrap().generation
 }
 
 #[tokio::test]
@@ -65,56 +66,55 @@ async fn each_change_over_the_api_has_its_own_generation() {
     let lines = "[[number.provider]]\nname = \"cdn\"\nbearer = \"one\"\nallowed_hosts = [\"a.internal\"]";
     let providers = open(Arc::clone(&store), lines).await;
     let from_file = generation(&providers, "cdn");
-    assert_eq!(providers.find(NUMBER, "cdn").unwrap().allowed_hosts, ["a.internal"]);
+    assert_eq!(providers.find("cdn").unwrap().allowed_hosts, ["a.internal"]);
     let mut seen = vec![from_file];
     for _ in 0..3 {
-        providers.replace(NUMBER, vec![token("cdn", "one"), token("other", "one")]).await.unwrap();
+        providers.replace(vec![token("cdn", "one"), token("other", "one")]).await.unwrap();
         for name in ["cdn", "other"] {
             let generation = generation(&providers, name);
             assert!(!seen.contains(&generation) && i64::try_from(generation).is_ok());
             seen.push(generation);
         }
     }
-    let set = providers.find(NUMBER, "cdn").unwrap();
+    let set = providers.find("cdn").unwrap();
     assert!(set.allowed_hosts.is_empty() && set.authorization.as_ref().unwrap().is_sensitive());
     assert_eq!(generation(&open(store, lines).await, "cdn"), set.generation, "after a restart");
-    providers.delete(NUMBER, "cdn").await.unwrap();
+    providers.delete("cdn").await.unwrap();
     assert_eq!(generation(&providers, "cdn"), from_file, "what was cached before counts again");
-    assert!(matches!(providers.delete(NUMBER, "cdn").await, Err(ProviderError::Configured)));
-    assert!(providers.find("2", "cdn").is_none() && providers.list("2").is_empty());
+    assert!(matches!(providers.delete("cdn").await, Err(ProviderError::Configured)));
 }
 
 #[tokio::test]
 async fn a_failing_store_changes_nothing() {
     let store = Faulty::new();
     let providers = open(Arc::clone(&store) as Arc<dyn Store>, "").await;
-    providers.replace(NUMBER, vec![token("p", "one")]).await.unwrap();
+    providers.replace(vec![token("p", "one")]).await.unwrap();
     let before = generation(&providers, "p");
     store.broken.store(true, Ordering::SeqCst);
-    let set = providers.replace(NUMBER, vec![token("p", "two"), token("q", "two")]).await;
+    let set = providers.replace(vec![token("p", "two"), token("q", "two")]).await;
     assert!(matches!(set, Err(ProviderError::Store(Error::Full))), "{set:?}");
-    let deleted = providers.delete(NUMBER, "p").await;
+    let deleted = providers.delete("p").await;
     assert!(matches!(deleted, Err(ProviderError::Store(Error::Full))), "{deleted:?}");
     assert_eq!(generation(&providers, "p"), before);
-    assert!(providers.find(NUMBER, "q").is_none());
+    assert!(providers.find("q").is_none());
 }
 
 #[tokio::test]
 async fn a_change_is_finished_although_the_client_hangs_up() {
     let store = Faulty::new();
     let providers = open(Arc::clone(&store) as Arc<dyn Store>, "").await;
-    providers.replace(NUMBER, vec![token("p", "one")]).await.unwrap();
+    providers.replace(vec![token("p", "one")]).await.unwrap();
     store.close();
     tokio::select! {
         biased;
-        _ = providers.delete(NUMBER, "p") => panic!("the store should still be at it"),
+        _ = providers.delete("p") => panic!("the store should still be at it"),
         entered = store.entered.acquire() => entered.unwrap().forget(),
     }
-    assert!(providers.find(NUMBER, "p").is_some(), "not committed, not shown");
+    assert!(providers.find("p").is_some(), "not committed, not shown");
     store.gate.add_permits(1_000);
     // The next change gets its turn after the one that nobody waits for.
-    providers.replace(NUMBER, vec![token("q", "two")]).await.unwrap();
-    assert!(providers.find(NUMBER, "p").is_none());
+    providers.replace(vec![token("q", "two")]).await.unwrap();
+    assert!(providers.find("p").is_none());
 }
 
 #[tokio::test]
@@ -130,8 +130,8 @@ async fn what_is_not_ours_is_refused_without_quoting_it() {
             generation: 1,
         };
         store.put_providers(vec![row]).await.unwrap();
-        let opened = Providers::open(Arc::new(store), std::iter::empty()).await.map(drop);
-        let error = opened.unwrap_err();
+        let stored = Stored::read(&store).await.unwrap();
+        let error = Providers::new(Arc::new(store), NUMBER, &[], &stored).map(drop).unwrap_err();
         assert!(matches!(error, OpenError::Damaged(_)), "{error}");
         let shown = format!("{error} {error:?}");
         assert!(shown.contains("cdn") && !shown.contains("canary"), "{shown}");

@@ -64,14 +64,14 @@ async fn nothing_is_acknowledged_that_is_not_committed() {
     store.broken.store(true, Ordering::SeqCst);
     let body = text("wamid.1", "hello").to_string();
     let webhook = Webhook::read(body.as_bytes()).unwrap();
-    let refused = callbacks.intake().take(&webhook).await;
+    let refused = callbacks.take(&webhook).await;
     assert!(matches!(refused, Err(Refused::Store(_))), "{refused:?}");
     assert!(taken.try_recv().is_err());
-    assert_eq!(callbacks.queue(PHONE_NUMBER_ID).unwrap().depth(), 0, "its room is given back");
+    assert_eq!(callbacks.queue.depth(), 0, "its room is given back");
     store.broken.store(false, Ordering::SeqCst);
-    callbacks.intake().take(&webhook).await.unwrap();
+    callbacks.take(&webhook).await.unwrap();
     assert!(String::from_utf8(taken.recv().await.unwrap()).unwrap().contains("hello"));
-    until(|| callbacks.queue(PHONE_NUMBER_ID).unwrap().depth() == 0).await;
+    until(|| callbacks.queue.depth() == 0).await;
     assert!(store.queued_callbacks().await.unwrap().is_empty());
 }
 
@@ -84,17 +84,17 @@ async fn a_commit_that_is_late_is_not_acknowledged() {
     store.close();
     tokio::time::pause();
     let begun = tokio::time::Instant::now();
-    let refused = callbacks.intake().take(&webhook).await;
+    let refused = callbacks.take(&webhook).await;
     assert!(matches!(refused, Err(Refused::Store(_))), "{refused:?}");
     let waited = begun.elapsed();
     assert!((Duration::from_secs(10)..Duration::from_millis(10_100)).contains(&waited), "{waited:?}");
     assert!(taken.try_recv().is_err());
-    assert_eq!(callbacks.queue(PHONE_NUMBER_ID).unwrap().depth(), 1, "it may still come");
+    assert_eq!(callbacks.queue.depth(), 1, "it may still come");
     tokio::time::resume();
     store.gate.add_permits(1_000);
     taken.recv().await.unwrap();
-    callbacks.intake().take(&webhook).await.unwrap();
-    until(|| callbacks.queue(PHONE_NUMBER_ID).unwrap().depth() == 0).await;
+    callbacks.take(&webhook).await.unwrap();
+    until(|| callbacks.queue.depth() == 0).await;
     assert!(taken.try_recv().is_err(), "its repetition is known");
 }
 
@@ -109,11 +109,11 @@ async fn a_late_answer_about_users_is_not_waited_for() {
     store.close();
     tokio::time::pause();
     let begun = tokio::time::Instant::now();
-    let refused = callbacks.intake().take(&webhook).await;
+    let refused = callbacks.take(&webhook).await;
     assert!(matches!(refused, Err(Refused::Store(_))), "{refused:?}");
     let waited = begun.elapsed();
     assert!((Duration::from_secs(10)..Duration::from_millis(10_100)).contains(&waited), "{waited:?}");
-    assert_eq!(callbacks.queue(PHONE_NUMBER_ID).unwrap().depth(), 0);
+    assert_eq!(callbacks.queue.depth(), 0);
 }
 
 #[tokio::test]
@@ -121,13 +121,13 @@ async fn a_panic_costs_a_repetition_and_nothing_else() {
     let Parts { callbacks, mut taken, .. } = parts().await;
     for (id, body) in [("wamid.1", "panic"), ("wamid.2", "after")] {
         let body = text(id, body).to_string();
-        callbacks.intake().take(&Webhook::read(body.as_bytes()).unwrap()).await.unwrap();
+        callbacks.take(&Webhook::read(body.as_bytes()).unwrap()).await.unwrap();
     }
     for expected in ["panic", "after"] {
         let got = String::from_utf8(taken.recv().await.unwrap()).unwrap();
         assert!(got.contains(expected), "{got}");
     }
-    until(|| callbacks.queue(PHONE_NUMBER_ID).unwrap().depth() == 0).await;
+    until(|| callbacks.queue.depth() == 0).await;
 }
 
 /// The disk filled up between a delivery and its end: nobody gets the callback twice for that.
@@ -137,7 +137,7 @@ async fn what_cannot_be_taken_out_is_not_delivered_again() {
     store.close();
     let body = text("wamid.1", "hello").to_string();
     let webhook = Webhook::read(body.as_bytes()).unwrap();
-    let taking = callbacks.intake().take(&webhook);
+    let taking = callbacks.take(&webhook);
     let breaking = async {
         // The commit passes, and what comes after it fails.
         store.entered.acquire().await.unwrap().forget();
@@ -149,7 +149,7 @@ async fn what_cannot_be_taken_out_is_not_delivered_again() {
     let (took, ()) = tokio::join!(taking, breaking);
     took.unwrap();
     taken.recv().await.unwrap();
-    until(|| callbacks.queue(PHONE_NUMBER_ID).unwrap().depth() == 0).await;
+    until(|| callbacks.queue.depth() == 0).await;
     assert_eq!(store.queued_callbacks().await.unwrap().len(), 1, "the store still has it");
     store.broken.store(false, Ordering::SeqCst);
     tokio::time::timeout(Duration::from_secs(30), callbacks.stop()).await.unwrap();
@@ -171,10 +171,10 @@ async fn what_was_delivered_is_taken_out_before_the_end() {
         store.broken.store(true, Ordering::SeqCst);
         store.gate.add_permits(1_000);
     };
-    let (took, ()) = tokio::join!(callbacks.intake().take(&webhook), breaking);
+    let (took, ()) = tokio::join!(callbacks.take(&webhook), breaking);
     took.unwrap();
     taken.recv().await.unwrap();
-    until(|| callbacks.queue(PHONE_NUMBER_ID).unwrap().depth() == 0).await;
+    until(|| callbacks.queue.depth() == 0).await;
     store.entered.forget_permits(1_000);
     tokio::time::pause();
     let mending = async {
@@ -210,13 +210,13 @@ async fn a_repetition_after_seven_days_is_not_delivered_again() {
         parts_with(Faulty::new(), 10, clock.clone(), WaId::default()).await;
     let body = text("wamid.1", "hello").to_string();
     let webhook = Webhook::read(body.as_bytes()).unwrap();
-    let told = callbacks.intake().take(&webhook).await.unwrap();
+    let told = callbacks.take(&webhook).await.unwrap();
     assert_eq!((told.queued, told.repeated), (1, 0));
     taken.recv().await.unwrap();
     for (days, again) in [(1, 0), (5, 0), (1, 0), (2, 1)] {
         clock.advance(days * 86_400);
         callbacks.purge().await.unwrap();
-        let told = callbacks.intake().take(&webhook).await.unwrap();
+        let told = callbacks.take(&webhook).await.unwrap();
         assert_eq!((told.queued, told.repeated), (again, 1 - again), "{days} days later");
     }
     callbacks.stop().await;

@@ -6,18 +6,19 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use prembridge::callback::{Callbacks, Receipt, Refused};
+use prembridge::callback::Refused;
 use prembridge::cloud::webhook::Webhook;
 use prembridge::net::become_worker;
 use prembridge::store::CallbackStore as _;
+use prembridge::webhook::Receipt;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::parts::{Parts, parts, parts_over};
+use super::parts::{Inlet, Parts, parts, parts_over};
 use super::scene::{bodies, text, text_from};
 use crate::support::faulty::Faulty;
-use crate::support::{PHONE_NUMBER_ID, until};
+use crate::support::until;
 
 /// More than any test needs.
 const PERMITS: usize = 100_000;
@@ -50,7 +51,7 @@ impl Worker {
         let webhook = text_from(user, &format!("wamid.{body:.16}"), body).to_string();
         let taking = self
             .runtime
-            .spawn(async move { callbacks.intake().take(&Webhook::read(webhook.as_bytes()).unwrap()).await });
+            .spawn(async move { callbacks.take(&Webhook::read(webhook.as_bytes()).unwrap()).await });
         self.run(until(|| scene.depth() == before + 1));
         taking
     }
@@ -65,7 +66,7 @@ impl Worker {
 struct Scene {
     main: Worker,
     store: Arc<Faulty>,
-    callbacks: Arc<Callbacks>,
+    callbacks: Arc<Inlet>,
     taken: tokio::sync::mpsc::UnboundedReceiver<Vec<u8>>,
 }
 
@@ -77,7 +78,7 @@ impl Scene {
     }
 
     fn depth(&self) -> usize {
-        self.callbacks.queue(PHONE_NUMBER_ID).unwrap().depth()
+        self.callbacks.queue.depth()
     }
 
     fn jobs(&self) -> Vec<usize> {
@@ -110,7 +111,7 @@ impl Scene {
     /// Waits until everything is delivered, and nothing more than that.
     fn ends(&mut self) {
         self.main.run(async {
-            until(|| self.callbacks.queue(PHONE_NUMBER_ID).unwrap().depth() == 0).await;
+            until(|| self.callbacks.queue.depth() == 0).await;
             self.stored(0).await;
         });
         assert!(self.taken.try_recv().is_err());
@@ -140,12 +141,12 @@ async fn webhooks_that_come_together_are_committed_together() {
         store.broken.store(is_broken, Ordering::SeqCst);
         let take = async |id: &str| {
             let body = text(id, id).to_string();
-            callbacks.intake().take(&Webhook::read(body.as_bytes()).unwrap()).await.is_ok()
+            callbacks.take(&Webhook::read(body.as_bytes()).unwrap()).await.is_ok()
         };
         let open = async {
             // The three have been polled once before this, and wait.
             store.entered.acquire().await.unwrap().forget();
-            assert_eq!(callbacks.queue(PHONE_NUMBER_ID).unwrap().depth(), 3);
+            assert_eq!(callbacks.queue.depth(), 3);
             assert_eq!(store.entered.available_permits(), 0, "one change for all");
             store.gate.add_permits(1);
         };
@@ -157,7 +158,7 @@ async fn webhooks_that_come_together_are_committed_together() {
     for id in ["wamid.1", "wamid.2", "wamid.3"] {
         assert!(String::from_utf8(taken.recv().await.unwrap()).unwrap().contains(id), "in their order");
     }
-    until(|| callbacks.queue(PHONE_NUMBER_ID).unwrap().depth() == 0).await;
+    until(|| callbacks.queue.depth() == 0).await;
 }
 
 #[test]
@@ -272,7 +273,7 @@ fn a_webhook_whose_request_is_gone_is_committed_in_its_place() {
     // Cloud has heard nothing of it.
     let again = text_from("16315550001", "wamid.first", "first").to_string();
     let webhook = Webhook::read(again.as_bytes()).unwrap();
-    worker.run(scene.callbacks.intake().take(&webhook)).unwrap();
+    worker.run(scene.callbacks.take(&webhook)).unwrap();
     scene.ends();
 }
 
@@ -282,7 +283,7 @@ fn a_thread_that_ends_before_it_calls_tells_those_who_rely_on_it() {
     let lost = text("wamid.lost", "lost").to_string();
     let webhook = Webhook::read(lost.as_bytes()).unwrap();
     // Nothing else has run there yet.
-    assert!(one.run(async { scene.callbacks.intake().take(&webhook).now_or_never() }).is_none());
+    assert!(one.run(async { scene.callbacks.take(&webhook).now_or_never() }).is_none());
     let refused = two.comes(&scene, "16315550001", "refused");
     drop(one);
     let refused = two.answer(refused);

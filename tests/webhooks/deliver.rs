@@ -5,14 +5,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use prembridge::callback::{Dial as _, Http, Outcome};
-use prembridge::config::Secret;
 use prembridge::net::Deadlines;
 use prembridge::net::egress::{Guard, Ports, Rules, SystemResolver};
-use prembridge::settings::Settings;
 use prembridge::store::Sqlite;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use super::parts::settings;
 use super::scene::{PATH, SECRET, Scene, bodies, signature, status, status_of, text, text_from};
 use crate::stub::{Sink, Take};
 use crate::support::{ADMIN_KEY, Client, tls};
@@ -275,12 +274,11 @@ async fn other_numbers_do_not_wait() {
 async fn a_client_that_does_not_answer_is_given_up_after_ten_seconds() {
     let sink = Sink::start().await;
     sink.always(Take::Hold);
-    let configured = [("1".to_owned(), Some(Secret::new(sink.url())))].into_iter();
-    let settings = Settings::open(Arc::new(Sqlite::memory().unwrap()), configured).await.unwrap();
+    let settings = settings(Arc::new(Sqlite::memory().unwrap()), Some(&sink.url()));
     let rules = Rules { allow: Vec::new(), ports: Ports::Any, encrypted: false };
     let guard = Arc::new(Guard::new(rules, Vec::new(), Arc::new(SystemResolver::default())));
     let deadlines = Deadlines { connect: Duration::from_secs(60), tls: Duration::from_secs(60) };
-    let line = Http::new(guard, None, deadlines).dial(&settings.of("1")).unwrap().unwrap();
+    let line = Http::new(guard, None, deadlines).dial(&settings.now()).unwrap().unwrap();
     let first = line.deliver(bytes::Bytes::from_static(b"{}"));
     let (arrived, ()) = tokio::join!(first, async {
         sink.arrived(1).await;

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use prembridge::app::{Addresses, App};
-use prembridge::callback::Callbacks;
 use prembridge::clock::Clock;
 use prembridge::cloud::webhook::Webhook;
 use prembridge::config::{Config, Env};
@@ -16,7 +15,7 @@ use prembridge::translate::{Sent, WaId};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::parts::{Parts, parts_with};
+use super::parts::{Inlet, Parts, parts_with};
 use super::scene::{EGRESS, Scene, support, webhook};
 use crate::stub::{Act, Sink, Stub};
 use crate::support::faulty::Faulty;
@@ -31,14 +30,14 @@ async fn over(store: Arc<Faulty>, setting: WaId) -> Parts {
 }
 
 /// What the client is told after a message.
-async fn send(callbacks: &Callbacks, written: &str, cloud: &str) -> String {
-    let aliases = callbacks.aliases(PHONE_NUMBER_ID).unwrap();
+async fn send(callbacks: &Inlet, written: &str, cloud: &str) -> String {
+    let aliases = &callbacks.aliases;
     aliases.answered(Sent { input: written, digits: Some(written) }, Some(cloud)).await.into_owned()
 }
 
 /// What the client is told of somebody about whom it asks.
-async fn ask(callbacks: &Callbacks, id: &str) -> String {
-    let aliases = callbacks.aliases(PHONE_NUMBER_ID).unwrap();
+async fn ask(callbacks: &Inlet, id: &str) -> String {
+    let aliases = &callbacks.aliases;
     aliases.known_as([id].into_iter()).await.remove(id).unwrap_or_else(|| id.to_owned())
 }
 
@@ -79,7 +78,7 @@ fn event(kind: usize, id: &str, wamid: &str) -> Value {
 /// The ids in the callback of one event.
 async fn tell(parts: &mut Parts, event: &Value) -> Vec<String> {
     let body = event.to_string();
-    parts.callbacks.intake().take(&Webhook::read(body.as_bytes()).unwrap()).await.unwrap();
+    parts.callbacks.take(&Webhook::read(body.as_bytes()).unwrap()).await.unwrap();
     let callback = serde_json::from_slice(&parts.taken.recv().await.unwrap()).unwrap();
     let ids = ids(&callback);
     assert!(!ids.is_empty(), "{callback}");
@@ -171,11 +170,11 @@ async fn a_purge_takes_ids_out_of_the_store_400_days_after_their_last_use() {
 async fn a_webhook_before_the_answer_has_the_same_id() {
     for setting in [WaId::AsSent, WaId::AsCloud] {
         let Parts { callbacks, mut taken, .. } = over(Faulty::new(), setting).await;
-        let aliases = callbacks.aliases(PHONE_NUMBER_ID).unwrap();
+        let aliases = &callbacks.aliases;
         let flight = aliases.sending(WRITTEN);
         let body = event(0, CLOUD, "wamid.1").to_string();
         let webhook = Webhook::read(body.as_bytes()).unwrap();
-        let mut taking = pin!(callbacks.intake().take(&webhook));
+        let mut taking = pin!(callbacks.take(&webhook));
         assert!(taking.as_mut().now_or_never().is_none());
         let told = send(&callbacks, WRITTEN, CLOUD).await;
         drop(flight);
@@ -212,7 +211,7 @@ async fn a_message_holds_webhooks_of_its_user_until_it_is_answered() {
         stub.until(|seen| seen.whole.len() == 1).await;
         let body = event(0, cloud, "wamid.1").to_string();
         let webhook = Webhook::read(body.as_bytes()).unwrap();
-        let mut taking = pin!(scene.proxy.app.state().callbacks.intake().take(&webhook));
+        let mut taking = pin!(scene.take(&webhook));
         assert!(taking.as_mut().now_or_never().is_none());
         assert_eq!(scene.proxy.send(&message).await.status, 201);
         taking.await.unwrap();
@@ -226,7 +225,7 @@ async fn a_message_holds_webhooks_of_its_user_until_it_is_answered() {
 #[tokio::test]
 async fn a_business_scoped_id_that_was_written_to_stays() {
     let mut parts = over(Faulty::new(), WaId::AsSent).await;
-    let aliases = parts.callbacks.aliases(PHONE_NUMBER_ID).unwrap();
+    let aliases = &parts.callbacks.aliases;
     assert_eq!(aliases.answered(Sent { input: "US.1", digits: None }, None).await, "US.1");
     let value = json!({
         "contacts": [{"profile": {"name": "US.1"}, "wa_id": CLOUD, "user_id": "US.1"}],
@@ -261,7 +260,7 @@ async fn a_change_of_the_number_never_merges_two_numbers() {
                           "type": "system", "system": system}],
         });
         let body = webhook(PHONE_NUMBER_ID, value).to_string();
-        parts.callbacks.intake().take(&Webhook::read(body.as_bytes()).unwrap()).await.unwrap();
+        parts.callbacks.take(&Webhook::read(body.as_bytes()).unwrap()).await.unwrap();
         let callback: Value = serde_json::from_slice(&parts.taken.recv().await.unwrap()).unwrap();
         assert_eq!(callback["messages"][0]["system"]["new_wa_id"], new, "{callback}");
         let value = |from: &str, user_id: &str, id: &str| {
@@ -302,7 +301,7 @@ async fn a_name_in_the_store_counts_before_that_of_a_business_scoped_id() {
 async fn questions(parts: &Parts, prefix: &str) -> usize {
     parts.store.entered.forget_permits(usize::MAX);
     let asked: Vec<_> = (0..2_500).map(|n| format!("{prefix}{n:09}")).collect();
-    let aliases = parts.callbacks.aliases(PHONE_NUMBER_ID).unwrap();
+    let aliases = &parts.callbacks.aliases;
     assert!(aliases.known_as(asked.iter().map(String::as_str)).await.is_empty());
     parts.store.entered.available_permits()
 }
@@ -317,13 +316,13 @@ async fn the_store_is_asked_about_a_thousand_at_once() {
 #[tokio::test]
 async fn a_webhook_waits_for_messages_to_business_scoped_ids_too() {
     let Parts { callbacks, mut taken, .. } = over(Faulty::new(), WaId::AsSent).await;
-    let aliases = callbacks.aliases(PHONE_NUMBER_ID).unwrap();
+    let aliases = &callbacks.aliases;
     let flight = aliases.sending("US.1");
     let value = json!({"statuses": [{"id": "wamid.1", "status": "read", "timestamp": "1", "recipient_id": CLOUD,
                                      "recipient_user_id": "US.1"}]});
     let body = webhook(PHONE_NUMBER_ID, value).to_string();
     let webhook = Webhook::read(body.as_bytes()).unwrap();
-    let mut taking = Box::pin(callbacks.intake().take(&webhook));
+    let mut taking = Box::pin(callbacks.take(&webhook));
     // The store is asked first.
     assert!(tokio::time::timeout(Duration::from_millis(200), &mut taking).await.is_err());
     assert_eq!(aliases.answered(Sent { input: "US.1", digits: None }, None).await, "US.1");
@@ -338,13 +337,13 @@ async fn a_webhook_waits_for_messages_to_business_scoped_ids_too() {
 #[tokio::test]
 async fn the_values_of_a_webhook_wait_together() {
     let Parts { callbacks, .. } = over(Faulty::new(), WaId::AsSent).await;
-    let _flight = callbacks.aliases(PHONE_NUMBER_ID).unwrap().sending(WRITTEN);
+    let _flight = callbacks.aliases.sending(WRITTEN);
     let mut all = event(0, CLOUD, "wamid.1");
     let second = event(0, CLOUD, "wamid.2")["entry"][0].clone();
     all["entry"].as_array_mut().unwrap().push(second);
     let body = all.to_string();
     let webhook = Webhook::read(body.as_bytes()).unwrap();
-    let mut taking = pin!(callbacks.intake().take(&webhook));
+    let mut taking = pin!(callbacks.take(&webhook));
     tokio::time::pause();
     let began = tokio::time::Instant::now();
     assert!(taking.as_mut().now_or_never().is_none());

@@ -3,12 +3,15 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use prembridge::callback::{Callbacks, Dial, Line, Outcome, Tools};
+use prembridge::callback::{Aliases, Callbacks, Dial, Line, Outcome, Queue, Refused, Tools};
 use prembridge::clock::Clock;
-use prembridge::settings::{NumberSettings, Settings};
+use prembridge::cloud::webhook::Webhook;
+use prembridge::config::Secret;
+use prembridge::settings::{Documents, NumberSettings, Settings};
 use prembridge::store::Store;
 use prembridge::telemetry::CallbackMetrics;
 use prembridge::translate::{Options, WaId};
+use prembridge::webhook::{Inbox, Intake, Receipt};
 use tokio::sync::mpsc;
 
 use crate::support::PHONE_NUMBER_ID;
@@ -38,9 +41,49 @@ impl Line for Taker {
 /// Callbacks over a store that can fail.
 pub struct Parts {
     pub store: Arc<Faulty>,
-    pub callbacks: Callbacks,
+    pub callbacks: Inlet,
     /// What was delivered.
     pub taken: mpsc::UnboundedReceiver<Vec<u8>>,
+}
+
+/// The callbacks of one number, and the way in for its webhooks.
+pub struct Inlet {
+    pub callbacks: Arc<Callbacks>,
+    pub queue: Arc<Queue>,
+    pub aliases: Arc<Aliases>,
+    intake: Intake,
+    options: Options,
+}
+
+impl Inlet {
+    /// Of a number with these settings.
+    pub async fn open(tools: Tools, settings: &Settings) -> Self {
+        let callbacks = Arc::new(Callbacks::new(tools));
+        let (queue, aliases) = callbacks.open(PHONE_NUMBER_ID, "support", settings.watch()).await.unwrap();
+        callbacks.restore(|number| (number == PHONE_NUMBER_ID).then_some(&queue)).await.unwrap();
+        callbacks.start(&queue);
+        let intake = Intake::new(Arc::clone(&callbacks));
+        Self { callbacks, queue, aliases, intake, options: Options::default() }
+    }
+
+    pub async fn take(&self, webhook: &Webhook<'_>) -> Result<Receipt, Refused> {
+        let Self { queue, aliases, options, .. } = self;
+        let inbox = Inbox { queue, aliases, options };
+        self.intake.take(webhook, |number| (number == PHONE_NUMBER_ID).then_some(inbox)).await
+    }
+}
+
+impl std::ops::Deref for Inlet {
+    type Target = Callbacks;
+
+    fn deref(&self) -> &Callbacks {
+        &self.callbacks
+    }
+}
+
+/// The settings of a number that nobody has changed.
+pub fn settings(store: Arc<dyn Store>, url: Option<&str>) -> Settings {
+    Settings::new(store, PHONE_NUMBER_ID, url.map(Secret::new), &Documents::default()).unwrap()
 }
 
 pub async fn parts() -> Parts {
@@ -54,23 +97,16 @@ pub async fn parts_over(store: Arc<Faulty>, most: usize) -> Parts {
 
 /// The same at a time, and with users under ids of either kind.
 pub async fn parts_with(store: Arc<Faulty>, most: usize, clock: Clock, wa_id: WaId) -> Parts {
-    let url = prembridge::config::Secret::new("http://client/");
-    let configured = [(PHONE_NUMBER_ID.to_owned(), Some(url))];
     let dyn_store: Arc<dyn Store> = Arc::clone(&store) as Arc<dyn Store>;
-    let settings = Settings::open(Arc::clone(&dyn_store), configured.into_iter()).await.unwrap();
+    let settings = settings(Arc::clone(&dyn_store), Some("http://client/"));
     let (taker, taken) = mpsc::unbounded_channel();
     let tools = Tools {
         store: dyn_store,
-        settings,
         dial: Arc::new(Taker(taker, Arc::default())),
         clock,
         metrics: CallbackMetrics::default(),
-        options: Options::default(),
         wa_id,
         most,
     };
-    let numbers = [(PHONE_NUMBER_ID.to_owned(), "support".to_owned())];
-    let callbacks = Callbacks::open(numbers.into_iter(), tools).await.unwrap();
-    callbacks.start();
-    Parts { store, callbacks, taken }
+    Parts { store, callbacks: Inlet::open(tools, &settings).await, taken }
 }

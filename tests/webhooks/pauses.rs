@@ -5,21 +5,22 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use prembridge::callback::{Callbacks, Dial, Line, Outcome, Refused, Tools};
+use prembridge::callback::{Dial, Line, Outcome, Refused, Tools};
 use prembridge::clock::Clock;
 use prembridge::cloud::webhook::Webhook;
 use prembridge::onprem::settings::Patch;
 use prembridge::settings::{NumberSettings, Settings};
 use prembridge::store::{CallbackStore as _, Store};
 use prembridge::telemetry::CallbackMetrics;
-use prembridge::translate::{Options, WaId};
+use prembridge::translate::WaId;
 use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, advance, pause, resume, timeout};
 
+use super::parts::{Inlet, settings};
 use super::scene::{status, text, text_from};
 use crate::support::faulty::Faulty;
-use crate::support::{PHONE_NUMBER_ID, until};
+use crate::support::until;
 
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(86_400);
@@ -63,7 +64,7 @@ impl Line for Wilful {
 struct Parts {
     store: Arc<Faulty>,
     settings: Settings,
-    callbacks: Callbacks,
+    callbacks: Inlet,
     clock: Clock,
     came: mpsc::UnboundedReceiver<String>,
 }
@@ -73,35 +74,30 @@ impl Parts {
     async fn new(most: usize, rule: impl FnMut(&str) -> Deed + Send + 'static) -> Self {
         let store = Faulty::new();
         let dyn_store: Arc<dyn Store> = Arc::clone(&store) as Arc<dyn Store>;
-        let configured = [(PHONE_NUMBER_ID.to_owned(), None)];
-        let settings = Settings::open(Arc::clone(&dyn_store), configured.into_iter()).await.unwrap();
+        let settings = settings(Arc::clone(&dyn_store), None);
         let (sender, came) = mpsc::unbounded_channel();
         let clock = Clock::fixed(1_700_000_000);
         let tools = Tools {
             store: dyn_store,
-            settings: settings.clone(),
             dial: Arc::new(Wilful(Arc::new(Mutex::new(Box::new(rule))), sender)),
             clock: clock.clone(),
             metrics: CallbackMetrics::default(),
-            options: Options::default(),
             wa_id: WaId::default(),
             most,
         };
         let patch = br#"{"callback_backoff_delay_ms":10,"max_callback_backoff_delay_ms":10,"webhooks":{"url":"https://client.example/"}}"#;
-        settings.patch(PHONE_NUMBER_ID, Patch::parse(patch).unwrap()).await.unwrap();
-        let numbers = [(PHONE_NUMBER_ID.to_owned(), "support".to_owned())];
-        let callbacks = Callbacks::open(numbers.into_iter(), tools).await.unwrap();
-        callbacks.start();
+        settings.patch(Patch::parse(patch).unwrap()).await.unwrap();
+        let callbacks = Inlet::open(tools, &settings).await;
         Self { store, settings, callbacks, clock, came }
     }
 
     async fn tell(&self, webhook: &Value) -> Result<(), Refused> {
         let body = webhook.to_string();
-        self.callbacks.intake().take(&Webhook::read(body.as_bytes()).unwrap()).await.map(drop)
+        self.callbacks.take(&Webhook::read(body.as_bytes()).unwrap()).await.map(drop)
     }
 
     fn depth(&self) -> usize {
-        self.callbacks.queue(PHONE_NUMBER_ID).unwrap().depth()
+        self.callbacks.queue.depth()
     }
 
     /// Lets time pass on both clocks, and the workers notice. It is stopped for no longer than that: the store is a
@@ -124,7 +120,7 @@ async fn callbacks_are_held_for_a_week_after_their_place_was_taken_away() {
     parts.tell(&text("wamid.1", "hello")).await.unwrap();
     parts.came.recv().await.unwrap();
     parts.clock.advance(10 * 86_400);
-    parts.settings.reset(PHONE_NUMBER_ID).await.unwrap();
+    parts.settings.reset().await.unwrap();
     parts.pass(HOUR).await;
     for _ in 0..6 {
         parts.pass(DAY).await;
@@ -133,7 +129,7 @@ async fn callbacks_are_held_for_a_week_after_their_place_was_taken_away() {
     parts.pass(DAY).await;
     parts.pass(HOUR).await;
     until(|| parts.depth() == 0).await;
-    until(|| parts.callbacks.queue(PHONE_NUMBER_ID).unwrap().oldest().is_none()).await;
+    until(|| parts.callbacks.queue.oldest().is_none()).await;
 }
 
 /// A number whose settings were just reset is waited for, for a day; then its statuses are nobody's.
@@ -143,7 +139,7 @@ async fn a_number_without_a_place_for_callbacks_is_waited_for_for_a_day() {
     parts.tell(&status("wamid.0", "read")).await.unwrap();
     parts.came.recv().await.unwrap();
     until(|| parts.depth() == 0).await;
-    parts.settings.reset(PHONE_NUMBER_ID).await.unwrap();
+    parts.settings.reset().await.unwrap();
     for id in 1..=2 {
         parts.tell(&status(&format!("wamid.{id}"), "read")).await.unwrap();
     }
@@ -207,7 +203,7 @@ async fn a_removal_that_failed_is_made_up_for_in_seconds() {
     parts.store.entered.acquire().await.unwrap().forget();
     let waited = begun.elapsed();
     assert!((Duration::from_secs(4)..Duration::from_secs(6)).contains(&waited), "{waited:?}");
-    until(|| parts.callbacks.queue(PHONE_NUMBER_ID).unwrap().depth() == 0).await;
+    until(|| parts.callbacks.queue.depth() == 0).await;
     parts.callbacks.stop().await;
     assert!(parts.store.queued_callbacks().await.unwrap().is_empty());
 }

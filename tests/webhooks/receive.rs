@@ -171,7 +171,7 @@ async fn repetitions_are_delivered_once() {
     assert!((repeated - 4.0).abs() < 0.1, "{repeated}");
     // Eight days later nothing is remembered.
     scene.proxy.clock.advance(8 * 86_400 + 1);
-    scene.proxy.app.state().callbacks.purge().await.unwrap();
+    scene.proxy.app.state().relay.callbacks.purge().await.unwrap();
     scene.tell(&text("wamid.1", "hello")).await;
     scene.sink.take(5).await;
 }
@@ -301,13 +301,13 @@ async fn a_full_number_holds_up_nobody_that_shares_its_webhook() {
     };
     assert_eq!(post(["a", "a"]).await, 200);
     sinks[1].take(1).await;
-    let others = proxy.app.state().callbacks.queue(OTHER).unwrap();
+    let others = &proxy.app.state().numbers.by_id(OTHER).unwrap().callbacks;
     crate::support::until(|| others.depth() == 0).await;
     assert_eq!(post(["b", "b"]).await, 503, "Cloud keeps the one, and with it the other");
     sinks[1].take(2).await;
     sinks[0].always(crate::stub::Take::Status(200));
     sinks[0].take(1).await;
-    let own = proxy.app.state().callbacks.queue(PHONE_NUMBER_ID).unwrap();
+    let own = &proxy.app.state().numbers.by_id(PHONE_NUMBER_ID).unwrap().callbacks;
     crate::support::until(|| own.depth() == 0).await;
     assert_eq!(post(["b", "b"]).await, 200);
     assert_eq!(bodies(&sinks[0].take(2).await), ["a", "b"]);

@@ -4,6 +4,9 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use prembridge::callback::Refused;
+use prembridge::cloud::webhook::Webhook;
+use prembridge::webhook::{Inbox, Receipt};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
@@ -111,9 +114,16 @@ impl Scene {
         lines.get(name).map_or(0.0, |value| value.parse().unwrap())
     }
 
+    /// Takes a webhook in as if Cloud had posted it.
+    pub async fn take(&self, webhook: &Webhook<'_>) -> Result<Receipt, Refused> {
+        let state = self.proxy.app.state();
+        let inbox_of = |id: &str| state.numbers.by_id(id).map(|number| Inbox::from(&**number));
+        state.webhook.intake.take(webhook, inbox_of).await
+    }
+
     /// Waits until no callback is left.
     pub async fn until_empty(&self, number: &str) {
-        let queue = self.proxy.app.state().callbacks.queue(number).unwrap();
+        let queue = &self.proxy.app.state().numbers.by_id(number).unwrap().callbacks;
         crate::support::until(|| queue.depth() == 0).await;
     }
 }

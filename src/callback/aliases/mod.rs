@@ -97,7 +97,7 @@ impl Aliases {
     }
 
     /// The id that the client knows the user by whom Cloud, or the client itself, calls `id`, as far as memory tells.
-    pub(super) fn shown(&self, id: &str) -> Option<String> {
+    pub fn shown(&self, id: &str) -> Option<String> {
         self.find(id).map(|alias| alias.shown.clone())
     }
 
@@ -133,7 +133,7 @@ impl Aliases {
     }
 
     /// A webhook told both ids of a user.
-    pub(super) fn paired(&self, user_id: &str, wa_id: &str) {
+    pub fn paired(&self, user_id: &str, wa_id: &str) {
         if self.setting == WaId::AsCloud {
             // Only what an answer told earlier, and may not be true any more.
             if self.known.contains_key(user_id) {
@@ -154,7 +154,7 @@ impl Aliases {
     }
 
     /// A business-scoped id is over. Its number may get another user, who must not be shown under it.
-    pub(super) fn ended(&self, user_id: &str) {
+    pub fn ended(&self, user_id: &str) {
         if self.setting == WaId::AsSent {
             let led = self.known.iter().filter(|(_, alias)| alias.shown == user_id);
             led.for_each(|(id, _)| self.forget(&id));
@@ -180,18 +180,18 @@ impl Aliases {
     }
 
     /// Whether more may be known of users whom memory does not know.
-    pub(super) fn is_unsure(&self) -> bool {
+    pub fn is_unsure(&self) -> bool {
         self.setting == WaId::AsSent && (self.is_partial() || self.flights.any())
     }
 
     /// Whether memory does not know `id`.
-    pub(super) fn lacks(&self, id: &str) -> bool {
+    pub fn lacks(&self, id: &str) -> bool {
         self.find(id).is_none()
     }
 
     /// Waits for messages that may be to those whom `ids` name, and asks the store where it knows more. The wait counts
     /// from `since`.
-    pub(super) async fn settle(&self, ids: &[String], since: Instant) -> Result<(), Error> {
+    pub async fn settle(&self, ids: &[String], since: Instant) -> Result<(), Error> {
         self.flights.landed(ids, since).await;
         let unknown: Vec<&str> = ids.iter().map(String::as_str).collect();
         self.try_recall(&unknown).await
@@ -372,7 +372,7 @@ impl Aliases {
 }
 
 /// The phone numbers behind business-scoped ids, as the store knows them.
-pub(super) async fn numbers(
+pub async fn numbers(
     store: &dyn Store,
     number: &str,
     user_ids: &[String],

@@ -1,9 +1,10 @@
 //! Who is asking.
 
+use crate::number::Number;
 use crate::onprem::ErrorCode;
+use crate::relay::Failure;
 use crate::server::asked::{Fields, Name, visible};
-use crate::server::respond::Failure;
-use crate::server::state::{Number, State};
+use crate::server::state::State;
 use crate::session::{Credential, Principal, Role};
 
 /// Any user of the number.

@@ -5,13 +5,13 @@ use base64::engine::general_purpose::STANDARD;
 use http::StatusCode;
 use sha2::{Digest, Sha256};
 
-use super::{Call, call_back};
+use super::Call;
 use crate::onprem::contacts::{
     Check, ContactsReply, IdentityReply, no_such_user, parse_acknowledgement, wa_id,
 };
-use crate::onprem::error::Meta;
 use crate::onprem::message::Body;
-use crate::server::respond::{self, Failure, Reply};
+use crate::relay::Failure;
+use crate::server::respond::{self, Reply};
 
 /// Results in one callback at most: the bound of the queue counts callbacks.
 const PER_CALLBACK: usize = 1000;
@@ -31,9 +31,9 @@ pub(super) async fn check(call: &Call<'_>) -> Result<Reply, Failure> {
     }
     if !is_blocking {
         let body = |contacts| serde_json::to_vec(&ContactsReply { contacts, meta: None }).unwrap_or_default();
-        call_back(call, contacts.chunks(PER_CALLBACK).map(body)).await;
+        call.call_back(contacts.chunks(PER_CALLBACK).map(body)).await;
     }
-    let meta = Some(Meta::stable(&call.state.compat.version));
+    let meta = Some(call.meta());
     Ok(respond::json(StatusCode::OK, &ContactsReply { contacts: &contacts, meta }))
 }
 
@@ -42,7 +42,7 @@ pub(super) async fn show_identity(call: &Call<'_>, id: &str) -> Result<Reply, Fa
     let user = user(id)?;
     let known_as = call.number.aliases.known_as([user.as_str()].into_iter()).await;
     let hash = hash(&call.number.phone_number_id, known_as.get(&user).unwrap_or(&user));
-    let reply = IdentityReply::new(&hash, Meta::stable(&call.state.compat.version));
+    let reply = IdentityReply::new(&hash, call.meta());
     Ok(respond::json(StatusCode::OK, &reply))
 }
 
@@ -50,7 +50,7 @@ pub(super) async fn show_identity(call: &Call<'_>, id: &str) -> Result<Reply, Fa
 pub(super) fn acknowledge(call: &Call<'_>, id: &str) -> Result<Reply, Failure> {
     user(id)?;
     parse_acknowledgement(&call.body)?;
-    Ok(respond::empty(&call.state.compat.version))
+    Ok(call.done())
 }
 
 fn user(id: &str) -> Result<String, Failure> {

@@ -5,7 +5,6 @@ use std::env::consts::{ARCH, OS};
 use http::StatusCode;
 
 use super::Call;
-use crate::onprem::error::Meta;
 use crate::onprem::health::{GatewayStatus, Health, HealthReply};
 use crate::onprem::support::{Support, SupportReply};
 use crate::server::respond::{self, Reply};
@@ -15,17 +14,17 @@ use crate::upstream::Standing;
 /// `GET /v1/health`
 pub(super) async fn show(call: &Call<'_>) -> Reply {
     let (state, number) = (call.state, call.number);
-    if let Some(outcome) = number.health.refresh(&state.upstream, &number.node).await {
+    if let Some(outcome) = number.health.refresh(&state.relay.upstream, &number.node).await {
         state.metrics.requests.called(UpstreamLabels { op: "health", outcome });
     }
     let status = gateway_status(number.health.standing());
     let node = format!("{}:prembridge", state.installation.host);
-    let health = if state.compat.health_by_node {
+    let health = if number.compat.health_by_node {
         Health::Multi { node: &node, status }
     } else {
         Health::Single(status)
     };
-    respond::json(StatusCode::OK, &HealthReply { health, meta: Meta::stable(&state.compat.version) })
+    respond::json(StatusCode::OK, &HealthReply { health, meta: call.meta() })
 }
 
 fn gateway_status(standing: Standing) -> GatewayStatus {
@@ -52,9 +51,9 @@ pub(super) fn support(call: &Call<'_>) -> Reply {
         env: [],
         lc: "ZZ",
         lg: "ZZ",
-        multi_connect: state.compat.health_by_node,
+        multi_connect: call.number.compat.health_by_node,
         os_name: &format!("{OS}-{ARCH}"),
         os_version: &state.installation.os_version,
     };
-    respond::json(StatusCode::OK, &SupportReply { support, meta: Meta::stable(&state.compat.version) })
+    respond::json(StatusCode::OK, &SupportReply { support, meta: call.meta() })
 }

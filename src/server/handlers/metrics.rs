@@ -6,11 +6,11 @@
 use http::{HeaderValue, StatusCode};
 
 use super::Call;
-use crate::onprem::error::Meta;
 use crate::onprem::metrics::{
     Format, Kind, Metric, MetricsReply, Sample, Scope, method_label, to_prometheus,
 };
-use crate::server::respond::{self, Failure, Reply};
+use crate::relay::Failure;
+use crate::server::respond::{self, Reply};
 use crate::telemetry::{CallKey, DeliveryKey, Total};
 
 /// `GET /metrics` and `GET /v1/metrics`
@@ -130,8 +130,7 @@ fn result(key: &DeliveryKey) -> String {
 fn reply(call: &Call<'_>, scope: Scope, metrics: &[Metric]) -> Result<Reply, Failure> {
     match Format::parse(call.query)? {
         Format::Json => {
-            let meta = Meta::stable(&call.state.compat.version);
-            Ok(respond::json(StatusCode::OK, &MetricsReply { scope, metrics, meta }))
+            Ok(respond::json(StatusCode::OK, &MetricsReply { scope, metrics, meta: call.meta() }))
         }
         Format::Prometheus => {
             let mut reply = respond::text(to_prometheus(metrics));

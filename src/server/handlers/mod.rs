@@ -4,7 +4,6 @@ mod account;
 mod auth;
 mod certificate;
 mod contacts;
-mod graph;
 mod health;
 mod media;
 mod messages;
@@ -24,11 +23,14 @@ use bytes::Bytes;
 use http::StatusCode;
 
 use super::asked::Fields;
-use super::dispatch::{Context, Trail};
-use super::respond::{self, Failure, Reply, Source};
-use super::state::{Number, State};
+use super::dispatch::{Context, RequestLog};
+use super::respond::{self, Reply};
+use super::state::State;
+use crate::number::Number;
 use crate::onprem::ErrorCode;
+use crate::onprem::error::Meta;
 use crate::onprem::route::{Access, Action, Endpoint, Route};
+use crate::relay::Failure;
 use crate::session::Principal;
 
 /// A request to one number, with its whole body.
@@ -50,6 +52,23 @@ pub struct Call<'a> {
     pub body: Bytes,
 }
 
+impl Call<'_> {
+    /// What every success says about the API.
+    fn meta(&self) -> Meta<'_> {
+        Meta::stable(&self.number.compat.api_version)
+    }
+
+    /// The answer of an operation that has nothing to return.
+    fn done(&self) -> Reply {
+        respond::empty(&self.number.compat.api_version)
+    }
+
+    /// Queues callbacks that tell what the answer tells.
+    async fn call_back(&self, bodies: impl Iterator<Item = Vec<u8>>) {
+        self.state.relay.call_back(self.number, &self.context.request_id, bodies).await;
+    }
+}
+
 /// Says who is asking, and whether they may. The table of endpoints is the whole matrix of rights.
 pub fn admit(
     state: &State,
@@ -65,23 +84,22 @@ pub fn admit(
 }
 
 /// Answers a routed and admitted request.
-pub async fn handle(call: &Call<'_>, route: Route<'_>, trail: &mut Trail) -> Result<Reply, Failure> {
+pub async fn handle(call: &Call<'_>, route: Route<'_>, log: &mut RequestLog) -> Result<Reply, Failure> {
     if route.endpoint.action == Action::SendMessage {
-        return messages::send(call, trail).await;
+        return messages::send(call, log).await;
     }
     // The future of a request has room for the largest of its parts, which is moved with it and kept for as long as
     // it runs. In a box of their own, these cost a message nothing.
-    Box::pin(handle_other(call, route, trail)).await
+    Box::pin(handle_other(call, route)).await
 }
 
-async fn handle_other(call: &Call<'_>, route: Route<'_>, trail: &mut Trail) -> Result<Reply, Failure> {
+async fn handle_other(call: &Call<'_>, route: Route<'_>) -> Result<Reply, Failure> {
     match route.endpoint.action {
         Action::Root => Ok(root()),
-        Action::SendMessage => messages::send(call, trail).await,
-        Action::UpdateMessage => messages::mark_read(call, route.id(), trail).await,
-        Action::UploadMedia => Err(internal_failure("an upload is not read whole")),
-        Action::GetMedia => media::download(call, route.id(), trail).await,
-        Action::DeleteMedia => media::delete(call, route.id(), trail).await,
+        Action::UpdateMessage => messages::mark_read(call, route.id()).await,
+        Action::SendMessage | Action::UploadMedia => Err(Failure::internal("this is answered elsewhere")),
+        Action::GetMedia => media::download(call, route.id()).await,
+        Action::DeleteMedia => media::delete(call, route.id()).await,
         Action::Login => users::login(call).await,
         Action::Logout => users::logout(call).await,
         Action::CreateUser => users::create(call).await,
@@ -106,15 +124,15 @@ async fn handle_other(call: &Call<'_>, route: Route<'_>, trail: &mut Trail) -> R
         Action::ShowMetrics => metrics::show_web(call),
         Action::ShowAppStats => metrics::show_app(call),
         Action::ShowDbStats => metrics::show_db(call),
-        Action::ShowBusinessProfile => profile::show(call, trail).await,
-        Action::UpdateBusinessProfile => profile::update(call, trail).await,
-        Action::ShowAbout => profile::show_about(call, trail).await,
-        Action::UpdateAbout => profile::update_about(call, trail).await,
-        Action::ShowPhoto => profile::show_photo(call, trail).await,
-        Action::SetPhoto => profile::set_photo(call, trail).await,
-        Action::SetPin => account::set_pin(call, trail).await,
-        Action::Register => account::register(call, trail).await,
-        Action::Verify => account::verify(call, trail).await,
+        Action::ShowBusinessProfile => profile::show(call).await,
+        Action::UpdateBusinessProfile => profile::update(call).await,
+        Action::ShowAbout => profile::show_about(call).await,
+        Action::UpdateAbout => profile::update_about(call).await,
+        Action::ShowPhoto => profile::show_photo(call).await,
+        Action::SetPhoto => profile::set_photo(call).await,
+        Action::SetPin => account::set_pin(call).await,
+        Action::Register => account::register(call).await,
+        Action::Verify => account::verify(call).await,
         Action::ShowShards => Ok(account::show_shards(call)),
         Action::SetShards => account::set_shards(call).await,
         Action::ShowExternalCa => Ok(certificate::show_ca(call)),
@@ -130,9 +148,9 @@ async fn handle_other(call: &Call<'_>, route: Route<'_>, trail: &mut Trail) -> R
         Action::DeleteSticker => stickers::delete_sticker(call, route.id(), route.second()).await,
         Action::ShowWebhookUrl => Ok(webhook_url::show(call)),
         Action::SetWebhookUrl => webhook_url::set(call).await,
-        Action::ListTemplates => templates::list(call, trail).await,
-        Action::CreateTemplate => templates::create(call, trail).await,
-        Action::DeleteTemplate => templates::delete(call, route.id(), trail).await,
+        Action::ListTemplates => templates::list(call).await,
+        Action::CreateTemplate => templates::create(call).await,
+        Action::DeleteTemplate => templates::delete(call, route.id()).await,
         // What the table refuses does not come here; see `dispatch`.
         Action::DeletePhoto
         | Action::RemovePin
@@ -157,39 +175,4 @@ pub use media::upload;
 /// `GET /`: official deployment templates probe it and want 200.
 pub fn root() -> Reply {
     respond::bytes(StatusCode::OK, b"{}".to_vec())
-}
-
-/// Queues callbacks that tell what the answer tells, for a client that has said where it wants callbacks. When one
-/// cannot be queued, the answer has to do for it and the rest.
-async fn call_back(call: &Call<'_>, bodies: impl Iterator<Item = Vec<u8>>) {
-    let queue = &call.number.callbacks;
-    if queue.settings().callback_target().is_none() {
-        return;
-    }
-    // A lane of its own: such callbacks have no order among each other, and must not hold each other up.
-    let lane = format!("request:{}", call.context.request_id);
-    for body in bodies {
-        if let Err(refused) = call.state.callbacks.intake().add(queue, lane.clone(), body).await {
-            tracing::warn!(
-                request_id = call.context.request_id,
-                number = call.number.name,
-                %refused,
-                "a callback could not be queued"
-            );
-            return;
-        }
-    }
-}
-
-fn internal_failure(reason: impl Into<String>) -> Failure {
-    Failure::new(Source::Internal, ErrorCode::InternalError, "the proxy failed on this request").log(reason)
-}
-
-fn store_failure(error: &crate::store::Error) -> Failure {
-    Failure::new(
-        Source::Internal,
-        ErrorCode::DatabaseError,
-        "the change could not be stored; nothing was changed",
-    )
-    .log(error.to_string())
 }

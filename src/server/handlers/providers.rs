@@ -2,24 +2,23 @@
 
 use http::StatusCode;
 
-use super::{Call, internal_failure, store_failure};
+use super::Call;
 use crate::config::Secret;
 use crate::media::providers::{Credentials, NewProvider, Provider, ProviderError};
 use crate::onprem::ErrorCode;
-use crate::onprem::error::Meta;
 use crate::onprem::message::Body;
 use crate::onprem::providers::{
     self as onprem, Auth, Basic, MASK, MOST_PROVIDERS, NewProviders, ProvidersReply,
 };
-use crate::server::respond::{self, Failure, Reply};
+use crate::relay::Failure;
+use crate::server::respond::{self, Reply};
 use crate::wire::Str;
 
 /// `GET /v1/settings/application/media/providers`
 pub(super) fn list(call: &Call<'_>) -> Reply {
-    let compat = &call.state.compat;
-    let providers = call.state.providers.list(&call.number.phone_number_id);
-    let shown = providers.iter().map(|provider| shown(provider, compat.show_provider_secrets));
-    respond::json(StatusCode::OK, &ProvidersReply::new(shown, Meta::stable(&compat.version)))
+    let providers = call.number.account.providers.list();
+    let shown = providers.iter().map(|provider| shown(provider, call.number.compat.show_provider_secrets));
+    respond::json(StatusCode::OK, &ProvidersReply::new(shown, call.meta()))
 }
 
 /// `POST /v1/settings/application/media/providers`
@@ -35,14 +34,14 @@ pub(super) async fn set(call: &Call<'_>) -> Result<Reply, Failure> {
         );
     }
     let new = providers.into_iter().map(new_provider).collect();
-    call.state.providers.replace(&call.number.phone_number_id, new).await.map_err(failure)?;
-    Ok(respond::empty(&call.state.compat.version))
+    call.number.account.providers.replace(new).await.map_err(failure)?;
+    Ok(call.done())
 }
 
 /// `DELETE /v1/settings/application/media/providers/{name}`
 pub(super) async fn delete(call: &Call<'_>, name: &str) -> Result<Reply, Failure> {
-    call.state.providers.delete(&call.number.phone_number_id, name).await.map_err(failure)?;
-    Ok(respond::empty(&call.state.compat.version))
+    call.number.account.providers.delete(name).await.map_err(failure)?;
+    Ok(call.done())
 }
 
 /// Secrets are masked unless the operator wants on-prem's way. Those of the configuration always are: they
@@ -89,7 +88,7 @@ fn failure(error: ProviderError) -> Failure {
             ErrorCode::ParameterInvalid,
             format!("there would be more than {MOST_PROVIDERS} media providers; delete some first"),
         ),
-        ProviderError::Store(error) => store_failure(&error),
-        ProviderError::Internal(reason) => internal_failure(reason),
+        ProviderError::Store(error) => Failure::store(&error),
+        ProviderError::Internal(reason) => Failure::internal(reason),
     }
 }

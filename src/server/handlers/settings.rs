@@ -6,13 +6,13 @@ use http::StatusCode;
 use tokio::time::timeout;
 use url::{Host, Url};
 
-use super::{Call, internal_failure, store_failure};
+use super::Call;
 use crate::net::egress::{BadUrl, Denial, Guard, LONGEST, vet_url};
 use crate::net::{BadBundle, ConnectError};
 use crate::onprem::ErrorCode;
-use crate::onprem::error::Meta;
 use crate::onprem::settings::Patch;
-use crate::server::respond::{self, Failure, Reply};
+use crate::relay::Failure;
+use crate::server::respond::{self, Reply};
 use crate::settings::SettingsError;
 
 /// How long a client waits for us to find out where its callbacks would go.
@@ -21,8 +21,8 @@ const LOOKUP: Duration = Duration::from_secs(3);
 /// `GET /v1/settings/application`. The URL of the configuration is the operator's and does not show; nor does
 /// `wa_id`, which nobody tells us.
 pub(super) fn show(call: &Call<'_>) -> Reply {
-    let settings = call.state.settings.of(&call.number.phone_number_id);
-    let meta = Meta::stable(&call.state.compat.version);
+    let settings = call.number.settings.now();
+    let meta = call.meta();
     let application = &settings.application;
     respond::bytes(StatusCode::OK, application.to_reply(application.webhooks_url(), None, meta))
 }
@@ -30,7 +30,7 @@ pub(super) fn show(call: &Call<'_>) -> Reply {
 /// `PATCH /v1/settings/application`
 pub(super) async fn update(call: &Call<'_>) -> Result<Reply, Failure> {
     change(call, Patch::parse(&call.body)?).await?;
-    Ok(respond::empty(&call.state.compat.version))
+    Ok(call.done())
 }
 
 /// Changes the application's settings, by whichever endpoint: here is the one place that judges where callbacks
@@ -40,19 +40,19 @@ pub(super) async fn change(call: &Call<'_>, patch: Patch) -> Result<(), Failure>
         let url = vet_url(url).map_err(|bad| refused(bad_url(bad)))?;
         judge(&call.state.callback_guard, &url, LOOKUP).await.map_err(denied)?;
     }
-    call.state.settings.patch(&call.number.phone_number_id, patch).await.map_err(failure)
+    call.number.settings.patch(patch).await.map_err(failure)
 }
 
 /// `DELETE /v1/settings/application`
 pub(super) async fn reset(call: &Call<'_>) -> Result<Reply, Failure> {
-    call.state.settings.reset(&call.number.phone_number_id).await.map_err(failure)?;
-    Ok(respond::empty(&call.state.compat.version))
+    call.number.settings.reset().await.map_err(failure)?;
+    Ok(call.done())
 }
 
 /// `GET /v1/certificates/webhooks/ca`
 pub(super) fn show_ca(call: &Call<'_>) -> Reply {
-    match call.state.settings.webhooks_ca(&call.number.phone_number_id) {
-        Some(pem) => respond::text(pem),
+    match &call.number.settings.now().webhooks_ca {
+        Some(pem) => respond::text(pem.clone()),
         None => respond::nothing_there(),
     }
 }
@@ -60,14 +60,14 @@ pub(super) fn show_ca(call: &Call<'_>) -> Reply {
 /// `POST /v1/certificates/webhooks/ca`
 pub(super) async fn set_ca(call: &Call<'_>) -> Result<Reply, Failure> {
     let pem = std::str::from_utf8(&call.body).map_err(|_| bad_bundle(BadBundle::Damaged))?.to_owned();
-    call.state.settings.set_webhooks_ca(&call.number.phone_number_id, pem).await.map_err(failure)?;
-    Ok(respond::empty(&call.state.compat.version))
+    call.number.settings.set_webhooks_ca(pem).await.map_err(failure)?;
+    Ok(call.done())
 }
 
 /// `DELETE /v1/certificates/webhooks/ca`
 pub(super) async fn delete_ca(call: &Call<'_>) -> Result<Reply, Failure> {
-    call.state.settings.delete_webhooks_ca(&call.number.phone_number_id).await.map_err(failure)?;
-    Ok(respond::empty(&call.state.compat.version))
+    call.number.settings.delete_webhooks_ca().await.map_err(failure)?;
+    Ok(call.done())
 }
 
 /// Whether callbacks may go there. A name that does not resolve now may do so when there is something to
@@ -123,8 +123,7 @@ pub(super) fn failure(error: SettingsError) -> Failure {
         SettingsError::NotFound => {
             Failure::client(ErrorCode::ResourceNotFound, "no certificates are set for webhooks")
         }
-        SettingsError::NoNumber => internal_failure("a number without settings"),
-        SettingsError::Store(error) => store_failure(&error),
+        SettingsError::Store(error) => Failure::store(&error),
     }
 }
 

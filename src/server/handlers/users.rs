@@ -7,12 +7,12 @@ use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use http::StatusCode;
 
-use super::{Call, auth, internal_failure, store_failure};
+use super::{Call, auth};
 use crate::onprem::ErrorCode;
-use crate::onprem::error::Meta;
 use crate::onprem::users::{UserItem, UsersReply, parse_login, parse_new_user, parse_password};
+use crate::relay::Failure;
 use crate::server::asked::{Fields, Name, visible};
-use crate::server::respond::{self, Failure, Reply};
+use crate::server::respond::{self, Reply};
 use crate::session::{LoginError, Role, UserError};
 use crate::telemetry::OutcomeLabel;
 
@@ -55,8 +55,8 @@ pub(super) async fn login(call: &Call<'_>) -> Result<Reply, Failure> {
 /// `POST /v1/users/logout`
 pub(super) async fn logout(call: &Call<'_>) -> Result<Reply, Failure> {
     let principal = call.principal.as_ref().ok_or_else(|| Failure::unauthenticated("nobody is asking"))?;
-    call.state.sessions.logout(principal).await.map_err(|error| store_failure(&error))?;
-    Ok(respond::empty(&call.state.compat.version))
+    call.state.sessions.logout(principal).await.map_err(|error| Failure::store(&error))?;
+    Ok(call.done())
 }
 
 /// `POST /v1/users`
@@ -106,7 +106,7 @@ pub(super) async fn delete(call: &Call<'_>, name: &str) -> Result<Reply, Failure
 }
 
 fn reply(call: &Call<'_>, status: StatusCode, user: UserItem<'_>) -> Reply {
-    respond::json(status, &UsersReply { users: [user], meta: Meta::stable(&call.state.compat.version) })
+    respond::json(status, &UsersReply { users: [user], meta: call.meta() })
 }
 
 /// Name and password of `Authorization: Basic …`.
@@ -135,8 +135,8 @@ fn login_failure(error: LoginError) -> Failure {
         LoginError::Throttled { retry_after } => {
             throttled("too many logins; wait before the next", retry_after)
         }
-        LoginError::Store(error) => store_failure(&error),
-        LoginError::Internal(reason) => internal_failure(reason),
+        LoginError::Store(error) => Failure::store(&error),
+        LoginError::Internal(reason) => Failure::internal(reason),
     }
 }
 
@@ -155,8 +155,8 @@ fn user_failure(error: UserError) -> Failure {
         }
         UserError::Forbidden(reason) => Failure::client(ErrorCode::AccessDenied, reason),
         UserError::Throttled { retry_after } => throttled("too many logins at once; try again", retry_after),
-        UserError::Store(error) => store_failure(&error),
-        UserError::Internal(reason) => internal_failure(reason),
+        UserError::Store(error) => Failure::store(&error),
+        UserError::Internal(reason) => Failure::internal(reason),
     }
 }
 

@@ -5,11 +5,12 @@ use serde_json::json;
 
 use super::{Call, settings};
 use crate::onprem::settings::Patch;
-use crate::server::respond::{self, Failure, Reply};
+use crate::relay::Failure;
+use crate::server::respond::{self, Reply};
 
 /// `GET /v1/configs/webhook`. The URL of the configuration is the operator's and does not show.
 pub(super) fn show(call: &Call<'_>) -> Reply {
-    let settings = call.state.settings.of(&call.number.phone_number_id);
+    let settings = call.number.settings.now();
     reply(settings.application.webhooks_url().unwrap_or_default())
 }
 

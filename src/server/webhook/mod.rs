@@ -33,14 +33,17 @@ use url::form_urlencoded;
 use super::asked::{Asked, Name};
 use super::body::Asking;
 use super::dispatch::{check_framing, count, verb_label};
-use super::respond::{self, Failure, Reply, Source};
+use super::respond::{self, Reply};
 use super::state::State;
 use super::{body, handlers};
-use crate::callback::{Refused, Secrets, Signed, Unsigned, is_signature};
+use crate::callback::Refused;
 use crate::cloud::webhook::Webhook;
 use crate::config::Secret;
 use crate::onprem::ErrorCode;
-use room::{Room, patience};
+use crate::relay::{Failure, Source};
+use crate::webhook::{Inbox, Intake, Secrets, Signed, Unsigned, is_signature};
+pub use room::Room;
+use room::patience;
 
 mod room;
 
@@ -59,12 +62,14 @@ const CHALLENGE: usize = 256;
 const AGAIN: u32 = 5;
 
 /// Who may call.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Access {
     /// What webhooks are signed with.
     pub secrets: Secrets,
     /// What the subscription has to name.
     pub verify_tokens: Vec<Secret>,
+    /// Where they go.
+    pub intake: Intake,
     /// Whether Cloud calls the address of the on-prem API.
     pub is_on_api: bool,
     /// Memory for bodies.
@@ -90,7 +95,7 @@ pub async fn dispatch(state: Arc<State>, peer: SocketAddr, asked: Asked) -> Repl
         return answer(state, peer, asked).await;
     }
     if let Err(failure) = check_framing(&asked.head, state.limits.headers) {
-        return body::refuse(asked.body, failure).await.response_to_cloud();
+        return respond::failure_to_cloud(&body::refuse(asked.body, failure).await);
     }
     let is_probe = path == "/" && matches!(asked.head.method, Method::GET | Method::HEAD);
     if is_probe {
@@ -98,7 +103,7 @@ pub async fn dispatch(state: Arc<State>, peer: SocketAddr, asked: Asked) -> Repl
         return handlers::root();
     }
     let failure = refusal(404, format!("there is nothing here; webhooks go to {PATH}"));
-    body::refuse(asked.body, failure).await.response_to_cloud()
+    respond::failure_to_cloud(&body::refuse(asked.body, failure).await)
 }
 
 /// Whether a path is where Cloud posts.
@@ -118,7 +123,7 @@ pub async fn answer(state: Arc<State>, peer: SocketAddr, asked: Asked) -> Reply 
     });
     let (reply, failure) = match outcome {
         Ok(reply) => (reply, None),
-        Err(failure) => (failure.response_to_cloud(), Some(failure)),
+        Err(failure) => (respond::failure_to_cloud(&failure), Some(failure)),
     };
     let (code, elapsed) = (reply.status.as_u16(), started.elapsed());
     count(&state, PATH, verb, code, elapsed);
@@ -266,13 +271,19 @@ async fn take(state: &State, signed: &Signed, body: &[u8], told: &mut Told) -> R
         metrics.webhook("not_a_webhook");
         refusal(400, not.reason().to_owned())
     })?;
-    let is_foreign = |number: &str| state.callbacks.queue(number).is_some() && !signed.speaks_for(number);
+    let numbers = &state.numbers;
+    let is_foreign = |number: &str| numbers.by_id(number).is_some() && !signed.speaks_for(number);
     if webhook.values().any(|value| is_foreign(&value.phone_number_id)) {
         metrics.webhook("foreign_number");
         let details = "this app's secret is not the app_secret of the number that it speaks for";
         return Err(refusal(403, details.to_owned()));
     }
-    let receipt = state.callbacks.intake().take(&webhook).await.map_err(|refused| {
+    let receipt = state
+        .webhook
+        .intake
+        .take(&webhook, |id| numbers.by_id(id).map(|number| Inbox::from(&**number)))
+        .await;
+    let receipt = receipt.map_err(|refused| {
         let outcome = match refused {
             Refused::Full => "full",
             Refused::Store(_) => "not_committed",
@@ -286,10 +297,10 @@ async fn take(state: &State, signed: &Signed, body: &[u8], told: &mut Told) -> R
     })?;
     *told = Some((receipt.queued, receipt.repeated));
     for wamid in receipt.failed_media {
-        state.media.forget_sent(&wamid).await;
+        state.relay.media.forget_sent(&wamid).await;
     }
     if receipt.wants_media {
-        state.media.wanted();
+        state.relay.media.wanted();
     }
     metrics.webhook("accepted");
     Ok(respond::json(StatusCode::OK, &json!({"success": true})))
