@@ -32,7 +32,7 @@
 //! | 5 | [`server`] | accept, TLS, route, handlers, respond |
 //! | 4 | [`media`], [`callback`] | files: fetched, cached, uploaded, kept; callbacks: queued and delivered |
 //! | 3 | [`upstream`], [`session`], [`settings`], [`store`] | Graph client; logins and tokens; what clients set per number; SQLite |
-//! | 2 | [`config`], [`net`] | validated configuration; connections that we open |
+//! | 2 | [`config`], [`net`], [`http1`], [`runtime`] | validated configuration; connections that we open; HTTP/1.1 as bytes; worker threads |
 //! | 1 | [`translate`] | pure: onprem <-> cloud |
 //! | 0 | [`wire`], [`onprem`], [`cloud`] | pure: wire types; onprem and cloud never see each other |
 //! | side | [`telemetry`], [`clock`] | used from floor 2 up, use nothing |
@@ -69,10 +69,12 @@ pub mod cli;
 pub mod clock;
 pub mod cloud;
 pub mod config;
+pub mod http1;
 pub mod media;
 pub mod mock;
 pub mod net;
 pub mod onprem;
+pub mod runtime;
 #[cfg(test)]
 #[path = "../tests/support/seeded.rs"]
 mod seeded;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use prembridge::callback::{Callbacks, Receipt, Refused};
 use prembridge::cloud::webhook::Webhook;
-use prembridge::net::become_worker;
+use prembridge::runtime::become_worker;
 use prembridge::store::CallbackStore as _;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
