@@ -86,14 +86,14 @@ impl ResponseReader {
         let mut rest = bytes;
         loop {
             let next = match self.state {
-                State::Head => match self.lines(&mut rest, MAX_HEAD, head)? {
-                    Some(head) => Some(self.begin(head)?),
-                    None => None,
-                },
-                State::Length(left) => {
-                    let left = self.data(&mut rest, left);
-                    if left == 0 { Some(State::Done) } else { self.wait(State::Length(left)) }
+                State::Head => {
+                    let head = self.lines(&mut rest, MAX_HEAD, head)?;
+                    head.map(|head| self.begin(head)).transpose()?
                 }
+                State::Length(left) => match self.data(&mut rest, left) {
+                    0 => Some(State::Done),
+                    left => self.wait(State::Length(left)),
+                },
                 State::UntilEnd => {
                     let room = self.max_body - self.body.len();
                     self.data(&mut rest, room);
@@ -102,14 +102,14 @@ impl ResponseReader {
                     }
                     None
                 }
-                State::ChunkSize => match self.lines(&mut rest, MAX_IGNORED, chunk_size)? {
-                    Some((size, extensions)) => Some(self.chunk(size, extensions)?),
-                    None => None,
-                },
-                State::Chunk(left) => {
-                    let left = self.data(&mut rest, left);
-                    if left == 0 { Some(State::ChunkEnd) } else { self.wait(State::Chunk(left)) }
+                State::ChunkSize => {
+                    let line = self.lines(&mut rest, MAX_IGNORED, chunk_size)?;
+                    line.map(|(size, extensions)| self.chunk(size, extensions)).transpose()?
                 }
+                State::Chunk(left) => match self.data(&mut rest, left) {
+                    0 => Some(State::ChunkEnd),
+                    left => self.wait(State::Chunk(left)),
+                },
                 State::ChunkEnd => {
                     let end = self.lines(&mut rest, 2, chunk_end).map_err(|_| ResponseError::Chunk)?;
                     end.map(|()| State::ChunkSize)
@@ -138,6 +138,7 @@ impl ResponseReader {
         }
     }
 
+    /// Waits for more bytes in `state`.
     fn wait(&mut self, state: State) -> Option<State> {
         self.state = state;
         None

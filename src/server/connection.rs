@@ -44,7 +44,8 @@ pub struct ClientStream {
     /// Bytes that hyper reads first.
     unread: Bytes,
     version: Arc<str>,
-    substitute: Option<Substitute>,
+    /// What is left of our bytes in place of hyper's.
+    substitute: Option<Bytes>,
     linger: Linger,
     lingering: Option<Pin<Box<Sleep>>>,
     stalled: Option<Pin<Box<Sleep>>>,
@@ -59,13 +60,6 @@ impl Linger {
     pub fn ask(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
-}
-
-/// Our bytes in place of hyper's.
-#[derive(Debug)]
-struct Substitute {
-    bytes: Vec<u8>,
-    written: usize,
 }
 
 /// Without what was read, which may hold secrets.
@@ -163,20 +157,16 @@ impl ClientStream {
         }
     }
 
-    /// Writes the substitute out; `length` is how much of hyper's bytes it stands for.
+    /// Writes the substitute for `length` bytes of hyper's.
     fn poll_substitute(&mut self, cx: &mut Context<'_>, length: usize) -> Poll<io::Result<usize>> {
-        while let Some(substitute) = &mut self.substitute {
-            let rest = substitute.bytes.get(substitute.written..).unwrap_or_default();
-            if rest.is_empty() {
-                self.substitute = None;
-                break;
-            }
+        while let Some(rest) = self.substitute.as_mut().filter(|rest| !rest.is_empty()) {
             let count = ready!(Pin::new(self.stream.inner_mut()).poll_write(cx, rest))?;
             if count == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
-            substitute.written += count;
+            rest.advance(count);
         }
+        self.substitute = None;
         Poll::Ready(Ok(length))
     }
 }
@@ -235,7 +225,7 @@ impl Write for ClientStream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         if this.substitute.is_none() {
-            this.substitute = in_dialect(bytes, &this.version).map(|bytes| Substitute { bytes, written: 0 });
+            this.substitute = in_dialect(bytes, &this.version).map(Bytes::from);
         }
         if this.substitute.is_some() {
             // hyper has not read the request to its end.

@@ -307,10 +307,10 @@ async fn fallback<H, F>(
     H: Fn(Arc<State>, SocketAddr, Asked) -> F + Copy + Sync,
     F: Future<Output = Reply> + Send + 'static,
 {
-    let asked = AtomicBool::new(false);
+    let has_asked = AtomicBool::new(false);
     let linger = stream.linger();
     let service = service_fn(|request: http::Request<Incoming>| {
-        asked.store(true, Ordering::Relaxed);
+        has_asked.store(true, Ordering::Relaxed);
         let linger = linger.clone();
         PooledFuture::new(handler(Arc::clone(&state), peer, request.into())).map(move |reply| {
             if reply.after == After::Unread {
@@ -344,15 +344,15 @@ async fn fallback<H, F>(
     };
     let ended = match served {
         Some(Some(ended)) => ended,
-        Some(None) if !asked.load(Ordering::Relaxed) => return,
+        Some(None) if !has_asked.load(Ordering::Relaxed) => return,
         Some(None) | None => {
             // What is being answered is, and an idle connection ends.
             connection.as_mut().graceful_shutdown();
             tokio::select! {
                 ended = connection.as_mut() => ended,
                 // hyper itself would wait for the first request as long as a head may take.
-                () = silence(&closing), if !asked.load(Ordering::Relaxed) => {
-                    if !asked.load(Ordering::Relaxed) {
+                () = silence(&closing), if !has_asked.load(Ordering::Relaxed) => {
+                    if !has_asked.load(Ordering::Relaxed) {
                         return;
                     }
                     connection.await

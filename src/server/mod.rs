@@ -1,8 +1,8 @@
 //! The listeners: accept, TLS, route, handlers, respond.
 //!
 //! A connection begins on the fast path, which serves what clients usually send and keeps no memory for idle
-//! connections; from the first request on that is unusual in its HTTP, hyper serves it. Both make an `Asked` of a
-//! request, and take a `Reply`: what is in between does not know which of them it was.
+//! connections; from the first request on that is unusual in its HTTP, hyper serves it. Both make an `Asked`
+//! and take a `Reply`: what is in between does not know which of them it was.
 //!
 //! One function writes each error ([`respond::Failure::response`]), in the on-prem dialect.
 

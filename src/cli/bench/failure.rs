@@ -46,19 +46,8 @@ impl Failure {
 
     /// What is wrong with a response.
     pub fn unreadable(error: &ResponseError) -> Self {
-        match error {
-            ResponseError::NoResponse | ResponseError::Incomplete => Self::Closed,
-            ResponseError::Head(_)
-            | ResponseError::Status
-            | ResponseError::LongLines(_)
-            | ResponseError::Switch
-            | ResponseError::Interim
-            | ResponseError::Coding
-            | ResponseError::Length
-            | ResponseError::TwoFramings
-            | ResponseError::Chunk
-            | ResponseError::TooLarge(_) => Self::Unreadable,
-        }
+        let is_closed = matches!(error, ResponseError::NoResponse | ResponseError::Incomplete);
+        if is_closed { Self::Closed } else { Self::Unreadable }
     }
 
     /// Why no connection could be opened.
