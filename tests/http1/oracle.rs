@@ -80,7 +80,7 @@ pub fn our_request<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Option<(Se
         let mut room = http1::ROOM;
         let length = match http1::Request::read(&bytes, MAX_HEAD, &mut room) {
             Ok(request) => {
-                let Asked { head, body } = Asked::from_http1(&bytes, &request).unwrap();
+                let Asked { head, body } = Asked::from_http1(&bytes, &request)?;
                 let Asking::Whole(body) = body else { panic!("a body that is still to come") };
                 return Some((SeenRequest::new(&head, body), request.length(), request.is_last));
             }
