@@ -11,6 +11,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::panic,
     clippy::print_stdout,
     reason = "a bench that cannot run should stop"
 )]
@@ -23,8 +24,6 @@ mod proxy;
 mod seen;
 #[path = "webhooks/sink.rs"]
 mod sink;
-#[path = "webhooks/wire.rs"]
-mod wire;
 
 use std::time::{Duration, Instant};
 

@@ -35,7 +35,7 @@
 //! | 5 | [`number`] | everything of one number; the registry of all of them |
 //! | 4 | [`media`], [`callback`] | files: fetched, cached, uploaded, kept; callbacks: queued and delivered |
 //! | 3 | [`upstream`], [`session`], [`settings`], [`store`] | Graph client; logins and tokens; what clients set; SQLite |
-//! | 2 | [`config`], [`net`] | validated configuration; connections that we open |
+//! | 2 | [`config`], [`net`], [`http1`], [`runtime`] | validated configuration; connections that we open; HTTP/1.1 as bytes; worker threads |
 //! | 1 | [`translate`] | pure: onprem <-> cloud |
 //! | 0 | [`wire`], [`onprem`], [`cloud`] | pure: wire types; onprem and cloud never see each other |
 //! | side | [`telemetry`], [`clock`] | used from floor 2 up, use nothing |
@@ -72,12 +72,14 @@ pub mod cli;
 pub mod clock;
 pub mod cloud;
 pub mod config;
+pub mod http1;
 pub mod media;
 pub mod mock;
 pub mod net;
 pub mod number;
 pub mod onprem;
 pub mod relay;
+pub mod runtime;
 #[cfg(test)]
 #[path = "../tests/support/seeded.rs"]
 mod seeded;

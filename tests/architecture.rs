@@ -13,6 +13,8 @@ const FLOORS: &[(&str, u8)] = &[
     ("translate", 1),
     ("config", 2),
     ("net", 2),
+    ("http1", 2),
+    ("runtime", 2),
     ("upstream", 3),
     ("session", 3),
     ("settings", 3),

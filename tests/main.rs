@@ -42,6 +42,8 @@ mod health;
 #[cfg(test)]
 mod http;
 #[cfg(test)]
+mod http1;
+#[cfg(test)]
 mod invariants;
 #[cfg(test)]
 mod login;

@@ -1,7 +1,5 @@
 //! The connections to Cloud: whatever becomes of them, each message is taken once at most, and gets its own answer.
 
-#[path = "pool/answers.rs"]
-mod answers;
 #[path = "pool/framing.rs"]
 mod framing;
 #[path = "pool/goaway.rs"]
@@ -14,8 +12,6 @@ mod http2;
 mod negotiation;
 #[path = "pool/random.rs"]
 mod random;
-#[path = "pool/splits.rs"]
-mod splits;
 
 use std::sync::Arc;
 

@@ -2,10 +2,9 @@
 
 use std::io::Write as _;
 
+use prembridge::http1::Request;
 use serde::Deserialize;
 use serde_json::value::RawValue;
-
-use crate::wire::Request;
 
 /// What the load is told to authenticate with.
 pub const CLIENT: &[u8] = b"Bearer compare-client-key-0123456789";
@@ -42,16 +41,17 @@ pub struct Fine<'a> {
 }
 
 /// Looks at a message; the sentence says what is wrong with it.
-pub fn judge<'a>(request: &'a Request<'_>) -> Result<Fine<'a>, &'static str> {
-    let is_rewritten = request.path == CLOUD_PATH;
-    if !is_rewritten && request.path != ONPREM_PATH {
+pub fn judge<'a>(request: &'a Request<'_, '_>) -> Result<Fine<'a>, &'static str> {
+    let is_rewritten = request.target == CLOUD_PATH;
+    if !is_rewritten && request.target != ONPREM_PATH {
         return Err("an unknown path");
     }
-    if request.authorization != if is_rewritten { GRAPH } else { CLIENT } {
+    let authorization = request.fields.iter().find(|field| field.name.eq_ignore_ascii_case("authorization"));
+    if authorization.is_none_or(|field| field.value != if is_rewritten { GRAPH } else { CLIENT }) {
         return Err("the wrong token");
     }
     let message: Message<'a> =
-        serde_json::from_slice(&request.body).map_err(|_| "a body that is no message")?;
+        serde_json::from_slice(request.body).map_err(|_| "a body that is no message")?;
     if message.text.is_none() {
         return Err("a message without a text");
     }

@@ -19,7 +19,6 @@ mod certificates;
 mod judge;
 mod self_check;
 mod upstream;
-mod wire;
 
 use std::io::Read as _;
 use std::path::Path;

@@ -4,6 +4,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use prembridge::http1::ResponseReader;
 use prembridge::net::client_config;
 use rustls::pki_types::ServerName;
 use serde_json::Value;
@@ -37,8 +38,6 @@ async fn plain() {
     assert_eq!((second.status, second.text("/contacts/0/input")), (200, "+16505551234"));
     assert_eq!(second.text("/contacts/0/wa_id"), "16505551234");
     assert_ne!(first.text("/messages/0/id"), second.text("/messages/0/id"));
-    let chunked = call(&mut stream, &chunked(CLOUD)).await;
-    assert_eq!(chunked.status, 200);
 
     let wrong = [
         post(CLOUD_PATH, CLIENT, CLOUD),
@@ -54,7 +53,7 @@ async fn plain() {
     }
     let stats = order(upstream.control, "/stats").await;
     let count = |name: &str| stats.body.get(name).and_then(Value::as_u64).unwrap();
-    assert_eq!((count("requests"), count("rewritten")), (3 + wrong.len() as u64, 2));
+    assert_eq!((count("requests"), count("rewritten")), (2 + wrong.len() as u64, 1));
     assert_eq!((count("wrong"), stats.text("/first_wrong")), (wrong.len() as u64, "the wrong token"));
     held(&upstream, stream).await;
 }
@@ -107,17 +106,6 @@ fn post(path: &str, authorization: &[u8], body: &str) -> Vec<u8> {
     (request + "\r\n\r\n" + body).into_bytes()
 }
 
-/// Each byte in a chunk of its own.
-fn chunked(body: &str) -> Vec<u8> {
-    let graph = std::str::from_utf8(GRAPH).unwrap();
-    let mut request =
-        format!("POST {CLOUD_PATH} HTTP/1.1\r\ntransfer-encoding: chunked\r\nauthorization: {graph}\r\n\r\n");
-    for letter in body.chars() {
-        request.push_str(&format!("1\r\n{letter}\r\n"));
-    }
-    (request + "0\r\n\r\n").into_bytes()
-}
-
 async fn order(control: SocketAddr, path: &str) -> Answer {
     let mut stream = TcpStream::connect(control).await.unwrap();
     call(&mut stream, format!("GET {path} HTTP/1.1\r\n\r\n").as_bytes()).await
@@ -135,15 +123,15 @@ async fn call(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), request: &[u8]
 }
 
 async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Answer {
-    let mut bytes = Vec::new();
+    let (mut reader, mut bytes) = (ResponseReader::new(1 << 20), Vec::new());
     loop {
         assert!(stream.read_buf(&mut bytes).await.unwrap() > 0, "the upstream hung up");
-        let text = std::str::from_utf8(&bytes).unwrap();
-        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
-        let length = head.rsplit("content-length: ").next().unwrap();
-        if body.len() == length.parse::<usize>().unwrap() {
-            let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-            return Answer { status, body: serde_json::from_str(body).unwrap() };
+        if let Some(response) = reader.read(&bytes).unwrap() {
+            return Answer {
+                status: response.status.as_u16(),
+                body: serde_json::from_slice(&response.body).unwrap(),
+            };
         }
+        bytes.clear();
     }
 }

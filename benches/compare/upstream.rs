@@ -9,6 +9,7 @@ use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use prembridge::http1::{self, Request, Unready};
 use prembridge::net::server_config_from_files;
 use rustls::HandshakeKind;
 use rustls::crypto::aws_lc_rs::Ticketer;
@@ -21,7 +22,6 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::certificates::{CERTIFICATE, KEY};
 use crate::judge::{accept, judge, refuse, write_json};
-use crate::wire::{self, Request};
 
 /// Room for some requests of a connection, as they come.
 const BUFFER: usize = 4096;
@@ -104,23 +104,24 @@ async fn connection(stream: TcpStream, tls: Option<TlsAcceptor>, purpose: Purpos
 async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, purpose: Purpose, state: &State) {
     let (mut buffer, mut answer) = (Vec::with_capacity(BUFFER), Vec::with_capacity(BUFFER));
     loop {
-        let length = match wire::read(&buffer) {
-            Ok(Some(request)) => {
+        let mut room = http1::ROOM;
+        let length = match Request::read(&buffer, BUFFER, &mut room) {
+            Ok(request) => {
                 answer.clear();
                 match purpose {
                     Purpose::Messages => message(state, &request, &mut answer).await,
                     Purpose::Control => control(state, &request, &mut answer),
                 }
-                request.length
+                request.length()
             }
-            Ok(None) => {
+            Err(Unready::Head | Unready::Body(_)) => {
                 if !matches!(stream.read_buf(&mut buffer).await, Ok(count) if count > 0) {
                     return;
                 }
                 continue;
             }
-            Err(wire::Malformed) => {
-                state.wrong("something that is not HTTP");
+            Err(Unready::Unusual) => {
+                state.wrong("an unusual request, or something that is not HTTP");
                 return;
             }
         };
@@ -132,8 +133,8 @@ async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, purpose: Purpose
     }
 }
 
-async fn message(state: &State, request: &Request<'_>, answer: &mut Vec<u8>) {
-    if request.is_get {
+async fn message(state: &State, request: &Request<'_, '_>, answer: &mut Vec<u8>) {
+    if request.method == "GET" {
         // What a proxy asks about its number in the background: there is nothing to know.
         return write_json(answer, 200, "OK", "{}");
     }
@@ -155,8 +156,8 @@ async fn message(state: &State, request: &Request<'_>, answer: &mut Vec<u8>) {
     }
 }
 
-fn control(state: &State, request: &Request<'_>, answer: &mut Vec<u8>) {
-    match request.path {
+fn control(state: &State, request: &Request<'_, '_>, answer: &mut Vec<u8>) {
+    match request.target {
         "/stats" => {}
         "/hold" => state.is_held.set(true),
         "/release" => {

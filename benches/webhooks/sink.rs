@@ -3,13 +3,16 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
-use tokio::net::TcpListener;
+use prembridge::http1::{self, Request, Unready};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::load::event;
-use crate::wire::Wire;
 
+/// Room for a callback, and the largest head.
+const BUFFER: usize = 16 * 1024;
 const TAKEN: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
 
 pub struct Sink {
@@ -59,16 +62,32 @@ impl Sink {
 async fn listen(listener: TcpListener, shared: Arc<Shared>) {
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
-        connections.spawn(connection(Wire::over(stream), Arc::clone(&shared)));
+        connections.spawn(connection(stream, Arc::clone(&shared)));
     }
 }
 
-async fn connection(mut wire: Wire, shared: Arc<Shared>) {
+async fn connection(mut stream: TcpStream, shared: Arc<Shared>) {
+    stream.set_nodelay(true).unwrap();
     let mut is_held = shared.is_held.subscribe();
-    while let Some(callback) = wire.read().await {
-        is_held.wait_for(|is_held| !is_held).await.unwrap();
-        shared.count(event(&callback));
-        if wire.write(TAKEN).await.is_err() {
+    let mut incoming = Vec::with_capacity(BUFFER);
+    loop {
+        let mut room = http1::ROOM;
+        let length = match Request::read(&incoming, BUFFER, &mut room) {
+            Ok(callback) => {
+                is_held.wait_for(|is_held| !is_held).await.unwrap();
+                shared.count(event(callback.body));
+                callback.length()
+            }
+            Err(Unready::Head | Unready::Body(_)) => {
+                if !matches!(stream.read_buf(&mut incoming).await, Ok(count) if count > 0) {
+                    return;
+                }
+                continue;
+            }
+            Err(Unready::Unusual) => panic!("a callback that is not as it should be"),
+        };
+        incoming.drain(..length);
+        if stream.write_all(TAKEN).await.is_err() {
             return;
         }
     }

@@ -24,7 +24,8 @@ use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::server::{self, State, Workers};
+use crate::runtime::Workers;
+use crate::server::{self, State};
 
 /// How often what has expired by itself is forgotten.
 const PURGE_EVERY: Duration = Duration::from_secs(3600);

@@ -16,9 +16,8 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::{Instant, timeout_at};
 
 use crate::net::egress::{Guard, vet_url};
-use crate::net::{self, ConnectError, Connector, Deadlines};
+use crate::net::{self, ConnectError, Connector, Deadlines, innermost, user_agent};
 use crate::settings::NumberSettings;
-use crate::upstream::{innermost, user_agent};
 
 /// How long a client may take to answer.
 const ANSWER: Duration = Duration::from_secs(10);

@@ -18,9 +18,10 @@ use super::error::MediaError;
 use super::kinds;
 use super::spool::FileBody;
 use super::{Account, Inner};
+use crate::net::ByteStream;
 use crate::net::egress::{redirect, same_origin, vet_url};
 use crate::store::FileRow;
-use crate::upstream::{CallError, Sent, Stream, Target, is_success};
+use crate::upstream::{CallError, Sent, Target, is_success};
 
 /// How long Cloud may pause within a file.
 const IDLE: Duration = Duration::from_secs(20);
@@ -34,7 +35,7 @@ pub struct Download {
     /// How many bytes it has.
     pub length: u64,
     /// Its bytes.
-    pub body: Stream,
+    pub body: ByteStream,
 }
 
 impl std::fmt::Debug for Download {

@@ -23,9 +23,8 @@ use super::freshness::{NotTheSame, Policy, Profile};
 use super::providers::Provider;
 use crate::clock::Clock;
 use crate::net::egress::{redirect, same_origin};
-use crate::net::{ConnectError, Connector, is_coded};
+use crate::net::{ConnectError, Connector, innermost, is_coded, user_agent};
 use crate::telemetry::MediaMetrics;
-use crate::upstream::{innermost, user_agent};
 
 /// Redirects that are followed, each judged like the link itself: short links and shared drives take four to six.
 const HOPS: usize = 10;

@@ -12,8 +12,8 @@ use super::errand::Errand;
 use super::freshness::Decision;
 use super::providers::Provider;
 use super::{Account, Found};
-use crate::net::Recent;
 use crate::onprem::message::MediaKind;
+use crate::runtime::Recent;
 
 /// Links that were found at hand lately.
 #[derive(Debug, Default)]

@@ -14,6 +14,7 @@ use rustls::pki_types::ServerName;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
+use tokio_util::either::Either;
 use tower_service::Service;
 
 use super::egress::Guard;
@@ -64,13 +65,13 @@ impl Connector {
         let port = uri.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
         let tcp = self.dial(host, port, is_tls).await?;
         if !is_tls {
-            return Ok(Stream::Plain(TokioIo::new(tcp)));
+            return Ok(Stream(Either::Left(tcp)));
         }
         let tls_error = |source| ConnectError::Tls { host: host.to_owned(), source };
         let name = ServerName::try_from(host.to_owned())
             .map_err(|error| tls_error(io::Error::new(io::ErrorKind::InvalidInput, error)))?;
         let stream = within(self.deadlines.tls, self.tls.connect(name, tcp)).await.map_err(tls_error)?;
-        Ok(Stream::Tls(Box::new(TokioIo::new(stream))))
+        Ok(Stream(Either::Right(Box::new(stream))))
     }
 
     /// Tries each address of `host` in the resolver's order.
@@ -119,9 +120,9 @@ fn too_late(limit: Duration) -> io::Error {
 }
 
 impl Service<Uri> for Connector {
-    type Response = Stream;
+    type Response = TokioIo<Stream>;
     type Error = ConnectError;
-    type Future = Pin<Box<dyn Future<Output = Result<Stream, ConnectError>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<TokioIo<Stream>, ConnectError>> + Send>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         Poll::Ready(Ok(()))
@@ -129,6 +130,6 @@ impl Service<Uri> for Connector {
 
     fn call(&mut self, uri: Uri) -> Self::Future {
         let connector = self.clone();
-        Box::pin(async move { connector.open(&uri).await })
+        Box::pin(async move { connector.open(&uri).await.map(TokioIo::new) })
     }
 }

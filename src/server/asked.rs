@@ -1,18 +1,20 @@
-//! A request, as far as anybody looks at it.
+//! A request, whichever way it was read.
 //!
-//! Most of what a head says is of no interest here. So the fields that are (the closed list of [`Name`]) are found once,
-//! and the others only counted: building a map of all of them costs a message as much as translating it.
+//! Most fields of a head are of no interest here. The closed list of those that are ([`Name`]) is found once, the others
+//! are only counted, and all stay as they were sent for whoever passes them on: building a map of them would cost a
+//! message as much as translating it.
 
 use std::fmt;
 
 use bytes::{Bytes, BytesMut};
 use http::header::EXPECT;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, Method, Request, Version};
+use http::{HeaderMap, Method, Version};
 use hyper::body::Incoming;
 use memchr::memmem;
 
 use super::body::Asking;
+use crate::http1;
 use crate::webhook::SIGNATURE;
 
 /// A request.
@@ -37,8 +39,22 @@ pub struct Head {
     pub fields: Fields,
 }
 
-impl From<Request<Incoming>> for Asked {
-    fn from(request: Request<Incoming>) -> Self {
+impl Asked {
+    /// The request that the codec has read from `bytes`, without a copy of them.
+    pub fn from_http1(bytes: &Bytes, request: &http1::Request<'_, '_>) -> Option<Self> {
+        let (start, end) = http1::span(bytes, request.target.as_bytes())?;
+        let head = Head {
+            method: Method::from_bytes(request.method.as_bytes()).ok()?,
+            target: Target::new(bytes.slice(start..end)),
+            is_http11: true,
+            fields: Fields::from_http1(bytes, request)?,
+        };
+        Some(Self { head, body: Asking::Whole(bytes.slice(request.head_length..request.length())) })
+    }
+}
+
+impl From<http::Request<Incoming>> for Asked {
+    fn from(request: http::Request<Incoming>) -> Self {
         let (parts, body) = request.into_parts();
         let target = parts.uri.path_and_query().map_or(parts.uri.path(), PathAndQuery::as_str);
         let head = Head {
@@ -153,10 +169,9 @@ pub struct Several;
 /// The fields of a head.
 #[derive(Clone, Default)]
 pub struct Fields {
-    /// How many there were, known or not.
     count: usize,
-    /// What the known ones point into.
-    text: Bytes,
+    /// The lines of the head that hold them.
+    lines: Bytes,
     known: Vec<Known>,
 }
 
@@ -175,18 +190,37 @@ impl fmt::Debug for Fields {
 }
 
 impl Fields {
-    /// With values in `text`.
-    pub fn within(text: Bytes) -> Self {
-        // More than most heads have of them.
-        Self { count: 0, text, known: Vec::with_capacity(4) }
+    /// Those of a request that was read from `bytes`.
+    fn from_http1(bytes: &Bytes, request: &http1::Request<'_, '_>) -> Option<Self> {
+        let start = match request.fields.first() {
+            Some(first) => http1::span(bytes, first.name.as_bytes())?.0,
+            None => request.head_length,
+        };
+        let mut fields = Self::within(bytes.slice(start..request.head_length));
+        for field in request.fields {
+            let (start, end) = http1::span(&fields.lines, field.value)?;
+            fields.add(field.name.as_bytes(), start, end);
+        }
+        Some(fields)
     }
 
-    /// Adds one with a value that is `start..end` of the text.
-    pub fn add(&mut self, name: &[u8], start: usize, end: usize) {
+    fn within(lines: Bytes) -> Self {
+        // More than most heads have of the known ones.
+        Self { count: 0, lines, known: Vec::with_capacity(4) }
+    }
+
+    /// Adds one with a value that is `start..end` of the lines.
+    fn add(&mut self, name: &[u8], start: usize, end: usize) {
         self.count += 1;
         if let Some(name) = Name::of(name) {
             self.known.push(Known { name, start, end });
         }
+    }
+
+    /// Names and values of all fields, known or not, in order. A name is spelt as it was sent on the fast path; hyper
+    /// gives it in lower case, and the values of one name one after the other.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        http1::field_lines(&self.lines)
     }
 
     /// How many there were.
@@ -197,7 +231,7 @@ impl Fields {
     /// The values of `name`, in order.
     pub fn all(&self, name: Name) -> impl Iterator<Item = &[u8]> {
         let known = self.known.iter().filter(move |known| known.name == name);
-        known.map(|known| self.text.get(known.start..known.end).unwrap_or_default())
+        known.map(|known| self.lines.get(known.start..known.end).unwrap_or_default())
     }
 
     /// The first value of `name`.
@@ -220,16 +254,17 @@ impl Fields {
 
 impl From<&HeaderMap> for Fields {
     fn from(headers: &HeaderMap) -> Self {
-        let mut text = BytesMut::new();
+        let mut lines = BytesMut::new();
         let mut fields = Self::default();
         for (name, value) in headers {
-            let start = text.len();
-            if Name::of(name.as_str().as_bytes()).is_some() {
-                text.extend_from_slice(value.as_bytes());
-            }
-            fields.add(name.as_str().as_bytes(), start, text.len());
+            lines.extend_from_slice(name.as_str().as_bytes());
+            lines.extend_from_slice(b": ");
+            let start = lines.len();
+            lines.extend_from_slice(value.as_bytes());
+            fields.add(name.as_str().as_bytes(), start, lines.len());
+            lines.extend_from_slice(b"\r\n");
         }
-        Self { text: text.freeze(), ..fields }
+        Self { lines: lines.freeze(), ..fields }
     }
 }
 
@@ -244,78 +279,5 @@ fn text(bytes: Option<&[u8]>) -> Option<&str> {
 }
 
 #[cfg(test)]
-mod tests {
-    use bytes::Bytes;
-    use http::{HeaderMap, HeaderName, HeaderValue};
-
-    use super::{Fields, Name, Several, Target};
-
-    #[test]
-    fn a_target_is_cut_at_its_first_question_mark() {
-        for (text, path, query) in [
-            ("/", "/", ""),
-            ("/a?", "/a", ""),
-            ("/a?b=c?d", "/a", "b=c?d"),
-            ("/\u{e4}", "/\u{e4}", ""),
-            ("*", "*", ""),
-            ("", "", ""),
-            ("/a/?//", "/a", "//"),
-            ("//a//b///?c=//", "/a/b", "c=//"),
-            ("//", "/", ""),
-            ("///?/", "/", "/"),
-            ("/a/%2f/b", "/a/%2f/b", ""),
-        ] {
-            let target = Target::new(Bytes::from(text));
-            assert_eq!((target.path(), target.query()), (path, query), "{text}");
-        }
-    }
-
-    #[test]
-    fn known_fields_are_found_in_any_case_and_others_counted() {
-        let all = [
-            ("Host", Name::Host),
-            ("AUTHORIZATION", Name::Authorization),
-            ("D360-API-KEY", Name::D360ApiKey),
-            ("x-Request-id", Name::RequestId),
-            ("Content-Type", Name::ContentType),
-            ("content-encoding", Name::ContentEncoding),
-            ("Transfer-Encoding", Name::TransferEncoding),
-            ("X-Hub-Signature-256", Name::Signature),
-        ];
-        let mut fields = Fields::within(Bytes::from_static(b"one two \x80"));
-        for (spelling, _) in all {
-            fields.add(spelling.as_bytes(), 0, 3);
-            fields.add(spelling.as_bytes(), 4, 7);
-        }
-        for stranger in
-            ["", "Hosts", "content-tipe", "y-request-id", "d361-api-key", "authorizatiom", "\u{e4}"]
-        {
-            fields.add(stranger.as_bytes(), 8, 9);
-        }
-        assert_eq!(fields.count(), 2 * all.len() + 7);
-        for (_, name) in all {
-            assert_eq!(fields.all(name).collect::<Vec<_>>(), [b"one", b"two"], "{name:?}");
-        }
-        assert_eq!(fields.known.len(), 2 * all.len());
-    }
-
-    #[test]
-    fn both_ways_find_the_same() {
-        let mut headers = HeaderMap::new();
-        for (name, value) in
-            [("host", &b"a"[..]), ("x-other", b"b"), ("host", b"c"), ("content-type", b"\xe4")]
-        {
-            headers.append(HeaderName::from_static(name), HeaderValue::from_bytes(value).unwrap());
-        }
-        let fields = Fields::from(&headers);
-        assert_eq!((fields.count(), fields.text(Name::Host)), (4, Some("a")));
-        assert_eq!(fields.all(Name::Host).collect::<Vec<_>>(), [b"a", b"c"]);
-        assert_eq!(
-            (fields.get(Name::ContentType), fields.text(Name::ContentType)),
-            (Some(&b"\xe4"[..]), None)
-        );
-        assert_eq!((fields.once(Name::Host), fields.once(Name::Signature)), (Err(Several), Ok(None)));
-        assert_eq!(fields.once(Name::ContentType), Ok(Some(&b"\xe4"[..])));
-        assert_eq!((fields.get(Name::Signature), fields.text(Name::Authorization)), (None, None));
-    }
-}
+#[path = "asked_tests.rs"]
+mod tests;

@@ -1,24 +1,23 @@
 //! Request bodies, under limits.
 
+use std::error::Error;
 use std::fmt;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::BodyExt;
-use hyper::body::{Body, Frame, Incoming, SizeHint};
+use http_body_util::{BodyExt, Either, Full};
+use hyper::body::{Body, Incoming};
 use tokio::time::{Instant, timeout_at};
 
 use super::state::Limits;
-use crate::net::{Collected, within};
 use crate::onprem::ErrorCode;
 use crate::relay::Failure;
+use crate::runtime::{Collected, within};
 
-/// How much of a body that nobody wants is read before the answer, so that the connection stays usable.
+/// How much of an unwanted body is read before the reply, so that the connection stays usable.
 const DRAIN: usize = 256 * 1024;
-/// And for how long.
-const DRAIN_TIME: Duration = Duration::from_millis(100);
+/// The timeout of that.
+const DRAIN_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// The body of a request.
 pub enum Asking {
@@ -26,7 +25,7 @@ pub enum Asking {
     Whole(Bytes),
     /// It may still be on its way.
     Arriving {
-        /// It.
+        /// The stream.
         body: Incoming,
         /// Whether the client waits for permission to send it (RFC 9110 section 10.1.1).
         is_expecting: bool,
@@ -43,32 +42,20 @@ impl fmt::Debug for Asking {
     }
 }
 
-impl Body for Asking {
-    type Data = Bytes;
-    type Error = hyper::Error;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        match self.get_mut() {
-            Self::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
-            Self::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
-            Self::Arriving { body, .. } => Pin::new(body).poll_frame(cx),
+impl Asking {
+    /// Its length, if that is known.
+    pub fn length(&self) -> Option<u64> {
+        match self {
+            Self::Whole(bytes) => Some(bytes.len() as u64),
+            Self::Arriving { body, .. } => body.size_hint().exact(),
         }
     }
 
-    fn is_end_stream(&self) -> bool {
+    /// Its frames.
+    pub fn into_frames(self) -> Either<Full<Bytes>, Incoming> {
         match self {
-            Self::Whole(bytes) => bytes.is_empty(),
-            Self::Arriving { body, .. } => body.is_end_stream(),
-        }
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match self {
-            Self::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Self::Arriving { body, .. } => body.size_hint(),
+            Self::Whole(bytes) => Either::Left(Full::new(bytes)),
+            Self::Arriving { body, .. } => Either::Right(body),
         }
     }
 }
@@ -78,35 +65,35 @@ pub async fn read(body: Asking, limits: &Limits) -> Result<Bytes, Failure> {
     match body {
         Asking::Whole(bytes) if bytes.len() <= limits.body => Ok(bytes),
         Asking::Whole(_) => Err(too_large(limits.body)),
-        // In a box, since most bodies need no room for waiting.
+        // Boxed, since most bodies need no room for waiting.
         arriving @ Asking::Arriving { .. } => {
             Box::pin(collect(arriving, limits.body, |_| limits.body_timeout, |_| Ok(()))).await
         }
     }
 }
 
-/// Reads the whole of a body of `limit` bytes at most. `patience` says how long it may take, of what has come so far, and
-/// `admit` whether so much more may be held.
+/// Reads a whole body of up to `limit` bytes. `timeout` depends on how many bytes have arrived, and `admit` says whether
+/// so many more may be held.
 pub async fn collect(
-    mut body: Asking,
+    body: Asking,
     limit: usize,
-    patience: impl Fn(usize) -> Duration,
+    timeout: impl Fn(usize) -> Duration,
     mut admit: impl FnMut(usize) -> Result<(), Failure>,
 ) -> Result<Bytes, Failure> {
-    let declared = body.size_hint().exact().and_then(|size| usize::try_from(size).ok());
-    if declared.is_some_and(|size| size > limit) {
+    if body.length().is_some_and(|length| length > limit as u64) {
         return Err(refuse(body, too_large(limit)).await);
     }
+    let mut frames = body.into_frames();
     let mut began = None;
     let mut whole = Collected::default();
     loop {
-        let patience = patience(whole.len());
-        let end = || *began.get_or_insert_with(Instant::now) + patience;
-        let frame = within(end, body.frame()).await.map_err(|_| too_slow(patience))?;
+        let timeout = timeout(whole.len());
+        let end = || *began.get_or_insert_with(Instant::now) + timeout;
+        let frame = within(end, frames.frame()).await.map_err(|_| too_slow(timeout))?;
         let Some(frame) = frame else {
             break;
         };
-        let Ok(data) = frame.map_err(|error| broken(&error))?.into_data() else {
+        let Ok(data) = frame.map_err(|error| broken(&*error))?.into_data() else {
             continue;
         };
         if whole.len() + data.len() > limit {
@@ -118,13 +105,13 @@ pub async fn collect(
     Ok(whole.finish())
 }
 
-/// The answer to a request whose body nobody wants. A short one is read and forgotten, and the connection
-/// goes on; a long one ends it.
+/// The failure of a request whose body is unwanted. A short body is discarded, and the connection stays open; a long one
+/// ends it.
 pub async fn refuse(body: Asking, failure: Failure) -> Failure {
     if discard(body).await { failure } else { failure.closing() }
 }
 
-/// Reads and forgets a short body, and says whether that was all of it.
+/// Discards a short body, and says whether that was all of it.
 pub async fn discard(body: Asking) -> bool {
     let Asking::Arriving { mut body, is_expecting } = body else { return true };
     // A client that waits for permission to send is told no instead.
@@ -136,7 +123,7 @@ async fn is_drained(body: &mut Incoming) -> bool {
     if body.size_hint().exact().is_some_and(|size| size > DRAIN as u64) {
         return false;
     }
-    let end = Instant::now() + DRAIN_TIME;
+    let end = Instant::now() + DRAIN_TIMEOUT;
     let mut left = DRAIN;
     loop {
         match timeout_at(end, body.frame()).await {
@@ -165,7 +152,7 @@ pub fn too_slow(limit: Duration) -> Failure {
         .closing()
 }
 
-pub fn broken(error: &hyper::Error) -> Failure {
+pub fn broken(error: &(dyn Error + Send + Sync)) -> Failure {
     Failure::client(ErrorCode::InvalidRequest, "the body broke off; nothing was sent")
         .log(error.to_string())
         .closing()

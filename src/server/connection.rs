@@ -1,13 +1,13 @@
 //! The byte stream of a client's connection.
 //!
-//! Plain requests are read from it and answered on it directly ([`plain`](super::plain)); whatever else comes is hyper's,
-//! which gets the bytes that were read already as if they were still to come.
+//! The [fast path](super::fast_path) reads from it and writes to it directly; hyper takes over with the bytes that were
+//! read already, as if they were still to come.
 //!
 //! hyper answers a head that it cannot parse by itself, with an empty body; clients of the on-prem
 //! API parse the body of every error. [`ClientStream`] puts the dialect's body into those answers.
 //!
 //! It also lingers where an answer came before the end of a request's body, as nginx and Apache do
-//! (RFC 9112 section 9.6): the sending side is closed, and what still arrives is read and forgotten,
+//! (RFC 9112 section 9.6): the sending side is closed, and what still arrives is read and discarded,
 //! because closing at once would make the system reset the connection and destroy the answer.
 
 use std::pin::Pin;
@@ -24,11 +24,12 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 use tokio_rustls::server::TlsStream;
+use tokio_util::either::Either;
 
 use crate::onprem::ErrorCode;
 use crate::onprem::error::ErrorBody;
 
-/// How long a connection lingers at most; its client has the answer by then, or never will.
+/// The longest that a connection lingers; its client has the answer by then, or never will.
 const LINGER: Duration = Duration::from_secs(5);
 /// What is read at a time while it lingers.
 const LINGER_READ: usize = 16 * 1024;
@@ -37,74 +38,28 @@ const LINGER_READ: usize = 16 * 1024;
 /// and the end of the process.
 const STALLED: Duration = Duration::from_secs(60);
 
-/// A client's connection, plain or with TLS.
+/// A client's connection, with or without TLS.
 pub struct ClientStream {
-    stream: TokioIo<Stream>,
-    /// What was read already.
-    before: Bytes,
+    stream: TokioIo<Either<TcpStream, Box<TlsStream<TcpStream>>>>,
+    /// Bytes that hyper reads first.
+    unread: Bytes,
     version: Arc<str>,
-    substitute: Option<Substitute>,
+    /// What is left of our bytes in place of hyper's.
+    substitute: Option<Bytes>,
     linger: Linger,
     lingering: Option<Pin<Box<Sleep>>>,
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
-/// The wish that a connection linger at its end.
+/// Whether a connection lingers at its end.
 #[derive(Clone, Debug, Default)]
 pub struct Linger(Arc<AtomicBool>);
 
 impl Linger {
-    /// Wishes it.
+    /// Says that it does.
     pub fn ask(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
-}
-
-#[derive(Debug)]
-enum Stream {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
-}
-
-/// Delegates to whichever stream it is.
-macro_rules! delegate {
-    ($self:ident, $method:ident, $cx:expr $(, $argument:expr)*) => {
-        match $self.get_mut() {
-            Stream::Plain(stream) => Pin::new(stream).$method($cx $(, $argument)*),
-            Stream::Tls(stream) => Pin::new(&mut **stream).$method($cx $(, $argument)*),
-        }
-    };
-}
-
-impl AsyncRead for Stream {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        delegate!(self, poll_read, cx, buffer)
-    }
-}
-
-impl AsyncWrite for Stream {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        delegate!(self, poll_write, cx, bytes)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        delegate!(self, poll_flush, cx)
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        delegate!(self, poll_shutdown, cx)
-    }
-}
-
-/// Our bytes in place of hyper's.
-#[derive(Debug)]
-struct Substitute {
-    bytes: Vec<u8>,
-    written: usize,
 }
 
 /// Without what was read, which may hold secrets.
@@ -115,20 +70,20 @@ impl fmt::Debug for ClientStream {
 }
 
 impl ClientStream {
-    /// A plain connection; `version` is what `meta.version` says.
-    pub fn plain(stream: TcpStream, version: Arc<str>) -> Self {
-        Self::new(Stream::Plain(stream), version)
+    /// A connection without TLS; `version` is what `meta.version` says.
+    pub fn tcp(stream: TcpStream, version: Arc<str>) -> Self {
+        Self::new(Either::Left(stream), version)
     }
 
     /// A connection with TLS.
     pub fn tls(stream: TlsStream<TcpStream>, version: Arc<str>) -> Self {
-        Self::new(Stream::Tls(Box::new(stream)), version)
+        Self::new(Either::Right(Box::new(stream)), version)
     }
 
-    fn new(stream: Stream, version: Arc<str>) -> Self {
+    fn new(stream: Either<TcpStream, Box<TlsStream<TcpStream>>>, version: Arc<str>) -> Self {
         Self {
             stream: TokioIo::new(stream),
-            before: Bytes::new(),
+            unread: Bytes::new(),
             version,
             substitute: None,
             linger: Linger::default(),
@@ -137,31 +92,31 @@ impl ClientStream {
         }
     }
 
-    /// The same, with `bytes` to be read once more.
+    /// The same, with `bytes` to be read again.
     pub fn unread(self, bytes: Bytes) -> Self {
-        Self { before: bytes, ..self }
+        Self { unread: bytes, ..self }
     }
 
     /// Reads what has arrived; nothing at the end.
-    pub fn poll_take(&mut self, cx: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
+    pub fn poll_read_in(&mut self, cx: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
         let mut buffer = ReadBuf::new(into);
         ready!(Pin::new(self.stream.inner_mut()).poll_read(cx, &mut buffer))?;
         Poll::Ready(Ok(buffer.filled().len()))
     }
 
     /// Writes some of `bytes`.
-    pub fn poll_give(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    pub fn poll_write_out(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(self.stream.inner_mut()).poll_write(cx, bytes);
         self.within(cx, written)
     }
 
-    /// Lets go what TLS holds back.
-    pub fn poll_let_go(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    /// Flushes the TLS buffer.
+    pub fn poll_flush_out(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let flushed = Pin::new(self.stream.inner_mut()).poll_flush(cx);
         self.within(cx, flushed)
     }
 
-    /// Ends what is sent, and lingers if that was asked for.
+    /// Closes the sending side, and lingers if that was asked for.
     pub fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.lingering.is_none() {
             let closed = Pin::new(self.stream.inner_mut()).poll_shutdown(cx);
@@ -173,12 +128,12 @@ impl ClientStream {
         Poll::Ready(Ok(()))
     }
 
-    /// By which this connection can be asked to linger.
+    /// By which this connection is asked to linger.
     pub fn linger(&self) -> Linger {
         self.linger.clone()
     }
 
-    /// Gives a write up that has been waiting for [`STALLED`].
+    /// Fails a write that has been pending for [`STALLED`].
     fn within<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if written.is_ready() {
             self.stalled = None;
@@ -188,7 +143,7 @@ impl ClientStream {
         end.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 
-    /// Reads and forgets until the client closes, or for [`LINGER`].
+    /// Reads and discards until the client closes, or for [`LINGER`].
     fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let end = self.lingering.get_or_insert_with(|| Box::pin(sleep(LINGER)));
         if end.as_mut().poll(cx).is_ready() {
@@ -196,26 +151,22 @@ impl ClientStream {
         }
         let mut bytes = [0; LINGER_READ];
         loop {
-            if !matches!(ready!(self.poll_take(cx, &mut bytes)), Ok(1..)) {
+            if !matches!(ready!(self.poll_read_in(cx, &mut bytes)), Ok(1..)) {
                 return Poll::Ready(());
             }
         }
     }
 
-    /// Writes the substitute out; `length` is how much of hyper's bytes it stands for.
+    /// Writes the substitute for `length` bytes of hyper's.
     fn poll_substitute(&mut self, cx: &mut Context<'_>, length: usize) -> Poll<io::Result<usize>> {
-        while let Some(substitute) = &mut self.substitute {
-            let rest = substitute.bytes.get(substitute.written..).unwrap_or_default();
-            if rest.is_empty() {
-                self.substitute = None;
-                break;
-            }
+        while let Some(rest) = self.substitute.as_mut().filter(|rest| !rest.is_empty()) {
             let count = ready!(Pin::new(self.stream.inner_mut()).poll_write(cx, rest))?;
             if count == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
-            substitute.written += count;
+            rest.advance(count);
         }
+        self.substitute = None;
         Poll::Ready(Ok(length))
     }
 }
@@ -256,15 +207,15 @@ impl Read for ClientStream {
         mut buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        if this.before.is_empty() {
+        if this.unread.is_empty() {
             return Pin::new(&mut this.stream).poll_read(cx, buffer);
         }
-        let length = buffer.remaining().min(this.before.len());
-        buffer.put_slice(this.before.get(..length).unwrap_or_default());
-        this.before.advance(length);
-        if this.before.is_empty() {
-            // Bytes that are used up keep their memory.
-            this.before = Bytes::new();
+        let length = buffer.remaining().min(this.unread.len());
+        buffer.put_slice(this.unread.get(..length).unwrap_or_default());
+        this.unread.advance(length);
+        if this.unread.is_empty() {
+            // Empty bytes would keep their memory.
+            this.unread = Bytes::new();
         }
         Poll::Ready(Ok(()))
     }
@@ -274,18 +225,18 @@ impl Write for ClientStream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         if this.substitute.is_none() {
-            this.substitute = in_dialect(bytes, &this.version).map(|bytes| Substitute { bytes, written: 0 });
+            this.substitute = in_dialect(bytes, &this.version).map(Bytes::from);
         }
         if this.substitute.is_some() {
             // hyper has not read the request to its end.
             this.linger.ask();
             return this.poll_substitute(cx, bytes.len());
         }
-        this.poll_give(cx, bytes)
+        this.poll_write_out(cx, bytes)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.get_mut().poll_let_go(cx)
+        self.get_mut().poll_flush_out(cx)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

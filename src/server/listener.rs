@@ -1,7 +1,7 @@
-//! Accepting connections, and letting them go.
+//! Accepts connections and serves them until they end.
 
 use std::convert::Infallible;
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
@@ -11,7 +11,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use http::{Request, Response};
+use http::Response;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -25,16 +25,16 @@ use tokio_util::task::TaskTracker;
 
 use super::asked::Asked;
 use super::connection::ClientStream;
-use super::plain::{self, Ended, Patience};
+use super::fast_path::{self, Ended, WaitLimits};
+use super::future_pool::PooledFuture;
 use super::respond::{After, Reply};
-use super::room::Answering;
 use super::state::State;
-use super::workers::Workers;
+use crate::runtime::Workers;
 
-/// How long to wait when the process has no file descriptor left.
+/// The pause when the process has no file descriptor left.
 const EXHAUSTED: Duration = Duration::from_millis(100);
 
-/// How long a connection that has asked nothing yet may hold up the end.
+/// How long a connection without any request so far may hold up the end.
 const SILENT: Duration = Duration::from_millis(500);
 
 /// What connections may cost.
@@ -51,10 +51,10 @@ pub struct ServeLimits {
 }
 
 impl ServeLimits {
-    /// The same for `most` connections.
+    /// The same for at most `max` connections.
     #[must_use]
-    pub fn within(self, most: usize) -> Self {
-        Self { connections: self.connections.min(most), ..self }
+    pub fn within(self, max: usize) -> Self {
+        Self { connections: self.connections.min(max), ..self }
     }
 
     /// Bytes of a head: hyper takes no buffer below 8 KiB.
@@ -67,17 +67,8 @@ impl ServeLimits {
 #[derive(Debug)]
 pub struct Listener {
     tcp: TcpListener,
-    tls: Option<TlsAcceptorDebug>,
+    tls: Option<Arc<rustls::ServerConfig>>,
     limits: ServeLimits,
-}
-
-/// `TlsAcceptor` has no `Debug`.
-struct TlsAcceptorDebug(TlsAcceptor);
-
-impl std::fmt::Debug for TlsAcceptorDebug {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("TlsAcceptor")
-    }
 }
 
 impl Listener {
@@ -87,8 +78,7 @@ impl Listener {
         tls: Option<Arc<rustls::ServerConfig>>,
         limits: ServeLimits,
     ) -> io::Result<Self> {
-        let tcp = TcpListener::bind(address).await?;
-        Ok(Self { tcp, tls: tls.map(|config| TlsAcceptorDebug(TlsAcceptor::from(config))), limits })
+        Ok(Self { tcp: TcpListener::bind(address).await?, tls, limits })
     }
 
     /// Where it listens; the port is the real one.
@@ -116,7 +106,7 @@ impl Listener {
                 () = closing.cancelled() => return,
                 accepted = accept(&self.tcp, &slots, &crowd) => accepted,
             };
-            let (stream, peer, slot) = match accepted.and_then(unbound) {
+            let (stream, peer, permit) = match accepted.and_then(unbound) {
                 Ok(accepted) => accepted,
                 // The client was gone before it was accepted, which is no reason to pause.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => continue,
@@ -126,13 +116,13 @@ impl Listener {
                     continue;
                 }
             };
-            let tls = self.tls.as_ref().map(|tls| tls.0.clone());
+            let tls = self.tls.clone().map(TlsAcceptor::from);
             let (state, version, closing, limits, crowd) =
                 (Arc::clone(&state), Arc::clone(&version), closing.clone(), self.limits, Arc::clone(&crowd));
-            let place = workers.as_ref().and_then(|workers| workers.place());
-            let runtime = place.as_ref().map(|place| place.runtime.clone());
+            let slot = workers.as_ref().and_then(|workers| workers.slot());
+            let runtime = slot.as_ref().map(|slot| slot.runtime.clone());
             let connection = async move {
-                let (_slot, _place) = (slot, place);
+                let (_permit, _slot) = (permit, slot);
                 let _counted = Counted::new(Arc::clone(&state));
                 let opened = tokio::select! {
                     opened = open(stream, tls, version, limits.tls_handshake) => opened,
@@ -150,7 +140,7 @@ impl Listener {
     }
 }
 
-/// One in the gauge of connections, for as long as it lives: a panic ends it too.
+/// Counts one connection in the gauge for as long as it lives; a panic ends it too.
 struct Counted(Arc<State>);
 
 impl Counted {
@@ -166,20 +156,20 @@ impl Drop for Counted {
     }
 }
 
-/// Whether somebody waits for a connection to end.
+/// Whether an accepted connection waits for another one to end.
 #[derive(Debug, Default)]
 pub(super) struct Crowd(AtomicBool);
 
 impl Crowd {
-    /// How long a connection may be idle while somebody waits.
+    /// How long a connection may be idle while another one waits.
     pub(super) const IDLE: Duration = Duration::from_secs(2);
 
-    /// Whether somebody does.
+    /// Whether one waits.
     pub(super) fn waits(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// Until somebody does. Whether that is so is looked at now and then, since nobody is in a hurry to go.
+    /// Waits until one does. Checked now and then only, since there is no hurry.
     async fn arrives(&self) {
         loop {
             tokio::time::sleep(Self::IDLE).await;
@@ -190,30 +180,30 @@ impl Crowd {
     }
 }
 
-/// Waits for a free slot with one connection in hand: the others that cannot be served stay in the kernel's backlog.
+/// Waits for a permit with one accepted connection in hand: the others stay in the kernel's backlog.
 async fn accept(
     tcp: &TcpListener,
     slots: &Arc<Semaphore>,
     crowd: &Crowd,
 ) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
     let (stream, peer) = tcp.accept().await?;
-    let slot = match Arc::clone(slots).try_acquire_owned() {
-        Ok(slot) => slot,
+    let permit = match Arc::clone(slots).try_acquire_owned() {
+        Ok(permit) => permit,
         Err(_) => {
             crowd.0.store(true, Ordering::Relaxed);
-            let slot = Arc::clone(slots).acquire_owned().await;
+            let permit = Arc::clone(slots).acquire_owned().await;
             crowd.0.store(false, Ordering::Relaxed);
-            slot.map_err(io::Error::other)?
+            permit.map_err(io::Error::other)?
         }
     };
-    Ok((stream, peer, slot))
+    Ok((stream, peer, permit))
 }
 
 /// Takes a connection away from the runtime that accepted it, which need not be the one that serves it.
 fn unbound(
-    (stream, peer, slot): (TcpStream, SocketAddr, OwnedSemaphorePermit),
+    (stream, peer, permit): (TcpStream, SocketAddr, OwnedSemaphorePermit),
 ) -> io::Result<(std::net::TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-    Ok((stream.into_std()?, peer, slot))
+    Ok((stream.into_std()?, peer, permit))
 }
 
 async fn open(
@@ -232,7 +222,7 @@ async fn open(
     // Small answers must not wait for an earlier one's acknowledgement.
     let _ = stream.set_nodelay(true);
     let Some(tls) = tls else {
-        return Some(ClientStream::plain(stream, version));
+        return Some(ClientStream::tcp(stream, version));
     };
     match timeout(limit, tls.accept(stream)).await {
         Ok(Ok(stream)) => Some(ClientStream::tls(stream, version)),
@@ -244,7 +234,7 @@ async fn open(
     }
 }
 
-/// Until connections that have asked nothing are let go.
+/// Waits until connections without any request are closed.
 async fn silence(closing: &CancellationToken) {
     closing.cancelled().await;
     tokio::time::sleep(SILENT).await;
@@ -252,8 +242,8 @@ async fn silence(closing: &CancellationToken) {
 
 /// Waits for `work` while the listener is open.
 ///
-/// Asking whether it still is takes a lock, which all connections share. So that is asked once, and again when there is
-/// reason to; a task's waker stays the same, so what was once left with the token does not have to be renewed.
+/// Polling the token takes a lock that all connections share. So that is done once, and again when the process drains; a
+/// task's waker stays the same, so the one that the token has does not have to be renewed.
 async fn unless_closing<T>(
     mut work: Pin<&mut impl Future<Output = T>>,
     state: &State,
@@ -286,26 +276,26 @@ async fn connection<H, F>(
     H: Fn(Arc<State>, SocketAddr, Asked) -> F + Copy + Sync,
     F: Future<Output = Reply> + Send + 'static,
 {
-    let patience = Patience {
+    let wait = WaitLimits {
         crowd,
         idle: limits.header_timeout,
         head_bytes: limits.head_bytes(),
         closing: &closing,
         silent: SILENT,
     };
-    let answer = |asked| Answering::new(handler(Arc::clone(&state), peer, asked));
-    match plain::serve(&mut stream, patience, || state.is_draining(), answer).await {
+    let answer = |asked| PooledFuture::new(handler(Arc::clone(&state), peer, asked));
+    match fast_path::serve(&mut stream, wait, || state.is_draining(), answer).await {
         Ok(Ended::Closed) => {}
-        Ok(Ended::Odd(bytes)) => {
-            // In a box, which a connection without such a request does without.
-            Box::pin(unusual(stream.unread(bytes), peer, state, handler, closing, limits, crowd)).await;
+        Ok(Ended::Fallback(bytes)) => {
+            // Boxed, so that connections without such a request need no room for it.
+            Box::pin(fallback(stream.unread(bytes), peer, state, handler, closing, limits, crowd)).await;
         }
         Err(error) => tracing::debug!(%error, "connection ended"),
     }
 }
 
-/// What hyper reads the first request of.
-async fn unusual<H, F>(
+/// Serves a connection with hyper, beginning with what the stream has unread.
+async fn fallback<H, F>(
     stream: ClientStream,
     peer: SocketAddr,
     state: Arc<State>,
@@ -317,12 +307,12 @@ async fn unusual<H, F>(
     H: Fn(Arc<State>, SocketAddr, Asked) -> F + Copy + Sync,
     F: Future<Output = Reply> + Send + 'static,
 {
-    let asked = AtomicBool::new(false);
+    let has_asked = AtomicBool::new(false);
     let linger = stream.linger();
-    let service = service_fn(|request: Request<Incoming>| {
-        asked.store(true, Ordering::Relaxed);
+    let service = service_fn(|request: http::Request<Incoming>| {
+        has_asked.store(true, Ordering::Relaxed);
         let linger = linger.clone();
-        Answering::new(handler(Arc::clone(&state), peer, request.into())).map(move |reply| {
+        PooledFuture::new(handler(Arc::clone(&state), peer, request.into())).map(move |reply| {
             if reply.after == After::Unread {
                 linger.ask();
             }
@@ -354,15 +344,15 @@ async fn unusual<H, F>(
     };
     let ended = match served {
         Some(Some(ended)) => ended,
-        Some(None) if !asked.load(Ordering::Relaxed) => return,
+        Some(None) if !has_asked.load(Ordering::Relaxed) => return,
         Some(None) | None => {
             // What is being answered is, and an idle connection ends.
             connection.as_mut().graceful_shutdown();
             tokio::select! {
                 ended = connection.as_mut() => ended,
                 // hyper itself would wait for the first request as long as a head may take.
-                () = silence(&closing), if !asked.load(Ordering::Relaxed) => {
-                    if !asked.load(Ordering::Relaxed) {
+                () = silence(&closing), if !has_asked.load(Ordering::Relaxed) => {
+                    if !has_asked.load(Ordering::Relaxed) {
                         return;
                     }
                     connection.await

@@ -12,10 +12,10 @@ use hyper::body::{Frame, SizeHint};
 use serde::Serialize;
 use tokio::time::Instant;
 
+use crate::net::ByteStream;
 use crate::onprem::error::{ErrorBody, Meta};
 use crate::onprem::reply::EmptyReply;
 use crate::relay::Failure;
-use crate::upstream::Stream;
 
 /// The field that says what a body is.
 pub const CONTENT_TYPE: &str = "content-type";
@@ -100,7 +100,7 @@ pub enum Body {
     /// A file on its way to the client, passed on as it arrives.
     Stream {
         /// It.
-        bytes: Stream,
+        bytes: ByteStream,
         /// How many there will be.
         length: u64,
     },

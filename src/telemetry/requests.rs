@@ -9,8 +9,8 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, NoLabelSet}
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Unit;
 
-use super::shard::Sharded;
-use super::tally::{CallKey, Cell};
+use super::shard::{Cell, Sharded};
+use super::tally::CallKey;
 
 /// The upper bound of the first bucket: 0.25 ms. Each of the others has twice the bound of the one before.
 const FIRST: Duration = Duration::from_micros(250);

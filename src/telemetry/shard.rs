@@ -6,10 +6,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use super::tally::Cell;
-
 /// Threads beyond that many share.
 const SHARDS: usize = 16;
+
+/// What [`Sharded`] counts with.
+pub trait Cell: Default {
+    /// Counts one that took `time`.
+    fn add(&mut self, time: Duration);
+    /// Adds what another one has counted.
+    fn merge(&mut self, other: &Self);
+}
 
 /// Cells by a key of a closed set. Each thread counts in a list of its own, whose lock nobody else wants but a reader;
 /// the lists are short, and what is counted most is at their beginning, so a search costs less than a hash.

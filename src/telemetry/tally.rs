@@ -5,15 +5,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::shard::Sharded;
-
-/// What [`Sharded`] counts with.
-pub trait Cell: Default {
-    /// Counts one that took `time`.
-    fn add(&mut self, time: Duration);
-    /// Adds what another one has counted.
-    fn merge(&mut self, other: &Self);
-}
+use super::shard::{Cell, Sharded};
 
 /// How often something happened and how long it took.
 #[derive(Clone, Copy, Debug, Default)]

@@ -3,21 +3,20 @@
 //! Unlike messages they may be repeated: an upload that was made twice costs an id that lapses unused.
 
 use std::io;
-use std::pin::Pin;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Method, Request, Response};
 use http_body_util::{BodyExt, Empty, Full};
-use hyper::body::{Body, Incoming};
+use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::{Answer, CallError, Deadlines, MOST_ANSWER, Sent, Target, innermost, read, user_agent};
+use super::{Answer, CallError, Deadlines, MAX_ANSWER, Sent, Target, read};
 use crate::cloud::GraphError;
-use crate::net::Connector;
+use crate::net::{ByteStream, Connector, innermost, user_agent};
 
 /// What is buffered of one connection, in each direction: fifty large files at once stay small.
 const BUFFER: usize = 64 * 1024;
@@ -26,13 +25,10 @@ const IDLE: usize = 16;
 /// The pause before an upload that Cloud could not take is tried once more.
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// The body of a request or an answer that is too large for memory.
-pub type Stream = Pin<Box<dyn Body<Data = Bytes, Error = io::Error> + Send>>;
-
 /// The pooled client for files.
 #[derive(Clone, Debug)]
 pub struct MediaUpstream {
-    client: Client<Connector, Stream>,
+    client: Client<Connector, ByteStream>,
     deadlines: Deadlines,
     /// From the beginning of an upload to the end of its answer.
     upload: Duration,
@@ -56,7 +52,7 @@ impl MediaUpstream {
         &self,
         target: &Target,
         content_type: &HeaderValue,
-        body: impl Fn() -> io::Result<Stream>,
+        body: impl Fn() -> io::Result<ByteStream>,
     ) -> Result<Answer, UploadError> {
         let first = self.upload_once(target, content_type, body()?).await;
         let may_pass = match &first {
@@ -74,7 +70,7 @@ impl MediaUpstream {
         &self,
         target: &Target,
         content_type: &HeaderValue,
-        body: Stream,
+        body: ByteStream,
     ) -> Result<Answer, CallError> {
         let mut request = request(Method::POST, target, body);
         request.headers_mut().insert(CONTENT_TYPE, content_type.clone());
@@ -88,7 +84,7 @@ impl MediaUpstream {
         let mut request = request(Method::POST, target, body);
         request.headers_mut().extend(headers);
         let end = Instant::now() + self.upload;
-        read(self.head(request, end).await?, end, MOST_ANSWER).await
+        read(self.head(request, end).await?, end, MAX_ANSWER).await
     }
 
     /// Reads an object that describes a file.
@@ -109,11 +105,11 @@ impl MediaUpstream {
 
     async fn whole(
         &self,
-        request: Request<Stream>,
+        request: Request<ByteStream>,
         head_end: Instant,
         end: Instant,
     ) -> Result<Answer, CallError> {
-        read(self.head(request, head_end).await?, end, MOST_ANSWER).await
+        read(self.head(request, head_end).await?, end, MAX_ANSWER).await
     }
 
     /// Begins to read a file; the caller reads its body.
@@ -122,7 +118,11 @@ impl MediaUpstream {
         self.head(request(Method::GET, target, nothing()), end).await
     }
 
-    async fn head(&self, request: Request<Stream>, end: Instant) -> Result<Response<Incoming>, CallError> {
+    async fn head(
+        &self,
+        request: Request<ByteStream>,
+        end: Instant,
+    ) -> Result<Response<Incoming>, CallError> {
         match timeout_at(end, self.client.request(request)).await {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(error)) => Err(failed(innermost(&error))),
@@ -147,7 +147,7 @@ pub fn is_success(answer: &Answer) -> bool {
     answer.status.is_success() && GraphError::parse(&answer.body).is_none()
 }
 
-fn request(method: Method, target: &Target, body: Stream) -> Request<Stream> {
+fn request(method: Method, target: &Target, body: ByteStream) -> Request<ByteStream> {
     let mut request = Request::new(body);
     *request.method_mut() = method;
     *request.uri_mut() = target.uri.clone();
@@ -156,7 +156,7 @@ fn request(method: Method, target: &Target, body: Stream) -> Request<Stream> {
     request
 }
 
-fn nothing() -> Stream {
+fn nothing() -> ByteStream {
     Box::pin(Empty::new().map_err(|never| match never {}))
 }
 

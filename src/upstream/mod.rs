@@ -1,9 +1,8 @@
 //! Calls to the Cloud API.
 //!
-//! The rule of this floor: no message is sent twice. A call is repeated only when it failed before
-//! anything was sent ([`Sent::No`]); in doubt it is reported and left alone. Only [`Upstream::post_again`], which is
-//! for what may be done twice, and calls about files are repeated after that. What Cloud refused for the rate was not
-//! sent either: [`pacing`].
+//! The rule of this floor: no message is sent twice. A call is retried only when it failed before anything was sent
+//! ([`Sent::No`]); in doubt it is reported. Only idempotent calls ([`Upstream::post_again`]) and those about files are
+//! retried after that. What Cloud rejected for the rate was not sent either: [`pacing`].
 
 mod body;
 mod health;
@@ -12,15 +11,14 @@ pub mod pacing;
 mod pool;
 
 pub use health::{Health, Standing};
-pub use media::{MediaUpstream, Stream, UploadError, is_success};
-pub use pool::answer;
+pub use media::{MediaUpstream, UploadError, is_success};
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, RETRY_AFTER, USER_AGENT};
+use http::header::{AUTHORIZATION, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -29,29 +27,31 @@ use tokio::time::Instant;
 
 use self::pool::{Attempt, Limits, Pool};
 use crate::config::HttpVersion;
-use crate::net::{Collected, Connector, this_worker, within};
+use crate::http1::retry_after;
+use crate::net::Connector;
+use crate::runtime::{Collected, this_worker, within};
 
 /// Graph's answers to messages are a few hundred bytes; more than this is not Graph.
-const MOST_ANSWER: usize = 1024 * 1024;
+const MAX_ANSWER: usize = 1024 * 1024;
 /// A page of 200 templates, of which few have more than 10 KiB: Graph writes most letters in six bytes.
-const MOST_READ: usize = 4 * 1024 * 1024;
-/// Pauses before a call that was not sent is tried again.
-const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(400)];
-/// The pause before a call is made a second time that may be made twice.
+const MAX_READ: usize = 4 * 1024 * 1024;
+/// Pauses before the retries of a call that was not sent.
+const RETRY_PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(400)];
+/// The pause before an idempotent call is retried.
 const AGAIN: Duration = Duration::from_millis(250);
-/// How often unused connections are looked at.
+/// How often idle connections are checked.
 const TEND_EVERY: Duration = Duration::from_secs(5);
-/// How long a body may pause.
+/// The timeout of each part of a body.
 const BODY_IDLE: Duration = Duration::from_secs(10);
 
-/// How long a call may take.
+/// Timeouts of a call.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadlines {
     /// From the call to the answer's head.
     pub first_byte: Duration,
     /// From the call to the end of the answer.
     pub total: Duration,
-    /// How long an unused connection is kept.
+    /// How long an idle connection is kept.
     pub pool_idle: Duration,
 }
 
@@ -77,9 +77,9 @@ pub struct Target {
 /// Whether anything may have reached Cloud.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sent {
-    /// Nothing was sent: trying again is safe.
+    /// Nothing was sent: a retry is safe.
     No,
-    /// It may have been taken: trying again could double a message.
+    /// Cloud may have it: a retry could double a message.
     Maybe,
 }
 
@@ -87,7 +87,7 @@ pub enum Sent {
 #[derive(Debug, Error)]
 #[error("{reason}")]
 pub struct CallError {
-    /// Whether trying again is safe.
+    /// Whether a retry is safe.
     pub sent: Sent,
     /// Whether a deadline passed.
     pub is_timeout: bool,
@@ -119,7 +119,7 @@ impl Target {
         Self { uri, ..self.clone() }
     }
 
-    /// Notes how a call ended, and gives it back.
+    /// Records the outcome of a call, and returns it.
     fn noted(&self, outcome: Result<Answer, CallError>) -> Result<Answer, CallError> {
         if let Some(health) = &self.health {
             health.note(&outcome);
@@ -141,7 +141,7 @@ impl Upstream {
         Self { pools: (0..=workers).map(|_| pool()).collect(), deadlines }
     }
 
-    /// Closes connections that are not in use any more, from time to time.
+    /// Closes connections that are idle for too long, from time to time.
     pub async fn tend(&self) {
         let mut clock = tokio::time::interval(TEND_EVERY.min(self.deadlines.pool_idle));
         loop {
@@ -169,13 +169,12 @@ impl Upstream {
         (outcome, ended - begun)
     }
 
-    /// Posts a JSON body that may be taken twice, because it says how something is to be and not what is to happen.
-    /// After a fault of Cloud, or when nobody knows what became of it, it is posted once more.
+    /// Posts a JSON body that is idempotent. After a fault of Cloud, or in doubt, it is posted once more.
     pub async fn post_again(&self, target: &Target, body: Bytes) -> Result<Answer, CallError> {
         let first = self.post(target, body.clone()).await;
         let may_pass = match &first {
             Ok(answer) => answer.status.is_server_error(),
-            // Who has waited for the whole time has waited long enough.
+            // A client that has waited for the whole timeout has waited long enough.
             Err(error) => error.sent == Sent::Maybe && !error.is_timeout,
         };
         if !may_pass {
@@ -222,7 +221,7 @@ impl Upstream {
         body: Bytes,
     ) -> Result<(Answer, Instant), CallError> {
         let end = begun + self.deadlines.total;
-        let mut pauses = PAUSES.iter();
+        let mut pauses = RETRY_PAUSES.iter();
         loop {
             let error = match self.attempt(&method, target, body.clone(), begun, end).await {
                 Ok(answered) => return Ok(answered),
@@ -249,40 +248,18 @@ impl Upstream {
             begun,
             head: end.min(begun + self.deadlines.first_byte),
             end,
-            most: if method == Method::GET { MOST_READ } else { MOST_ANSWER },
+            max_body: if method == Method::GET { MAX_READ } else { MAX_ANSWER },
         };
         self.pool()?.call(&Attempt { method, target, body, limits }).await
     }
-}
-
-/// Who is calling; the same to everyone.
-static WE: HeaderValue = HeaderValue::from_static(concat!("prembridge/", env!("CARGO_PKG_VERSION")));
-
-/// Says who is calling.
-pub fn user_agent(headers: &mut HeaderMap) {
-    headers.insert(USER_AGENT, WE.clone());
-}
-
-/// The innermost cause, which says most.
-pub fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut cause = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
 }
 
 fn timed_out(reason: &str) -> CallError {
     CallError { sent: Sent::Maybe, is_timeout: true, reason: reason.to_owned() }
 }
 
-/// A `Retry-After` that is a number of seconds (RFC 9110 section 10.2.3); what is a date instead is not looked at.
-fn retry_after(value: &[u8]) -> Option<u32> {
-    str::from_utf8(value).ok()?.trim_ascii().parse().ok()
-}
-
 /// Reads the whole answer; a broken or endless one leaves the call in doubt.
-async fn read(response: Response<Incoming>, end: Instant, most: usize) -> Result<Answer, CallError> {
+async fn read(response: Response<Incoming>, end: Instant, max_body: usize) -> Result<Answer, CallError> {
     let (parts, mut body) = response.into_parts();
     let mut whole = Collected::default();
     loop {
@@ -297,8 +274,8 @@ async fn read(response: Response<Incoming>, end: Instant, most: usize) -> Result
         let Ok(data) = frame.into_data() else {
             continue;
         };
-        if whole.len() + data.len() > most {
-            return Err(broken(format!("the answer is larger than {most} bytes")));
+        if whole.len() + data.len() > max_body {
+            return Err(broken(format!("the answer is larger than {max_body} bytes")));
         }
         whole.push(data);
     }

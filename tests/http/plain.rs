@@ -1,4 +1,4 @@
-//! Plain requests are answered without hyper's server, everything else by it: nobody can tell which.
+//! The fast path answers usual requests, hyper everything else: nobody can tell which.
 
 use std::time::Duration;
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use prembridge::callback::Refused;
 use prembridge::cloud::webhook::Webhook;
-use prembridge::net::become_worker;
+use prembridge::runtime::become_worker;
 use prembridge::store::CallbackStore as _;
 use prembridge::webhook::Receipt;
 use tokio::runtime::{Builder, Runtime};

@@ -23,7 +23,6 @@ const NUMBER: &str = "106540352242922";
 
 /// Both, until this is dropped.
 pub struct Children {
-    /// Where the proxy listens.
     pub url: String,
     /// What it lets in.
     pub key: String,

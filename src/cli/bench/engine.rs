@@ -3,9 +3,8 @@
 //! The engine shares the machine with what it measures, so it does as little as it can: one write and one read for each
 //! message, and no task, channel or allocation.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
 
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
@@ -13,30 +12,9 @@ use tokio::task::JoinSet;
 
 use super::connection::Connection;
 use super::failure::Failure;
-use super::load::{Load, Turn};
+use super::load::Load;
 use super::pacer;
-use super::request::Template;
-use super::tally::{Exchange, Tally};
-use super::target::Target;
-
-/// What all connections share from the beginning.
-pub struct Site {
-    /// Where messages go.
-    pub target: Target,
-    /// What they are.
-    pub template: Template,
-    /// How long an answer may take.
-    pub patience: Duration,
-}
-
-/// What they share from the start of the load.
-#[derive(Debug)]
-pub struct Run {
-    /// Which message comes next.
-    pub load: Load,
-    counted_from: Instant,
-    tally: Mutex<Tally>,
-}
+use super::run::{Run, Site};
 
 /// Open connections.
 pub struct Engine {
@@ -48,35 +26,6 @@ struct Thread {
     begin: oneshot::Sender<Arc<Run>>,
     done: oneshot::Receiver<()>,
     leave: oneshot::Sender<()>,
-}
-
-impl Run {
-    /// Nothing is done yet.
-    pub fn new(load: Load, tally: Tally) -> Arc<Self> {
-        let counted_from = load.counted_from();
-        Arc::new(Self { load, counted_from, tally: Mutex::new(tally) })
-    }
-
-    /// What was counted so far.
-    pub fn tally(&self) -> MutexGuard<'_, Tally> {
-        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Counts what became of a message, on a connection that was `free` since then.
-    pub fn add(&self, turn: &Turn, free: Instant, ended: Instant, outcome: Result<(), Failure>) {
-        if !turn.counts {
-            return;
-        }
-        let since = |instant: Instant| instant.saturating_duration_since(self.counted_from);
-        let late = turn.taken.saturating_duration_since(turn.due.max(free));
-        self.tally().add(&Exchange {
-            latency: ended.saturating_duration_since(turn.due),
-            late: self.load.is_open().then_some(late),
-            taken: since(turn.taken),
-            ended: since(ended),
-            outcome,
-        });
-    }
 }
 
 impl Engine {

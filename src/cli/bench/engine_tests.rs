@@ -1,14 +1,18 @@
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
+use super::super::counters::Counters;
+use super::super::request::Template;
 use super::super::schedule::{Rate, Schedule};
+use super::super::target::Target;
 use super::*;
 
 /// Longer than anything takes here, but for the one test that waits for it.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What a server does with the request that has this number.
 #[derive(Clone, Copy)]
@@ -31,7 +35,7 @@ struct Server {
 }
 
 impl Server {
-    async fn start(patience: Duration, act: fn(u64) -> Act) -> Self {
+    async fn start(timeout: Duration, act: fn(u64) -> Act) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let target = Target::find(&url, None).unwrap();
@@ -47,7 +51,7 @@ impl Server {
                 streams.spawn(serve(stream, Arc::clone(&counter), act));
             }
         });
-        let site = Arc::new(Site { target, template, patience });
+        let site = Arc::new(Site { target, template, timeout });
         Self { site, requests, connections, _tasks: tasks }
     }
 
@@ -57,7 +61,7 @@ impl Server {
         let schedule = Schedule::new(Rate::new(count), Duration::ZERO, Duration::from_secs(1));
         // All are overdue, so that none has to be waited for.
         let start = Instant::now().checked_sub(Duration::from_secs(2)).unwrap();
-        let run = Run::new(Load::open(start, schedule), Tally::new().unwrap());
+        let run = Run::new(Load::open(start, schedule), Counters::new().unwrap());
         engine.begin(&run).end().await;
         run
     }
@@ -96,7 +100,7 @@ async fn serve(mut stream: TcpStream, counter: Arc<AtomicU64>, act: fn(u64) -> A
 }
 
 fn failures(run: &Run) -> Vec<(String, u64)> {
-    run.tally().failures().iter().map(|(kind, count)| (kind.clone(), *count)).collect()
+    run.counters().failures().iter().map(|(kind, count)| (kind.clone(), *count)).collect()
 }
 
 fn ms(milliseconds: u64) -> Duration {
@@ -106,38 +110,38 @@ fn ms(milliseconds: u64) -> Duration {
 #[tokio::test]
 async fn every_message_is_sent_and_answered_once() {
     for connections in [1, 3] {
-        let server = Server::start(PATIENCE, |_| Act::Answer).await;
+        let server = Server::start(TIMEOUT, |_| Act::Answer).await;
         let run = server.sent(200, connections).await;
-        let tally = run.tally();
-        assert_eq!((tally.sent(), tally.answered(), tally.failed()), (200, 200, 0));
+        let counters = run.counters();
+        assert_eq!((counters.sent(), counters.answered(), counters.failed()), (200, 200, 0));
         assert_eq!(server.requests.load(Ordering::Relaxed), 200);
         // They were due one to two seconds ago, and that counts.
-        assert!(tally.latency().unwrap().min >= ms(1000));
+        assert!(counters.latency().unwrap().min >= ms(1000));
     }
 }
 
 #[tokio::test]
 async fn a_lost_connection_fails_its_message_and_is_opened_again() {
-    let server = Server::start(PATIENCE, |n| if n % 5 == 0 { Act::Close } else { Act::Answer }).await;
+    let server = Server::start(TIMEOUT, |n| if n % 5 == 0 { Act::Close } else { Act::Answer }).await;
     let run = server.sent(50, 2).await;
     assert_eq!(failures(&run), [("connection closed before the answer".to_owned(), 10)]);
     // None was sent twice.
-    assert_eq!((run.tally().answered(), server.requests.load(Ordering::Relaxed)), (40, 50));
+    assert_eq!((run.counters().answered(), server.requests.load(Ordering::Relaxed)), (40, 50));
 }
 
 #[tokio::test]
 async fn a_connection_that_ends_with_its_answer_is_no_failure() {
-    let server = Server::start(PATIENCE, |_| Act::AnswerAndClose).await;
+    let server = Server::start(TIMEOUT, |_| Act::AnswerAndClose).await;
     let run = server.sent(20, 2).await;
-    assert_eq!((failures(&run), run.tally().answered()), (vec![], 20));
+    assert_eq!((failures(&run), run.counters().answered()), (vec![], 20));
 }
 
 #[tokio::test]
 async fn a_connection_that_ends_while_nothing_is_sent_is_opened_before_the_next_message() {
-    let mut server = Server::start(PATIENCE, |_| Act::AnswerThenLeave).await;
+    let mut server = Server::start(TIMEOUT, |_| Act::AnswerThenLeave).await;
     let connection = Connection::open(Arc::clone(&server.site)).await.unwrap();
     let schedule = Schedule::new(Rate::new(3), Duration::ZERO, Duration::from_secs(1));
-    let run = Run::new(Load::open(Instant::now(), schedule), Tally::new().unwrap());
+    let run = Run::new(Load::open(Instant::now(), schedule), Counters::new().unwrap());
     let mut tasks = JoinSet::new();
     tasks.spawn(connection.serve(Arc::clone(&run)));
     let Load::Open(open) = &run.load else { panic!("an open loop") };
@@ -148,12 +152,12 @@ async fn a_connection_that_ends_while_nothing_is_sent_is_opened_before_the_next_
     }
     open.release(1);
     tasks.join_all().await;
-    assert_eq!((failures(&run), run.tally().answered()), (vec![], 3));
+    assert_eq!((failures(&run), run.counters().answered()), (vec![], 3));
 }
 
 #[tokio::test]
 async fn the_answer_to_another_message_is_found() {
-    let server = Server::start(PATIENCE, |n| if n == 7 { Act::AnswerAnother } else { Act::Answer }).await;
+    let server = Server::start(TIMEOUT, |n| if n == 7 { Act::AnswerAnother } else { Act::Answer }).await;
     let run = server.sent(20, 2).await;
     assert_eq!(failures(&run), [("wrong recipient".to_owned(), 1)]);
 }
@@ -163,7 +167,7 @@ async fn an_answer_that_does_not_come_is_given_up() {
     let server = Server::start(ms(50), |n| if n == 1 { Act::Hang } else { Act::Answer }).await;
     let run = server.sent(5, 1).await;
     assert_eq!(failures(&run), [("timed out after 50ms".to_owned(), 1)]);
-    assert_eq!(run.tally().answered(), 4);
+    assert_eq!(run.counters().answered(), 4);
 }
 
 #[tokio::test]
@@ -171,29 +175,29 @@ async fn a_run_that_is_stopped_leaves_the_rest() {
     let server = Server::start(ms(50), |_| Act::Hang).await;
     let engine = Engine::connect(&server.site, 1, 1).await.unwrap();
     let schedule = Schedule::new(Rate::new(1000), Duration::ZERO, Duration::from_secs(3600));
-    let run = Run::new(Load::open(Instant::now(), schedule), Tally::new().unwrap());
+    let run = Run::new(Load::open(Instant::now(), schedule), Counters::new().unwrap());
     let mut running = engine.begin(&run);
     run.load.stop();
     running.end().await;
     let left = run.load.left();
-    assert!(left >= 3_599_999 && left + run.tally().sent() == 3_600_000, "{left}");
+    assert!(left >= 3_599_999 && left + run.counters().sent() == 3_600_000, "{left}");
 }
 
 #[tokio::test]
 async fn a_closed_loop_goes_on_until_it_is_stopped() {
-    let server = Server::start(PATIENCE, |_| Act::Answer).await;
+    let server = Server::start(TIMEOUT, |_| Act::Answer).await;
     let engine = Engine::connect(&server.site, 2, 2).await.unwrap();
     let hour = Duration::from_secs(3600);
-    let run = Run::new(Load::closed(Instant::now(), Duration::ZERO, hour), Tally::new().unwrap());
+    let run = Run::new(Load::closed(Instant::now(), Duration::ZERO, hour), Counters::new().unwrap());
     let mut running = engine.begin(&run);
     while server.requests.load(Ordering::Relaxed) < 20 {
         tokio::task::yield_now().await;
     }
     run.load.stop();
     running.end().await;
-    let tally = run.tally();
-    assert_eq!(tally.answered(), server.requests.load(Ordering::Relaxed));
-    assert_eq!((tally.failed(), tally.late(), run.load.left()), (0, None, 0));
+    let counters = run.counters();
+    assert_eq!(counters.answered(), server.requests.load(Ordering::Relaxed));
+    assert_eq!((counters.failed(), counters.late(), run.load.left()), (0, None, 0));
 }
 
 #[tokio::test]
@@ -214,7 +218,7 @@ async fn nobody_there_is_told_before_anything_is_sent() {
     drop(listener);
     let target = Target::find(&url, None).unwrap();
     let template = Template::new(&target.host, &target.path, None, &[]);
-    let site = Arc::new(Site { target, template, patience: PATIENCE });
+    let site = Arc::new(Site { target, template, timeout: TIMEOUT });
     let refused = Engine::connect(&site, 3, 1).await.err();
     assert_eq!(refused.unwrap().to_string(), "connection refused");
 }

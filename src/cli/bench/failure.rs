@@ -5,13 +5,12 @@ use std::io;
 use std::time::Duration;
 
 use super::text::span;
+use crate::http1::ResponseError;
 
 /// One kind of failure; failures are counted by what they say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// The answer says no.
     Refused {
-        /// Its HTTP status.
         status: u16,
         /// The code in its body, on-prem's or Cloud's.
         code: Option<i64>,
@@ -24,11 +23,8 @@ pub enum Failure {
     Unreadable,
     /// The connection ended before the answer was there.
     Closed,
-    /// No connection could be opened.
     Unreachable(String),
-    /// The connection broke.
     Broken(String),
-    /// Nothing came for so long.
     TimedOut(Duration),
     /// Every connection was busy until the end.
     NotSent,
@@ -46,6 +42,12 @@ impl Failure {
         } else {
             Self::Broken(format!("connection broken: {error}"))
         }
+    }
+
+    /// What is wrong with a response.
+    pub fn unreadable(error: &ResponseError) -> Self {
+        let is_closed = matches!(error, ResponseError::NoResponse | ResponseError::Incomplete);
+        if is_closed { Self::Closed } else { Self::Unreadable }
     }
 
     /// Why no connection could be opened.
@@ -83,6 +85,32 @@ impl fmt::Display for Failure {
             Self::Unreachable(reason) | Self::Broken(reason) => f.write_str(reason),
             Self::TimedOut(limit) => write!(f, "timed out after {}", span(*limit)),
             Self::NotSent => f.write_str("not sent: every connection was busy until the end"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http1::ResponseReader;
+
+    #[test]
+    fn half_a_response_and_none_are_told_from_what_cannot_be_read() {
+        for (text, failure) in [
+            ("", Failure::Closed),
+            ("HTTP/1.1 200 OK\r\n", Failure::Closed),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n{}", Failure::Closed),
+            ("SSH-2.0-OpenSSH\r\n", Failure::Unreadable),
+            ("HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", Failure::Unreadable),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n", Failure::Unreadable),
+            ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nab\r\n", Failure::Unreadable),
+        ] {
+            let mut reader = ResponseReader::new(1 << 20);
+            let error = match reader.read(text.as_bytes()) {
+                Ok(_) => reader.end().unwrap_err(),
+                Err(error) => error,
+            };
+            assert_eq!(Failure::unreadable(&error), failure, "{text}");
         }
     }
 }

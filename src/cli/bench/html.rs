@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use super::counters::Row;
 use super::report::Report;
-use super::tally::Row;
 use super::text::{grouped, mebibytes, milliseconds, rounded, time};
 
 /// Width and height of a chart.
@@ -24,11 +24,11 @@ pub fn page(report: &Report<'_>) -> String {
     let _ = writeln!(
         page,
         "<p>{} messages/s achieved, {} connections to {}.</p>",
-        rounded(report.tally.per_second(report.duration)),
+        rounded(report.counters.per_second(report.duration)),
         report.connections,
         escaped(report.url)
     );
-    for (kind, count) in report.tally.failures() {
+    for (kind, count) in report.counters.failures() {
         let _ = writeln!(page, "<p class=\"bad\">failed: {} x {}</p>", grouped(*count), escaped(kind));
     }
     latencies(report, &mut page);
@@ -39,7 +39,7 @@ pub fn page(report: &Report<'_>) -> String {
 }
 
 fn latencies(report: &Report<'_>, page: &mut String) {
-    let Some(times) = report.tally.latency() else { return };
+    let Some(times) = report.counters.latency() else { return };
     let _ = writeln!(page, "<h2>{}</h2>\n<table><tr>", report.latency_is());
     let columns = [
         ("p50", times.p50),
@@ -52,13 +52,13 @@ fn latencies(report: &Report<'_>, page: &mut String) {
     page.push_str("</tr><tr>");
     columns.iter().for_each(|(_, value)| page.push_str(&format!("<td>{}</td>", time(*value))));
     page.push_str("</tr></table>\n");
-    let rows = report.tally.rows(BARS);
-    let most = rows.iter().map(|row| row.count).max().unwrap_or_default().max(1) as f64;
-    let mut chart = Chart::new("answers by latency", most, |value| grouped(value as u64));
+    let rows = report.counters.rows(BARS);
+    let max = rows.iter().map(|row| row.count).max().unwrap_or_default().max(1) as f64;
+    let mut chart = Chart::new("answers by latency", max, |value| grouped(value as u64));
     let width = SIZE.0 / f64::from(BARS);
     for (at, Row { from, to, count }) in rows.iter().enumerate() {
-        let told = format!("{} to {}: {}", time(*from), time(*to), grouped(*count));
-        chart.bar(at as f64 * width, width, *count as f64, &told);
+        let tooltip = format!("{} to {}: {}", time(*from), time(*to), grouped(*count));
+        chart.bar(at as f64 * width, width, *count as f64, &tooltip);
     }
     // The rows are equally wide in a logarithmic measure.
     let edges = rows.iter().map(|row| row.from).chain(rows.last().map(|row| row.to));
@@ -69,14 +69,14 @@ fn latencies(report: &Report<'_>, page: &mut String) {
 }
 
 fn seconds(report: &Report<'_>, page: &mut String) {
-    let windows = report.tally.windows();
+    let windows = report.counters.windows();
     let Some(last) = windows.last() else { return };
     let count = (last.second + 1) as f64;
     let width = SIZE.0 / count;
     let step = (count / 10.0).ceil() as usize;
-    let most = windows.iter().map(|window| window.answered).max().unwrap_or_default().max(1) as f64;
+    let max = windows.iter().map(|window| window.answered).max().unwrap_or_default().max(1) as f64;
     let longest = windows.iter().map(|window| window.p99).max().unwrap_or(Duration::ZERO);
-    let mut rate = Chart::new("answers by second", most, |value| grouped(value as u64));
+    let mut rate = Chart::new("answers by second", max, |value| grouped(value as u64));
     let unit = |value: f64| format!("{} ms", rounded(value));
     let mut latency = Chart::new("p99 by second, and p50 in front", milliseconds(longest), unit);
     for window in windows {
@@ -133,12 +133,12 @@ fn processes(report: &Report<'_>, page: &mut String) {
 
 /// Bars over an axis.
 struct Chart {
-    most: f64,
+    max: f64,
     svg: String,
 }
 
 impl Chart {
-    fn new(title: &str, most: f64, shown: impl Fn(f64) -> String) -> Self {
+    fn new(title: &str, max: f64, shown: impl Fn(f64) -> String) -> Self {
         let (width, height) = (SIZE.0 + MARGIN.0 + 16.0, SIZE.1 + MARGIN.1 + 10.0);
         let mut svg = format!(
             "<figure><figcaption>{title}</figcaption>\n<svg viewBox=\"0 0 {width} {height}\" role=\"img\" \
@@ -154,26 +154,26 @@ impl Chart {
                 MARGIN.0,
                 MARGIN.0 + SIZE.0,
                 y + 4.0,
-                shown(most * part)
+                shown(max * part)
             );
         }
-        Self { most: most.max(f64::MIN_POSITIVE), svg }
+        Self { max: max.max(f64::MIN_POSITIVE), svg }
     }
 
-    fn bar(&mut self, at: f64, width: f64, value: f64, told: &str) {
-        self.rect("", at, width, value, told);
+    fn bar(&mut self, at: f64, width: f64, value: f64, tooltip: &str) {
+        self.rect("", at, width, value, tooltip);
     }
 
-    fn front(&mut self, at: f64, width: f64, value: f64, told: &str) {
-        self.rect(" class=\"front\"", at, width, value, told);
+    fn front(&mut self, at: f64, width: f64, value: f64, tooltip: &str) {
+        self.rect(" class=\"front\"", at, width, value, tooltip);
     }
 
-    fn rect(&mut self, class: &str, at: f64, width: f64, value: f64, told: &str) {
-        let y = top(value, self.most);
+    fn rect(&mut self, class: &str, at: f64, width: f64, value: f64, tooltip: &str) {
+        let y = top(value, self.max);
         // A gap of a tenth between bars, where they are wide enough to see it.
         let _ = writeln!(
             self.svg,
-            "<rect{class} x=\"{:.1}\" y=\"{y:.1}\" width=\"{:.1}\" height=\"{:.1}\"><title>{told}</title></rect>",
+            "<rect{class} x=\"{:.1}\" y=\"{y:.1}\" width=\"{:.1}\" height=\"{:.1}\"><title>{tooltip}</title></rect>",
             MARGIN.0 + at,
             (width * 0.9).max(0.5),
             top(0.0, 1.0) - y
@@ -197,8 +197,8 @@ impl Chart {
 }
 
 /// The height at which a value ends.
-fn top(value: f64, most: f64) -> f64 {
-    10.0 + SIZE.1 * (1.0 - (value / most).clamp(0.0, 1.0))
+fn top(value: f64, max: f64) -> f64 {
+    10.0 + SIZE.1 * (1.0 - (value / max).clamp(0.0, 1.0))
 }
 
 fn escaped(text: &str) -> String {

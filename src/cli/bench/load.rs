@@ -10,11 +10,8 @@ use super::schedule::Schedule;
 /// A message that a connection may send.
 #[derive(Clone, Copy, Debug)]
 pub struct Turn {
-    /// Its number.
     pub index: u64,
-    /// Since when its time counts.
     pub due: Instant,
-    /// When it was taken.
     pub taken: Instant,
     /// Whether it comes after the warm-up.
     pub counts: bool,
@@ -32,9 +29,7 @@ pub enum Load {
 /// See [`Load::Open`].
 #[derive(Debug)]
 pub struct Open {
-    /// When the first message is due.
     pub start: Instant,
-    /// When each is.
     pub schedule: Schedule,
     /// One permit for each message that is due and not taken.
     due: Semaphore,
@@ -56,7 +51,6 @@ impl Load {
         Self::Open(Open { start, schedule, due: Semaphore::new(0), next: AtomicU64::new(0) })
     }
 
-    /// A closed loop.
     pub fn closed(start: Instant, warm_up: Duration, duration: Duration) -> Self {
         let counted_from = start + warm_up;
         let is_over = AtomicBool::new(false);
@@ -88,7 +82,6 @@ impl Load {
         }
     }
 
-    /// When counting begins.
     pub fn counted_from(&self) -> Instant {
         match self {
             Self::Open(open) => open.start + open.schedule.counted_from(),

@@ -1,8 +1,9 @@
 //! `prembridge bench`: whether this machine carries a rate of text messages, and what that takes.
 
-mod answer;
+mod check;
 mod children;
 mod connection;
+mod counters;
 mod engine;
 mod failure;
 mod html;
@@ -12,8 +13,8 @@ mod plan;
 mod process;
 mod report;
 mod request;
+mod run;
 mod schedule;
-mod tally;
 mod target;
 mod text;
 
@@ -28,13 +29,14 @@ use tokio::time::{MissedTickBehavior, interval, sleep_until};
 use super::output::{error, line};
 use super::{FINDINGS, Stop, USAGE, failed, values};
 use crate::config::{duration, in_words};
-use engine::{Engine, Run, Running};
+use counters::Counters;
+use engine::{Engine, Running};
 use load::Load;
 use plan::{Plan, Profile};
 use process::{Process, Sample};
 use report::{Report, Usage};
+use run::Run;
 use schedule::{Rate, Schedule};
-use tally::Tally;
 
 /// How long after its schedule a run goes on to send what had to wait.
 const OVERTIME: Duration = Duration::from_secs(10);
@@ -130,7 +132,6 @@ pub fn run(args: &Args) -> ExitCode {
 enum Error {
     /// The command line asks for something that is not done.
     Usage(String),
-    /// Something went wrong.
     Failed(String),
 }
 
@@ -153,20 +154,20 @@ async fn bench(args: &Args) -> Result<bool, Error> {
         Some(rate) => Load::open(start, Schedule::new(rate, args.warmup, args.duration)),
         None => Load::closed(start, args.warmup, args.duration),
     };
-    let tally = Tally::new().map_err(|error| Error::Failed(error.to_string()))?;
-    let run = Run::new(load, tally);
+    let counters = Counters::new().map_err(|error| Error::Failed(error.to_string()))?;
+    let run = Run::new(load, counters);
     let running = engine.begin(&run);
     let watched = watch(&run, running, &plan.processes, args.duration, &mut stop).await?;
-    let mut tally = run.tally();
-    tally.add_failures(&failure::Failure::NotSent, run.load.left());
-    tally.close_window();
+    let mut counters = run.counters();
+    counters.add_failures(&failure::Failure::NotSent, run.load.left());
+    counters.close_window();
     let report = Report {
         profile: plan.profile,
         url: &plan.site.target.url,
         rate: plan.rate,
         duration: args.duration,
         connections,
-        tally: &tally,
+        counters: &counters,
         processes: watched,
     };
     line(if args.json { report.json() } else { report.text() }.trim_end());
@@ -244,9 +245,9 @@ impl Progress {
         let Some(passed) = Instant::now().checked_duration_since(run.load.counted_from()) else {
             return self.bar.tick();
         };
-        let tally = run.tally();
-        let p99 = tally.windows().last().map(|window| format!(", p99 {}", text::time(window.p99)));
-        let (answered, failed) = (text::grouped(tally.answered()), text::grouped(tally.failed()));
+        let counters = run.counters();
+        let p99 = counters.windows().last().map(|window| format!(", p99 {}", text::time(window.p99)));
+        let (answered, failed) = (text::grouped(counters.answered()), text::grouped(counters.failed()));
         self.bar.set_message(format!("{answered} answered, {failed} failed{}", p99.unwrap_or_default()));
         self.bar.set_position(passed.as_secs_f64().round() as u64);
     }

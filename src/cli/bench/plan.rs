@@ -6,16 +6,16 @@ use std::time::Duration;
 use clap::ValueEnum;
 
 use super::children::Children;
-use super::engine::Site;
 use super::process::Process;
 use super::request::Template;
+use super::run::Site;
 use super::schedule::Rate;
 use super::target::Target;
 use super::{Args, Error};
 use crate::cli::output::warn;
 
 /// How long an answer may take; the proxy itself gives up on Cloud after as much.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 /// Where the token is unless somebody says otherwise. Not on the command line, which others on the machine can read.
 const TOKEN: &str = "PREMBRIDGE_BENCH_TOKEN";
 
@@ -103,7 +103,7 @@ impl Plan {
         processes.push(Process { name: "bench".to_owned(), pid: std::process::id() });
         let host = args.host.as_deref().unwrap_or(&target.host);
         let template = Template::new(host, &target.path, token.as_deref(), &args.recipients);
-        let site = Arc::new(Site { target, template, patience: PATIENCE });
+        let site = Arc::new(Site { target, template, timeout: TIMEOUT });
         Ok(Self { profile, rate, site, processes, _children: children })
     }
 }

@@ -17,7 +17,6 @@ const GRAIN: Duration = Duration::from_millis(20);
 pub struct Process {
     /// What it is called in reports.
     pub name: String,
-    /// Its id.
     pub pid: u32,
 }
 
@@ -28,9 +27,7 @@ pub struct Sample {
     threads: BTreeMap<u32, Duration>,
     /// Of all threads, ended ones too, exact to a tick.
     whole: Duration,
-    /// Resident memory.
     pub rss_kib: u64,
-    /// The most that it was.
     pub peak_rss_kib: u64,
 }
 

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::counters::{Counters, Times};
 use super::process::{Process, Sample};
 use super::schedule::Rate;
-use super::tally::{Tally, Times};
 use super::text::{grouped, mebibytes, milliseconds, rounded, span, time};
 
 /// How many rows the histogram has.
@@ -22,23 +22,17 @@ const ENOUGH: f64 = 0.99;
 pub struct Report<'a> {
     /// The name of the profile; none for a rate of one's own.
     pub profile: Option<&'static str>,
-    /// Where messages went.
     pub url: &'a str,
     /// Messages per second; none for as many as possible.
     pub rate: Option<Rate>,
-    /// How long was counted.
     pub duration: Duration,
-    /// How many connections there were.
     pub connections: usize,
-    /// What was counted.
-    pub tally: &'a Tally,
-    /// Who took what.
+    pub counters: &'a Counters,
     pub processes: Vec<Usage>,
 }
 
 /// What a process took while messages were counted.
 pub struct Usage {
-    /// Whose.
     pub process: Process,
     /// The processor time and the memory at the end; none when it could not be read.
     pub taken: Option<(Duration, Sample)>,
@@ -47,29 +41,29 @@ pub struct Usage {
 impl Report<'_> {
     /// Whether the rate was reached without a failure.
     pub fn is_carried(&self) -> bool {
-        let reached = self.tally.per_second(self.duration);
+        let reached = self.counters.per_second(self.duration);
         let is_enough = self.rate.is_none_or(|rate| reached >= rate.per_second() * ENOUGH);
-        is_enough && self.tally.failed() == 0 && self.tally.answered() > 0
+        is_enough && self.counters.failed() == 0 && self.counters.answered() > 0
     }
 
     /// For people.
     pub fn text(&self) -> String {
         let mut text = format!("{}\n", self.verdict());
-        for (kind, count) in self.tally.failures() {
+        for (kind, count) in self.counters.failures() {
             let _ = writeln!(text, "  failed: {} x {kind}", grouped(*count));
         }
-        if let Some(times) = self.tally.latency() {
+        if let Some(times) = self.counters.latency() {
             self.times(&times, &mut text);
         }
         let _ = writeln!(
             text,
             "\nachieved  {} messages/s in {}, {} connections to {}",
-            rounded(self.tally.per_second(self.duration)),
+            rounded(self.counters.per_second(self.duration)),
             span(self.duration),
             self.connections,
             self.url,
         );
-        if let Some(late) = self.tally.late() {
+        if let Some(late) = self.counters.late() {
             let (p50, p99, max) = (time(late.p50), time(late.p99), time(late.max));
             let _ = writeln!(
                 text,
@@ -84,17 +78,17 @@ impl Report<'_> {
 
     /// The result in a sentence.
     pub fn verdict(&self) -> String {
-        let tally = self.tally;
-        let p99 = tally.latency().map(|times| format!(", p99 {}", time(times.p99))).unwrap_or_default();
-        let all = grouped(tally.answered() + tally.failed());
-        let answered = format!("{} of {all} answered{p99}", grouped(tally.answered()));
+        let counters = self.counters;
+        let p99 = counters.latency().map(|times| format!(", p99 {}", time(times.p99))).unwrap_or_default();
+        let all = grouped(counters.answered() + counters.failed());
+        let answered = format!("{} of {all} answered{p99}", grouped(counters.answered()));
         match self.rate {
             Some(rate) => {
                 let does = if self.is_carried() { "carries" } else { "does not carry" };
                 format!("{does} {rate} messages/s: {answered}")
             }
             None => {
-                let reached = rounded(tally.per_second(self.duration));
+                let reached = rounded(counters.per_second(self.duration));
                 let failed = if self.is_carried() { "" } else { "with failures, " };
                 format!("{failed}at most {reached} messages/s: {answered} (service time)")
             }
@@ -122,11 +116,11 @@ impl Report<'_> {
             let _ = writeln!(text, "  {name:<6}{:>10}", time(value));
         }
         text.push('\n');
-        let rows = self.tally.rows(ROWS);
-        let most = rows.iter().map(|row| row.count).max().unwrap_or_default().max(1);
+        let rows = self.counters.rows(ROWS);
+        let max = rows.iter().map(|row| row.count).max().unwrap_or_default().max(1);
         for row in rows {
             // A bar for the few, too: they are what one looks for.
-            let bar = "#".repeat((row.count * BAR).div_ceil(most) as usize);
+            let bar = "#".repeat((row.count * BAR).div_ceil(max) as usize);
             let (from, to) = (time(row.from), time(row.to));
             let line = format!("  {from:>9} to {to:>9}  {bar:<40}  {:>9}", grouped(row.count));
             let _ = writeln!(text, "{}", line.trim_end());
@@ -162,15 +156,15 @@ impl Report<'_> {
 
     /// Microseconds for each answer.
     pub fn each(&self, cpu: Duration) -> Option<f64> {
-        let answered = self.tally.answered();
+        let answered = self.counters.answered();
         (answered > 0).then(|| cpu.as_secs_f64() * 1e6 / answered as f64)
     }
 
     /// One JSON object on one line.
     pub fn json(&self) -> String {
         let ms = |time: Option<Duration>| time.map(|time| thousandths(milliseconds(time)));
-        let (latency, late) = (self.tally.latency(), self.tally.late());
-        let windows = self.tally.windows().iter().map(|window| JsonWindow {
+        let (latency, late) = (self.counters.latency(), self.counters.late());
+        let windows = self.counters.windows().iter().map(|window| JsonWindow {
             second: window.second,
             answered: window.answered,
             p50_ms: ms(Some(window.p50)),
@@ -193,11 +187,11 @@ impl Report<'_> {
             rate: self.rate.map(Rate::per_second),
             duration_seconds: self.duration.as_secs_f64(),
             connections: self.connections,
-            sent: self.tally.sent(),
-            answered: self.tally.answered(),
-            failed: self.tally.failed(),
-            failures: self.tally.failures(),
-            messages_per_second: thousandths(self.tally.per_second(self.duration)),
+            sent: self.counters.sent(),
+            answered: self.counters.answered(),
+            failed: self.counters.failed(),
+            failures: self.counters.failures(),
+            messages_per_second: thousandths(self.counters.per_second(self.duration)),
             latency_is: if self.rate.is_some() { "since due" } else { "service time" },
             latency_ms: JsonLatency {
                 min: ms(latency.map(|times| times.min)),

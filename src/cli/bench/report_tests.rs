@@ -1,25 +1,25 @@
 use serde_json::Value;
 
+use super::super::counters::Exchange;
 use super::super::failure::Failure;
-use super::super::tally::Exchange;
 use super::*;
 
 const SECOND: Duration = Duration::from_secs(1);
 
 /// So many answers in ten seconds, each after 2 ms.
-fn tally(answered: u64) -> Tally {
-    let mut tally = Tally::new().unwrap();
+fn counters(answered: u64) -> Counters {
+    let mut counters = Counters::new().unwrap();
     for index in 0..answered {
         let taken = SECOND * 10 * u32::try_from(index).unwrap() / u32::try_from(answered).unwrap();
         let latency = Duration::from_millis(2);
         let late = Some(Duration::from_micros(70));
-        tally.add(&Exchange { latency, late, taken, ended: taken + latency, outcome: Ok(()) });
+        counters.add(&Exchange { latency, late, taken, ended: taken + latency, outcome: Ok(()) });
     }
-    tally.close_window();
-    tally
+    counters.close_window();
+    counters
 }
 
-fn report<'a>(tally: &'a Tally, rate: Option<u32>) -> Report<'a> {
+fn report<'a>(counters: &'a Counters, rate: Option<u32>) -> Report<'a> {
     let mut memory = Sample::default();
     (memory.rss_kib, memory.peak_rss_kib) = (2048, 3072);
     let processes = vec![
@@ -32,7 +32,7 @@ fn report<'a>(tally: &'a Tally, rate: Option<u32>) -> Report<'a> {
         rate: rate.map(Rate::new),
         duration: SECOND * 10,
         connections: 64,
-        tally,
+        counters,
         processes,
     }
 }
@@ -43,7 +43,7 @@ fn verdict(report: &Report<'_>) -> String {
 
 #[test]
 fn the_verdict_comes_first() {
-    let full = tally(2500);
+    let full = counters(2500);
     assert_eq!(
         verdict(&report(&full, Some(250))),
         "carries 250 messages/s: 2,500 of 2,500 answered, p99 2.00 ms"
@@ -55,17 +55,17 @@ fn the_verdict_comes_first() {
     // Too slow by more than a hundredth.
     assert!(report(&full, Some(252)).is_carried());
     assert!(verdict(&report(&full, Some(253))).starts_with("does not carry 253 messages/s: "));
-    let mut failed = tally(2500);
+    let mut failed = counters(2500);
     failed.add_failures(&Failure::WrongRecipient, 3);
     let text = report(&failed, Some(250)).text();
     assert!(text.starts_with("does not carry 250 messages/s: 2,500 of 2,503 answered"), "{text}");
     assert!(text.contains("\n  failed: 3 x wrong recipient\n"), "{text}");
-    assert!(!report(&failed, None).is_carried() && !report(&Tally::new().unwrap(), None).is_carried());
+    assert!(!report(&failed, None).is_carried() && !report(&Counters::new().unwrap(), None).is_carried());
 }
 
 #[test]
 fn the_text_has_a_histogram_and_who_took_what() {
-    let full = tally(100);
+    let full = counters(100);
     let text = report(&full, Some(10)).text();
     for part in [
         "latency, from when a message was due to its answer\n  p50      2.00 ms",
@@ -84,7 +84,7 @@ fn the_text_has_a_histogram_and_who_took_what() {
 
 #[test]
 fn json_has_every_key_even_without_an_answer() {
-    let (full, nothing) = (tally(2500), Tally::new().unwrap());
+    let (full, nothing) = (counters(2500), Counters::new().unwrap());
     let json: Value = serde_json::from_str(&report(&full, Some(250)).json()).unwrap();
     assert_eq!(json["latency_ms"]["p99"].as_f64().unwrap().round(), 2.0);
     assert_eq!((json["rate"].as_f64(), json["messages_per_second"].as_f64()), (Some(250.0), Some(250.0)));

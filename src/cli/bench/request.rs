@@ -38,7 +38,6 @@ struct Request {
 pub struct Message {
     /// The request as it is sent.
     pub bytes: Vec<u8>,
-    /// Digits of the recipient.
     pub to: Vec<u8>,
 }
 

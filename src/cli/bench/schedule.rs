@@ -17,7 +17,6 @@ impl Rate {
         Self(per_second as u64 * 1000)
     }
 
-    /// Messages per second.
     pub fn per_second(self) -> f64 {
         self.0 as f64 / 1000.0
     }
@@ -64,7 +63,6 @@ impl Schedule {
         self.total
     }
 
-    /// How many are counted.
     pub fn counted(&self) -> u64 {
         self.total - self.warm_up
     }

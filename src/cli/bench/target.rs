@@ -5,18 +5,13 @@ use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::Path;
 
 use rustls::pki_types::ServerName;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tokio_util::either::Either;
 use url::{Host, Url};
 
 use crate::config::in_words;
-use crate::net::client_config;
-
-/// A connection, encrypted or not.
-pub trait Wire: AsyncRead + AsyncWrite + Send + Unpin {}
-
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for T {}
+use crate::net::{Stream, client_config};
 
 /// An endpoint that speaks on-prem.
 pub struct Target {
@@ -24,7 +19,6 @@ pub struct Target {
     pub url: String,
     /// What `Host` says.
     pub host: String,
-    /// The path of messages.
     pub path: String,
     addresses: Vec<SocketAddr>,
     tls: Option<(TlsConnector, ServerName<'static>)>,
@@ -71,14 +65,16 @@ impl Target {
     }
 
     /// Opens a connection to the first address that takes one.
-    pub async fn dial(&self) -> io::Result<Box<dyn Wire>> {
+    pub async fn dial(&self) -> io::Result<Stream> {
         let stream = TcpStream::connect(self.addresses.as_slice()).await?;
         // A request is one write and must not wait for the acknowledgement of the last.
         stream.set_nodelay(true)?;
-        match &self.tls {
-            None => Ok(Box::new(stream)),
-            Some((connector, name)) => Ok(Box::new(connector.connect(name.clone(), stream).await?)),
-        }
+        Ok(Stream(match &self.tls {
+            None => Either::Left(stream),
+            Some((connector, name)) => {
+                Either::Right(Box::new(connector.connect(name.clone(), stream).await?))
+            }
+        }))
     }
 }
 

@@ -5,7 +5,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode};
 use http_body_util::BodyExt;
-use hyper::body::Body as _;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::Call;
@@ -35,7 +34,7 @@ pub async fn upload(call: &Call<'_>, incoming: Asking) -> Result<Reply, Failure>
         Err(invalid) => return Err(body::refuse(incoming, invalid.into()).await),
     };
     let most = limits.media + if form.is_some() { FORM_ROOM } else { 0 };
-    if incoming.size_hint().exact().is_some_and(|length| length > most) {
+    if incoming.length().is_some_and(|length| length > most) {
         return Err(body::refuse(incoming, too_large(limits.media)).await);
     }
     let Some((mut spool, _turn)) = media.receive(limits.media).await else {
@@ -54,17 +53,18 @@ pub async fn upload(call: &Call<'_>, incoming: Asking) -> Result<Reply, Failure>
 }
 
 async fn receive(
-    mut incoming: Asking,
+    incoming: Asking,
     spool: &mut Spool,
     mut form: Option<&mut FirstFile>,
     media: &Media,
     limits: &Limits,
 ) -> Result<(), Failure> {
     let (idle, mut received) = (limits.body_timeout, 0);
+    let mut frames = incoming.into_frames();
     let started = Instant::now();
     let end = started + LONGEST_UPLOAD;
     loop {
-        let frame = timeout_at(end, timeout(idle, incoming.frame()))
+        let frame = timeout_at(end, timeout(idle, frames.frame()))
             .await
             .ok()
             .and_then(Result::ok)
@@ -72,7 +72,7 @@ async fn receive(
         let Some(frame) = frame else {
             return Ok(());
         };
-        let Ok(data) = frame.map_err(|error| body::broken(&error))?.into_data() else {
+        let Ok(data) = frame.map_err(|error| body::broken(&*error))?.into_data() else {
             continue;
         };
         media.metrics().received(data.len());

@@ -13,7 +13,7 @@ use subtle::ConstantTimeEq;
 use super::Role;
 use super::accounts::Deployment;
 use super::token::{SIGNATURE, TokenId};
-use crate::net::Recent;
+use crate::runtime::Recent;
 
 /// What a good credential says that cannot change. Not `Debug`, as the credential beside it is a secret.
 pub(super) struct Verified {

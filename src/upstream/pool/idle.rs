@@ -1,4 +1,4 @@
-//! Connections that wait for their next call.
+//! Idle connections.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -7,60 +7,60 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::line::Line;
+use super::connection::Http1Connection;
 
-/// A connection that was used so lately is left for the next call, which finds out itself whether it is still open:
-/// one that finds them all taken away to be looked at would have to open another.
+/// A connection used more recently is left in the pool, for the next call to find out whether it is still open: a call
+/// that finds none, because all are being checked, would have to open another.
 const WARM: Duration = Duration::from_secs(1);
 
-/// The one that was used last is taken first, so that those which are too many grow old and go.
+/// The most recently used connection is taken first, so that surplus ones age and are evicted.
 pub(super) struct Idle {
-    lines: Mutex<VecDeque<(Line, Instant)>>,
+    connections: Mutex<VecDeque<(Http1Connection, Instant)>>,
     keep: Duration,
 }
 
 impl Idle {
     /// Keeps each for `keep`.
     pub(super) fn new(keep: Duration) -> Self {
-        Self { lines: Mutex::default(), keep }
+        Self { connections: Mutex::default(), keep }
     }
 
-    /// The one that was used last, unless that is too long ago. It may have been closed meanwhile.
-    pub(super) fn take(&self, now: Instant) -> Option<Line> {
-        let (line, since) = self.lines().pop_back()?;
-        (now.duration_since(since) < self.keep).then_some(line)
+    /// The most recently used connection, unless it is too old. It may have been closed meanwhile.
+    pub(super) fn take(&self, now: Instant) -> Option<Http1Connection> {
+        let (connection, since) = self.connections().pop_back()?;
+        (now.duration_since(since) < self.keep).then_some(connection)
     }
 
-    /// Puts one back that was used until now.
-    pub(super) fn put(&self, line: Line, now: Instant) {
-        self.lines().push_back((line, now));
+    /// Returns a connection to the pool, which was used until now.
+    pub(super) fn put(&self, connection: Http1Connection, now: Instant) {
+        self.connections().push_back((connection, now));
     }
 
-    /// Closes those that are too old, or that the other side has closed.
+    /// Closes connections that are too old, or that the other side has closed.
     pub(super) fn tend(&self, now: Instant) {
         let age = |since: &Instant| now.duration_since(*since);
-        // Looked at outside of the lock: closing takes a call into the system for each.
-        let lines: VecDeque<_> = {
-            let mut lines = self.lines();
-            let cold = lines.partition_point(|(_, since)| age(since) >= WARM.min(self.keep));
-            lines.drain(..cold).collect()
+        // Checked outside of the lock: closing takes a system call for each.
+        let checked: VecDeque<_> = {
+            let mut connections = self.connections();
+            let cold = connections.partition_point(|(_, since)| age(since) >= WARM.min(self.keep));
+            connections.drain(..cold).collect()
         };
-        let alive = |(mut line, since): (Line, Instant)| {
-            (age(&since) < self.keep && line.is_alive()).then_some((line, since))
+        let alive = |(mut connection, since): (Http1Connection, Instant)| {
+            (age(&since) < self.keep && connection.is_alive()).then_some((connection, since))
         };
-        let mut kept: VecDeque<_> = lines.into_iter().filter_map(alive).collect();
-        let mut lines = self.lines();
-        kept.append(&mut lines);
-        *lines = kept;
+        let mut kept: VecDeque<_> = checked.into_iter().filter_map(alive).collect();
+        let mut connections = self.connections();
+        kept.append(&mut connections);
+        *connections = kept;
     }
 
-    fn lines(&self) -> MutexGuard<'_, VecDeque<(Line, Instant)>> {
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    fn connections(&self) -> MutexGuard<'_, VecDeque<(Http1Connection, Instant)>> {
+        self.connections.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl fmt::Debug for Idle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Idle").field("lines", &self.lines().len()).finish_non_exhaustive()
+        f.debug_struct("Idle").field("connections", &self.connections().len()).finish_non_exhaustive()
     }
 }

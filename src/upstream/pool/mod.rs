@@ -1,16 +1,15 @@
 //! The connections to Graph that messages travel on.
 //!
-//! A connection of HTTP/1.1 serves one call at a time, so the call itself moves its bytes ([`Line`]): no second task
-//! has to be woken to write a request, and none to hand the answer over. hyper-util's client has both, and they cost
-//! as much as translating a message several times over. Nor does a line keep a buffer, which hyper's connections do:
-//! requests are written out of, and answers read into, memory that all calls of a thread share. What an answer's bytes
-//! mean is decided by [`answer`]. Only the connections of HTTP/2 ([`Streams`]) are hyper's.
+//! A connection of HTTP/1.1 serves one call at a time, so the call itself moves its bytes ([`Http1Connection`]): no second
+//! task has to be woken to write a request, and none to hand the response over. hyper-util's client has both, and they
+//! cost as much as translating a message several times over. Nor does a connection keep a buffer, as hyper's do:
+//! requests are written from, and responses read into, memory that all calls of a thread share. What the bytes mean is
+//! decided by [`http1`](crate::http1). Only the connections of HTTP/2 ([`Http2Pool`]) are hyper's.
 
-pub mod answer;
+mod connection;
+mod http2;
 mod idle;
-mod line;
 mod request;
-mod streams;
 
 use std::time::Duration;
 
@@ -19,17 +18,17 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderName, HeaderValue, Method};
 use tokio::time::{Instant, timeout_at};
 
+use self::connection::Http1Connection;
+use self::http2::{Http2Pool, Opened};
 use self::idle::Idle;
-use self::line::Line;
-use self::streams::{Choice, Streams};
-use super::{Answer, CallError, Sent, Target, WE, innermost};
+use super::{Answer, CallError, Sent, Target};
 use crate::config::HttpVersion;
-use crate::net::{ConnectError, Connector};
+use crate::net::{AGENT, ConnectError, Connector, innermost};
 
-/// What is posted.
+/// The type of what is posted.
 static JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-/// One attempt at a call. Everything on the way looks at this one; nothing has to carry a request along.
+/// One attempt at a call. Everything on the way borrows this one, so that no request is passed along.
 pub(super) struct Attempt<'a> {
     pub(super) method: &'a Method,
     pub(super) target: &'a Target,
@@ -37,90 +36,90 @@ pub(super) struct Attempt<'a> {
     pub(super) limits: Limits,
 }
 
-/// By when a call has to have come how far.
+/// Deadlines and limits of a call.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
     /// When it began.
     pub(super) begun: Instant,
-    /// The answer's head is there.
+    /// The deadline of the response's head.
     pub(super) head: Instant,
-    /// Its body is there.
+    /// The deadline of its body.
     pub(super) end: Instant,
     /// The largest body that is read.
-    pub(super) most: usize,
+    pub(super) max_body: usize,
 }
 
 impl Attempt<'_> {
-    /// What a call says in its head, whichever way it goes; not where it goes, nor how long its body is.
+    /// The fields of the request in either version, without `Host` and `Content-Length`.
     fn fields(&self) -> impl Iterator<Item = (HeaderName, &HeaderValue)> {
         let authorization = self.target.authorization.as_ref().map(|value| (AUTHORIZATION, value));
         let content_type = (*self.method == Method::POST).then_some((CONTENT_TYPE, &JSON));
-        authorization.into_iter().chain([(USER_AGENT, &WE)]).chain(content_type)
+        authorization.into_iter().chain([(USER_AGENT, &AGENT)]).chain(content_type)
     }
 }
 
-/// Connections to one place.
+/// Connections to one origin.
 #[derive(Debug)]
 pub(super) struct Pool {
     connector: Connector,
     idle: Idle,
-    streams: Option<Streams>,
+    http2: Option<Http2Pool>,
 }
 
 impl Pool {
-    /// Opens with `connector`, and keeps what is not in use for `keep`.
+    /// Opens connections with `connector`, and keeps idle ones for `keep`.
     pub(super) fn new(connector: Connector, version: HttpVersion, keep: Duration) -> Self {
-        let streams = (version == HttpVersion::Http2).then(|| Streams::new(keep));
-        Self { connector, idle: Idle::new(keep), streams }
+        let http2 = (version == HttpVersion::Http2).then(|| Http2Pool::new(keep));
+        Self { connector, idle: Idle::new(keep), http2 }
     }
 
-    /// Makes one call, and says when its answer was there.
+    /// Makes one call, and says when its response was there.
     pub(super) async fn call(&self, attempt: &Attempt<'_>) -> Result<(Answer, Instant), CallError> {
         loop {
-            let (mut line, is_used) = match self.idle.take(attempt.limits.begun) {
-                Some(line) => (line, true),
-                // In a box, since a call that finds a connection needs no room for opening one.
+            let (mut connection, is_used) = match self.idle.take(attempt.limits.begun) {
+                Some(connection) => (connection, true),
+                // Boxed, since a call that finds a connection needs no room for opening one.
                 None => match Box::pin(self.open(attempt)).await? {
-                    Choice::Line(line) => (line, false),
-                    Choice::Streams(channel, is_new) => match Box::pin(channel.call(attempt)).await {
-                        Fate::Untouched(_) if !is_new => continue,
-                        fate @ (Fate::Answered(_) | Fate::Untouched(_) | Fate::Failed(_)) => {
-                            return fate.into_result().map(|answer| (answer, Instant::now()));
+                    Opened::Http1(connection) => (connection, false),
+                    Opened::Http2(stream, is_new) => match Box::pin(stream.call(attempt)).await {
+                        Outcome::NotSent(_) if !is_new => continue,
+                        outcome @ (Outcome::Answered(_) | Outcome::NotSent(_) | Outcome::Failed(_)) => {
+                            return outcome.into_result().map(|answer| (answer, Instant::now()));
                         }
                     },
                 },
             };
-            match line.call(attempt).await {
-                Fate::Answered(answer) => {
+            match connection.call(attempt).await {
+                Outcome::Answered(answer) => {
                     let now = Instant::now();
-                    if line.is_reusable() {
-                        self.idle.put(line, now);
+                    if connection.is_reusable() {
+                        self.idle.put(connection, now);
                     }
                     return Ok((answer, now));
                 }
-                // Closed while it lay idle: that says nothing about Cloud, and the next one may live.
-                Fate::Untouched(_) if is_used => {}
-                fate @ (Fate::Untouched(_) | Fate::Failed(_)) => {
-                    return fate.into_result().map(|answer| (answer, Instant::now()));
+                // Closed while it was idle: that says nothing about Cloud, and the next one may be open.
+                Outcome::NotSent(_) if is_used => {}
+                outcome @ (Outcome::NotSent(_) | Outcome::Failed(_)) => {
+                    return outcome.into_result().map(|answer| (answer, Instant::now()));
                 }
             }
         }
     }
 
-    /// Closes what is idle for too long at `now`, or was closed by the other side.
+    /// Closes connections that are idle for too long at `now`, or that the other side has closed.
     pub(super) fn tend(&self, now: Instant) {
         self.idle.tend(now);
-        if let Some(streams) = &self.streams {
-            streams.tend(now);
+        if let Some(http2) = &self.http2 {
+            http2.tend(now);
         }
     }
 
-    async fn open(&self, attempt: &Attempt<'_>) -> Result<Choice, CallError> {
-        let place = &attempt.target.uri;
+    async fn open(&self, attempt: &Attempt<'_>) -> Result<Opened, CallError> {
+        let origin = &attempt.target.uri;
         let opened = timeout_at(attempt.limits.head, async {
-            match &self.streams {
-                None => Ok(Choice::Line(Line::new(self.connector.open(place).await?))),
-                Some(streams) => streams.open(&self.connector, place).await,
+            match &self.http2 {
+                None => Ok(Opened::Http1(Http1Connection::new(self.connector.open(origin).await?))),
+                Some(http2) => http2.open(&self.connector, origin).await,
             }
         });
         match opened.await {
@@ -137,21 +136,21 @@ impl Pool {
     }
 }
 
-/// What became of a call on one connection.
-enum Fate {
-    /// There is an answer.
+/// How a call ended on one connection.
+enum Outcome {
+    /// There is a response.
     Answered(Answer),
-    /// The connection ended before it took anything of the request; and why.
-    Untouched(String),
-    /// There is no whole answer.
+    /// The connection ended before any of the request was sent, for this reason.
+    NotSent(String),
+    /// There is no whole response.
     Failed(CallError),
 }
 
-impl Fate {
+impl Outcome {
     fn into_result(self) -> Result<Answer, CallError> {
         match self {
             Self::Answered(answer) => Ok(answer),
-            Self::Untouched(reason) => Err(CallError { sent: Sent::No, is_timeout: false, reason }),
+            Self::NotSent(reason) => Err(CallError { sent: Sent::No, is_timeout: false, reason }),
             Self::Failed(error) => Err(error),
         }
     }
@@ -164,7 +163,7 @@ enum OpenError {
     Connect(#[from] ConnectError),
     #[error(transparent)]
     Handshake(#[from] hyper::Error),
-    /// That of the opening that this call waited for.
+    /// The connection that this call waited for could not be opened.
     #[error("{0}")]
     Shared(String),
 }

@@ -1,4 +1,4 @@
-//! Requests of HTTP/1.1: how each is written, and what of it is gone.
+//! Requests of HTTP/1.1: how each is written, and whether any of it was sent.
 
 use std::cell::RefCell;
 use std::io;
@@ -12,9 +12,10 @@ use tokio::io::AsyncWrite;
 
 use super::super::Sent;
 use super::Attempt;
+use crate::http1::HeadWriter;
 use crate::net::Stream;
 
-/// Memory of this size is kept for the next request, whatever the last one needed: most have less than 1 KiB.
+/// A buffer up to this size is kept for the next request, whatever the last one needed: most have less than 1 KiB.
 const KEPT: usize = 64 * 1024;
 
 thread_local! {
@@ -22,72 +23,70 @@ thread_local! {
     static OUTGOING: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A request on its way.
-pub(super) struct Request {
+/// A request that is being sent.
+pub(super) struct OutgoingRequest {
     state: State,
-    /// What is left of it while it is leaving.
+    /// What the stream has not taken yet.
     left: Bytes,
-    /// Whether anything of it may have left.
     sent: Sent,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     Unwritten,
-    Leaving,
-    Gone,
-    /// The rest cannot leave. What did may have been enough for an answer.
+    Writing,
+    Written,
+    /// The rest cannot be written. What was may be enough for a response.
     Stuck,
 }
 
-impl Request {
-    /// Nothing is written yet.
+impl OutgoingRequest {
     pub(super) fn new() -> Self {
         Self { state: State::Unwritten, left: Bytes::new(), sent: Sent::No }
     }
 
-    /// Whether anything may have left. Without TLS nothing has before the system took a byte; with it nobody can tell
-    /// how much of what was given to TLS has.
+    /// Whether anything may have been sent. Without TLS nothing was before the system took a byte; with it nobody can
+    /// tell how much of what TLS was given has left.
     pub(super) fn sent(&self) -> Sent {
         self.sent
     }
 
-    /// Whether all of it has left.
-    pub(super) fn is_gone(&self) -> bool {
-        self.state == State::Gone
+    /// Whether all of it was written.
+    pub(super) fn is_written(&self) -> bool {
+        self.state == State::Written
     }
 
-    /// Moves as much as there is room for. An error means that nothing has left, nor will.
+    /// Writes as much as the stream takes. An error means that nothing was sent, nor will be.
     pub(super) fn poll(
         &mut self,
         attempt: &Attempt<'_>,
         stream: &mut Stream,
         context: &mut Context<'_>,
     ) -> io::Result<()> {
-        let moved = match self.state {
-            State::Gone | State::Stuck => return Ok(()),
+        let written = match self.state {
+            State::Written | State::Stuck => return Ok(()),
             State::Unwritten => OUTGOING.with_borrow_mut(|bytes| {
-                write(bytes, attempt);
+                serialize(bytes, attempt);
                 let mut left = bytes.as_slice();
-                let moved = push(&mut left, &mut self.sent, stream, context);
+                let written = write(&mut left, &mut self.sent, stream, context);
                 self.left = Bytes::copy_from_slice(left);
                 if bytes.capacity() > KEPT {
                     *bytes = Vec::new();
                 }
-                moved
+                written
             }),
-            State::Leaving => {
+            State::Writing => {
                 let mut bytes = mem::take(&mut self.left);
                 let mut left = &*bytes;
-                let moved = push(&mut left, &mut self.sent, stream, context);
-                let gone = bytes.len() - left.len();
-                self.left = bytes.split_off(gone);
-                moved
+                let written = write(&mut left, &mut self.sent, stream, context);
+                let count = bytes.len() - left.len();
+                self.left = bytes.split_off(count);
+                written
             }
         };
-        self.state = match moved {
-            Poll::Pending => State::Leaving,
-            Poll::Ready(Ok(())) => State::Gone,
+        self.state = match written {
+            Poll::Pending => State::Writing,
+            Poll::Ready(Ok(())) => State::Written,
             Poll::Ready(Err(_)) if self.sent == Sent::Maybe => State::Stuck,
             Poll::Ready(Err(error)) => return Err(error),
         };
@@ -95,8 +94,8 @@ impl Request {
     }
 }
 
-/// Moves what is left for as long as it is taken.
-fn push(
+/// Writes what is left until the stream takes no more, and flushes it.
+fn write(
     left: &mut &[u8],
     sent: &mut Sent,
     stream: &mut Stream,
@@ -116,31 +115,21 @@ fn push(
     AsyncWrite::poll_flush(Pin::new(stream), context)
 }
 
-/// Writes the request of an attempt, head and body in one piece: copying a message costs less than having two pieces
-/// gathered. No value can end its line early: all are parts of a `Uri`, or `HeaderValue`s.
-fn write(bytes: &mut Vec<u8>, attempt: &Attempt<'_>) {
+/// Serializes head and body in one piece: copying a message costs less than a vectored write.
+fn serialize(bytes: &mut Vec<u8>, attempt: &Attempt<'_>) {
     let Attempt { method, target, body, .. } = attempt;
     bytes.clear();
-    let mut put = |pieces: &[&[u8]]| pieces.iter().for_each(|piece| bytes.extend_from_slice(piece));
-    // The path alone, and the host in a field (RFC 9112 section 3.2.1).
     let path = target.uri.path_and_query().map_or("/", |path| path.as_str());
     let host = target.uri.authority().map_or("", |host| host.as_str());
-    put(&[
-        method.as_str().as_bytes(),
-        b" ",
-        path.as_bytes(),
-        b" HTTP/1.1\r\nhost: ",
-        host.as_bytes(),
-        b"\r\n",
-    ]);
+    let mut head = HeadWriter::request(bytes, method, path, host);
     for (name, value) in attempt.fields() {
-        put(&[name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"]);
+        head.field(name.as_str(), value.as_bytes());
     }
-    // What posts nothing says so (RFC 9110 section 8.6).
+    // A POST without a body says so (RFC 9110 section 8.6).
     if **method == Method::POST || !body.is_empty() {
-        put(&[b"content-length: ", itoa::Buffer::new().format(body.len()).as_bytes(), b"\r\n"]);
+        head.content_length(body.len() as u64);
     }
-    bytes.extend_from_slice(b"\r\n");
+    head.end();
     bytes.extend_from_slice(body);
 }
 
@@ -154,17 +143,17 @@ mod tests {
 
     use super::super::super::Target;
     use super::super::{Attempt, Limits};
-    use super::write;
+    use super::serialize;
 
     fn written(method: &Method, uri: &str, token: Option<&'static str>, body: &'static str) -> String {
         let authorization = token.map(HeaderValue::from_static);
         let target = Target { uri: uri.parse().unwrap(), authorization, health: None };
         let begun = Instant::now();
-        let limits = Limits { begun, head: begun, end: begun + Duration::from_secs(1), most: 0 };
+        let limits = Limits { begun, head: begun, end: begun + Duration::from_secs(1), max_body: 0 };
         let attempt = Attempt { method, target: &target, body: Bytes::from_static(body.as_bytes()), limits };
         // Over what an earlier request has left.
         let mut bytes = b"an earlier request".to_vec();
-        write(&mut bytes, &attempt);
+        serialize(&mut bytes, &attempt);
         String::from_utf8(bytes).unwrap().replace(env!("CARGO_PKG_VERSION"), "0")
     }
 

@@ -19,7 +19,7 @@ use crate::net::{Connector, Deadlines, client_config};
 const KEEP: Duration = Duration::from_secs(30);
 const MOMENT: Duration = Duration::from_millis(1);
 /// Longer than anything takes here.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A server of either version, which counts its connections.
 struct Server {
@@ -72,7 +72,7 @@ impl Server {
 
     async fn until_ended(&self, count: usize) {
         let mut seen = self.seen.subscribe();
-        timeout(PATIENCE, seen.wait_for(|seen| seen.1 == count)).await.expect("an end in time").unwrap();
+        timeout(TIMEOUT, seen.wait_for(|seen| seen.1 == count)).await.expect("an end in time").unwrap();
     }
 }
 
@@ -104,12 +104,12 @@ async fn http2(stream: TcpStream, answers: watch::Receiver<bool>) {
 }
 
 fn pool(version: HttpVersion) -> Pool {
-    let deadlines = Deadlines { connect: PATIENCE, tls: PATIENCE };
+    let deadlines = Deadlines { connect: TIMEOUT, tls: TIMEOUT };
     Pool::new(Connector::new(client_config(None).unwrap(), deadlines), version, KEEP)
 }
 
 async fn call(pool: &Pool, server: &Server) -> Result<Answer, CallError> {
-    call_within(pool, &format!("http://{}/messages", server.addr), PATIENCE).await
+    call_within(pool, &format!("http://{}/messages", server.addr), TIMEOUT).await
 }
 
 /// The answer's head has to come in this time.
@@ -120,7 +120,7 @@ async fn call_within(pool: &Pool, uri: &str, head: Duration) -> Result<Answer, C
         method: &Method::POST,
         target: &target,
         body: Bytes::from_static(b"{}"),
-        limits: Limits { begun, head: begun + head, end: begun + PATIENCE, most: 1024 },
+        limits: Limits { begun, head: begun + head, end: begun + TIMEOUT, max_body: 1024 },
     };
     pool.call(&attempt).await.map(|(answer, _)| answer)
 }
@@ -145,11 +145,11 @@ async fn mute() -> (SocketAddr, watch::Sender<usize>, JoinSet<()>) {
 #[tokio::test]
 async fn calls_share_the_failure_of_the_opening_they_waited_for() {
     let (addr, seen, _tasks) = mute().await;
-    let deadlines = Deadlines { connect: PATIENCE, tls: Duration::from_millis(100) };
+    let deadlines = Deadlines { connect: TIMEOUT, tls: Duration::from_millis(100) };
     let pool = Pool::new(Connector::new(client_config(None).unwrap(), deadlines), HttpVersion::Http2, KEEP);
     let uri = format!("https://{addr}/messages");
     for round in 1..=2 {
-        let calls = std::iter::repeat_with(|| call_within(&pool, &uri, PATIENCE)).take(20);
+        let calls = std::iter::repeat_with(|| call_within(&pool, &uri, TIMEOUT)).take(20);
         for failed in futures_util::future::join_all(calls).await {
             let error = failed.unwrap_err();
             let found = (error.sent, error.is_timeout, error.reason.as_str());
