@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::OnceCell;
 
-use super::asked::{Fields, Name};
+use super::request::{Fields, Name};
 use super::webhook::Access;
 use crate::callback::{Aliases, Callbacks, Queue};
 use crate::clock::Clock;

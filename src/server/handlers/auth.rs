@@ -1,7 +1,7 @@
 //! Who is asking.
 
 use crate::onprem::ErrorCode;
-use crate::server::asked::{Fields, Name, visible};
+use crate::server::request::{Fields, Name, visible};
 use crate::server::respond::Failure;
 use crate::server::state::{Number, State};
 use crate::session::{Credential, Principal, Role};

@@ -14,9 +14,9 @@ use crate::onprem::callback::CallbackError;
 use crate::onprem::error::Meta;
 use crate::onprem::form::{self, FirstFile};
 use crate::onprem::media::MediaReply;
-use crate::server::asked::Name;
-use crate::server::body::{self, Asking};
+use crate::server::body::{self, RequestBody};
 use crate::server::dispatch::Trail;
+use crate::server::request::Name;
 use crate::server::respond::{self, Body, Failure, Reply, Source};
 use crate::server::state::{Limits, State};
 use crate::translate::error_to_onprem;
@@ -30,7 +30,7 @@ const LONGEST_UPLOAD: Duration = Duration::from_secs(30 * 60);
 
 /// `POST /v1/media`: the file itself is the body, whatever its type; a form, as Cloud's own endpoint wants it, is
 /// unpacked.
-pub async fn upload(call: &Call<'_>, incoming: Asking) -> Result<Reply, Failure> {
+pub async fn upload(call: &Call<'_>, incoming: RequestBody) -> Result<Reply, Failure> {
     let (state, limits) = (call.state, &call.state.limits);
     let media_type = call.fields.text(Name::ContentType);
     let form = media_type.filter(|media_type| form::is_form(media_type)).map(FirstFile::new);
@@ -61,7 +61,7 @@ pub async fn upload(call: &Call<'_>, incoming: Asking) -> Result<Reply, Failure>
 }
 
 async fn receive(
-    incoming: Asking,
+    incoming: RequestBody,
     spool: &mut Spool,
     mut form: Option<&mut FirstFile>,
     media: &Media,

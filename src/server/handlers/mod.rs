@@ -23,8 +23,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::StatusCode;
 
-use super::asked::Fields;
 use super::dispatch::{Context, Trail};
+use super::request::Fields;
 use super::respond::{self, Failure, Reply, Source};
 use super::state::{Number, State};
 use crate::onprem::ErrorCode;

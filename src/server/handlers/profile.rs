@@ -11,8 +11,8 @@ use crate::onprem::error::Meta;
 use crate::onprem::message::Body;
 use crate::onprem::profile as onprem;
 use crate::onprem::{ErrorCode, form};
-use crate::server::asked::Name;
 use crate::server::dispatch::Trail;
+use crate::server::request::Name;
 use crate::server::respond::{self, Failure, Reply};
 use crate::translate::{profile_to_cloud, profile_to_onprem};
 
