@@ -6,24 +6,24 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode};
 
-use super::asked::Asked;
 use super::dispatch::check_framing;
+use super::request::Request;
 use super::respond::{self, After, CONTENT_TYPE, Reply};
 use super::state::State;
 use crate::onprem::openapi;
 
 /// Answers the operator.
-pub async fn dispatch(state: Arc<State>, _peer: SocketAddr, asked: Asked) -> Reply {
-    if let Err(failure) = check_framing(&asked.head, state.limits.headers) {
+pub async fn dispatch(state: Arc<State>, _peer: SocketAddr, request: Request) -> Reply {
+    if let Err(failure) = check_framing(&request.head, state.limits.headers) {
         let status = StatusCode::from_u16(failure.http).unwrap_or(StatusCode::BAD_REQUEST);
         let mut reply = text(status, failure.details + "\n");
         reply.after = After::Unread;
         return reply;
     }
-    if !matches!(asked.head.method, Method::GET | Method::HEAD) {
+    if !matches!(request.head.method, Method::GET | Method::HEAD) {
         return text(StatusCode::METHOD_NOT_ALLOWED, "only GET is answered here\n");
     }
-    match asked.head.target.path() {
+    match request.head.target.path() {
         "/livez" => text(StatusCode::OK, "ok\n"),
         "/readyz" => ready(&state).await,
         "/metrics" => {

@@ -20,7 +20,7 @@ const DRAIN: usize = 256 * 1024;
 const DRAIN_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// The body of a request.
-pub enum Asking {
+pub enum RequestBody {
     /// It came with the head.
     Whole(Bytes),
     /// It may still be on its way.
@@ -33,7 +33,7 @@ pub enum Asking {
 }
 
 /// Without a word of it.
-impl fmt::Debug for Asking {
+impl fmt::Debug for RequestBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Whole(bytes) => write!(f, "Whole({} bytes)", bytes.len()),
@@ -42,7 +42,7 @@ impl fmt::Debug for Asking {
     }
 }
 
-impl Asking {
+impl RequestBody {
     /// Its length, if that is known.
     pub fn length(&self) -> Option<u64> {
         match self {
@@ -61,12 +61,12 @@ impl Asking {
 }
 
 /// Reads the whole body.
-pub async fn read(body: Asking, limits: &Limits) -> Result<Bytes, Failure> {
+pub async fn read(body: RequestBody, limits: &Limits) -> Result<Bytes, Failure> {
     match body {
-        Asking::Whole(bytes) if bytes.len() <= limits.body => Ok(bytes),
-        Asking::Whole(_) => Err(too_large(limits.body)),
+        RequestBody::Whole(bytes) if bytes.len() <= limits.body => Ok(bytes),
+        RequestBody::Whole(_) => Err(too_large(limits.body)),
         // Boxed, since most bodies need no room for waiting.
-        arriving @ Asking::Arriving { .. } => {
+        arriving @ RequestBody::Arriving { .. } => {
             Box::pin(collect(arriving, limits.body, |_| limits.body_timeout, |_| Ok(()))).await
         }
     }
@@ -75,7 +75,7 @@ pub async fn read(body: Asking, limits: &Limits) -> Result<Bytes, Failure> {
 /// Reads a whole body of up to `limit` bytes. `timeout` depends on how many bytes have arrived, and `admit` says whether
 /// so many more may be held.
 pub async fn collect(
-    body: Asking,
+    body: RequestBody,
     limit: usize,
     timeout: impl Fn(usize) -> Duration,
     mut admit: impl FnMut(usize) -> Result<(), Failure>,
@@ -107,13 +107,13 @@ pub async fn collect(
 
 /// The failure of a request whose body is unwanted. A short body is discarded, and the connection stays open; a long one
 /// ends it.
-pub async fn refuse(body: Asking, failure: Failure) -> Failure {
+pub async fn refuse(body: RequestBody, failure: Failure) -> Failure {
     if discard(body).await { failure } else { failure.closing() }
 }
 
 /// Discards a short body, and says whether that was all of it.
-pub async fn discard(body: Asking) -> bool {
-    let Asking::Arriving { mut body, is_expecting } = body else { return true };
+pub async fn discard(body: RequestBody) -> bool {
+    let RequestBody::Arriving { mut body, is_expecting } = body else { return true };
     // A client that waits for permission to send is told no instead.
     body.is_end_stream() || (!is_expecting && is_drained(&mut body).await)
 }

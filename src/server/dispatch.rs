@@ -9,8 +9,8 @@ use futures_util::FutureExt;
 use http::{HeaderValue, Method};
 use tokio::time::Instant;
 
-use super::asked::{Asked, Fields, Head, Name, visible};
-use super::body::Asking;
+use super::body::RequestBody;
+use super::request::{Fields, Head, Name, Request, visible};
 use super::respond::{After, Reply};
 use super::state::{Limits, State};
 use super::{body, handlers, respond, webhook};
@@ -55,12 +55,12 @@ pub struct RequestLog {
 }
 
 /// Answers `request`.
-pub async fn dispatch(state: Arc<State>, peer: SocketAddr, asked: Asked) -> Reply {
-    if state.webhook.is_on_api && webhook::is_ours(asked.head.target.path()) {
-        return Box::pin(webhook::answer(state, peer, asked)).await;
+pub async fn dispatch(state: Arc<State>, peer: SocketAddr, request: Request) -> Reply {
+    if state.webhook.is_on_api && webhook::is_ours(request.head.target.path()) {
+        return Box::pin(webhook::answer(state, peer, request)).await;
     }
     let started = Instant::now();
-    let Asked { head, body } = asked;
+    let Request { head, body } = request;
     let id = client_request_id(&head.fields).unwrap_or_else(|| request_id(&state.process));
     let verb = verb_label(&head.method);
     let route = Route::parse(head.method.as_str(), head.target.path());
@@ -154,7 +154,7 @@ async fn handle(
     context: &Context,
     route: Result<Route<'_>, NoRoute>,
     head: &Head,
-    incoming: Asking,
+    incoming: RequestBody,
     log: &mut RequestLog,
 ) -> Result<Reply, Failure> {
     let admitted = match admit(state, head, route, log) {

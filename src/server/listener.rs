@@ -23,10 +23,10 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::asked::Asked;
 use super::connection::ClientStream;
 use super::fast_path::{self, Ended, WaitLimits};
 use super::future_pool::PooledFuture;
+use super::request::Request;
 use super::respond::{After, Reply};
 use super::state::State;
 use crate::runtime::Workers;
@@ -95,7 +95,7 @@ impl Listener {
         tracker: TaskTracker,
         workers: Option<Arc<Workers>>,
     ) where
-        H: Fn(Arc<State>, SocketAddr, Asked) -> F + Copy + Send + Sync + 'static,
+        H: Fn(Arc<State>, SocketAddr, Request) -> F + Copy + Send + Sync + 'static,
         F: Future<Output = Reply> + Send + 'static,
     {
         let slots = Arc::new(Semaphore::new(self.limits.connections));
@@ -273,7 +273,7 @@ async fn connection<H, F>(
     limits: ServeLimits,
     crowd: &Crowd,
 ) where
-    H: Fn(Arc<State>, SocketAddr, Asked) -> F + Copy + Sync,
+    H: Fn(Arc<State>, SocketAddr, Request) -> F + Copy + Sync,
     F: Future<Output = Reply> + Send + 'static,
 {
     let wait = WaitLimits {
@@ -283,7 +283,7 @@ async fn connection<H, F>(
         closing: &closing,
         silent: SILENT,
     };
-    let answer = |asked| PooledFuture::new(handler(Arc::clone(&state), peer, asked));
+    let answer = |request| PooledFuture::new(handler(Arc::clone(&state), peer, request));
     match fast_path::serve(&mut stream, wait, || state.is_draining(), answer).await {
         Ok(Ended::Closed) => {}
         Ok(Ended::Fallback(bytes)) => {
@@ -304,7 +304,7 @@ async fn fallback<H, F>(
     limits: ServeLimits,
     crowd: &Crowd,
 ) where
-    H: Fn(Arc<State>, SocketAddr, Asked) -> F + Copy + Sync,
+    H: Fn(Arc<State>, SocketAddr, Request) -> F + Copy + Sync,
     F: Future<Output = Reply> + Send + 'static,
 {
     let has_asked = AtomicBool::new(false);

@@ -14,7 +14,7 @@ use hyper::service::service_fn;
 use hyper::{client, server};
 use hyper_util::rt::TokioIo;
 use prembridge::http1::{self, Partial, Response, ResponseError, ResponseReader, Unready};
-use prembridge::server::{Asked, Asking, Head, Name};
+use prembridge::server::{Head, Name, Request, RequestBody};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
 use tokio::task::yield_now;
 
@@ -80,8 +80,8 @@ pub fn our_request<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Option<(Se
         let mut room = http1::ROOM;
         let length = match http1::Request::read(&bytes, MAX_HEAD, &mut room) {
             Ok(request) => {
-                let Asked { head, body } = Asked::from_http1(&bytes, &request)?;
-                let Asking::Whole(body) = body else { panic!("a body that is still to come") };
+                let Request { head, body } = Request::from_http1(&bytes, &request)?;
+                let RequestBody::Whole(body) = body else { panic!("a body that is still to come") };
                 return Some((SeenRequest::new(&head, body), request.length(), request.is_last));
             }
             Err(Unready::Unusual) => return None,
@@ -101,7 +101,7 @@ async fn hyper_request(pieces: &[&[u8]]) -> (Option<SeenRequest>, String) {
     let (mut client, server) = duplex(CAPACITY);
     let seen = RefCell::new(None);
     let service = service_fn(async |request: http::Request<Incoming>| {
-        let Asked { head, body } = Asked::from(request);
+        let Request { head, body } = Request::from(request);
         if let Ok(body) = body.into_frames().collect().await {
             *seen.borrow_mut() = Some(SeenRequest::new(&head, body.to_bytes()));
         }

@@ -19,9 +19,9 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::wait::{Next, Wait};
-use super::asked::Asked;
 use super::connection::ClientStream;
 use super::listener::Crowd;
+use super::request::Request;
 use super::respond::{After, Body, Reply};
 use crate::http1::HeadWriter;
 use crate::net::ByteStream;
@@ -72,7 +72,7 @@ pub(super) async fn serve<F>(
     stream: &mut ClientStream,
     limits: WaitLimits<'_>,
     is_closing: impl Fn() -> bool,
-    answer: impl Fn(Asked) -> F,
+    answer: impl Fn(Request) -> F,
 ) -> io::Result<Ended>
 where
     F: Future<Output = Reply>,
@@ -87,12 +87,12 @@ where
             let ended = wait.poll_closing(closed.as_mut(), context, limits.silent, is_closing());
             ended.map(|ended| Ok(Err(ended)))
         });
-        let Next { asked, is_last } = match next.await? {
+        let Next { request, is_last } = match next.await? {
             Ok(next) => next,
             Err(Ended::Closed) => break,
             Err(fallback @ Ended::Fallback(_)) => return Ok(fallback),
         };
-        let reply = answer(asked).await;
+        let reply = answer(request).await;
         if reply.after == After::Unread {
             stream.linger().ask();
         }

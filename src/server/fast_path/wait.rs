@@ -11,9 +11,9 @@ use bytes::Bytes;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_util::sync::WaitForCancellationFuture;
 
-use super::super::asked::Asked;
 use super::super::connection::ClientStream;
 use super::super::listener::Crowd;
+use super::super::request::Request;
 use super::Ended;
 use crate::http1::{self, LARGEST_BODY, Partial, Unready};
 
@@ -31,7 +31,7 @@ thread_local! {
 
 /// The next request of a connection.
 pub(super) struct Next {
-    pub(super) asked: Asked,
+    pub(super) request: Request,
     /// Whether the client wants nothing after it.
     pub(super) is_last: bool,
 }
@@ -133,7 +133,7 @@ impl<'a> Wait<'a> {
         let mut room = http1::ROOM;
         let length = match http1::Request::read(&bytes, self.head_bytes, &mut room) {
             Ok(read) => {
-                let Some(asked) = Asked::from_http1(&bytes, &read) else {
+                let Some(request) = Request::from_http1(&bytes, &read) else {
                     return Some(Err(Ended::Fallback(bytes)));
                 };
                 self.rest_until = None;
@@ -141,7 +141,7 @@ impl<'a> Wait<'a> {
                 if read.length() < bytes.len() {
                     self.pipelined = bytes.slice(read.length()..);
                 }
-                return Some(Ok(Next { asked, is_last: read.is_last }));
+                return Some(Ok(Next { request, is_last: read.is_last }));
             }
             Err(Unready::Unusual) => return Some(Err(Ended::Fallback(bytes))),
             Err(Unready::Head) => None,

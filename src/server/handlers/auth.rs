@@ -3,7 +3,7 @@
 use crate::number::Number;
 use crate::onprem::ErrorCode;
 use crate::relay::Failure;
-use crate::server::asked::{Fields, Name, visible};
+use crate::server::request::{Fields, Name, visible};
 use crate::server::state::State;
 use crate::session::{Credential, Principal, Role};
 

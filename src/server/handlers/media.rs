@@ -13,8 +13,8 @@ use crate::onprem::ErrorCode;
 use crate::onprem::form::{self, FirstFile};
 use crate::onprem::media::MediaReply;
 use crate::relay::{Failure, Source, not_kept};
-use crate::server::asked::Name;
-use crate::server::body::{self, Asking};
+use crate::server::body::{self, RequestBody};
+use crate::server::request::Name;
 use crate::server::respond::{self, Body, Reply};
 use crate::server::state::Limits;
 
@@ -25,7 +25,7 @@ const LONGEST_UPLOAD: Duration = Duration::from_secs(30 * 60);
 
 /// `POST /v1/media`: the file itself is the body, whatever its type; a form, as Cloud's own endpoint wants it, is
 /// unpacked.
-pub async fn upload(call: &Call<'_>, incoming: Asking) -> Result<Reply, Failure> {
+pub async fn upload(call: &Call<'_>, incoming: RequestBody) -> Result<Reply, Failure> {
     let (media, limits) = (&call.state.relay.media, &call.state.limits);
     let media_type = call.fields.text(Name::ContentType);
     let form = media_type.filter(|media_type| form::is_form(media_type)).map(FirstFile::new);
@@ -53,7 +53,7 @@ pub async fn upload(call: &Call<'_>, incoming: Asking) -> Result<Reply, Failure>
 }
 
 async fn receive(
-    incoming: Asking,
+    incoming: RequestBody,
     spool: &mut Spool,
     mut form: Option<&mut FirstFile>,
     media: &Media,

@@ -22,8 +22,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::StatusCode;
 
-use super::asked::Fields;
 use super::dispatch::{Context, RequestLog};
+use super::request::Fields;
 use super::respond::{self, Reply};
 use super::state::State;
 use crate::number::Number;

@@ -10,7 +10,7 @@ use crate::onprem::message::Body;
 use crate::onprem::profile as onprem;
 use crate::onprem::{ErrorCode, form};
 use crate::relay::Failure;
-use crate::server::asked::Name;
+use crate::server::request::Name;
 use crate::server::respond::{self, Reply};
 use crate::translate::{profile_to_cloud, profile_to_onprem};
 

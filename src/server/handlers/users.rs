@@ -11,7 +11,7 @@ use super::{Call, auth};
 use crate::onprem::ErrorCode;
 use crate::onprem::users::{UserItem, UsersReply, parse_login, parse_new_user, parse_password};
 use crate::relay::Failure;
-use crate::server::asked::{Fields, Name, visible};
+use crate::server::request::{Fields, Name, visible};
 use crate::server::respond::{self, Reply};
 use crate::session::{LoginError, Role, UserError};
 use crate::telemetry::OutcomeLabel;

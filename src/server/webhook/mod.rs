@@ -30,9 +30,9 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use url::form_urlencoded;
 
-use super::asked::{Asked, Name};
-use super::body::Asking;
+use super::body::RequestBody;
 use super::dispatch::{check_framing, count, verb_label};
+use super::request::{Name, Request};
 use super::respond::{self, Reply};
 use super::state::State;
 use super::{body, handlers};
@@ -89,21 +89,21 @@ impl Default for Turns {
 }
 
 /// Answers whatever comes to a listener that is Cloud's alone.
-pub async fn dispatch(state: Arc<State>, peer: SocketAddr, asked: Asked) -> Reply {
-    let path = asked.head.target.path();
+pub async fn dispatch(state: Arc<State>, peer: SocketAddr, request: Request) -> Reply {
+    let path = request.head.target.path();
     if is_ours(path) {
-        return answer(state, peer, asked).await;
+        return answer(state, peer, request).await;
     }
-    if let Err(failure) = check_framing(&asked.head, state.limits.headers) {
-        return respond::failure_to_cloud(&body::refuse(asked.body, failure).await);
+    if let Err(failure) = check_framing(&request.head, state.limits.headers) {
+        return respond::failure_to_cloud(&body::refuse(request.body, failure).await);
     }
-    let is_probe = path == "/" && matches!(asked.head.method, Method::GET | Method::HEAD);
+    let is_probe = path == "/" && matches!(request.head.method, Method::GET | Method::HEAD);
     if is_probe {
-        body::discard(asked.body).await;
+        body::discard(request.body).await;
         return handlers::root();
     }
     let failure = refusal(404, format!("there is nothing here; webhooks go to {PATH}"));
-    respond::failure_to_cloud(&body::refuse(asked.body, failure).await)
+    respond::failure_to_cloud(&body::refuse(request.body, failure).await)
 }
 
 /// Whether a path is where Cloud posts.
@@ -112,11 +112,11 @@ pub fn is_ours(path: &str) -> bool {
 }
 
 /// Answers Cloud.
-pub async fn answer(state: Arc<State>, peer: SocketAddr, asked: Asked) -> Reply {
+pub async fn answer(state: Arc<State>, peer: SocketAddr, request: Request) -> Reply {
     let started = Instant::now();
-    let verb = verb_label(&asked.head.method);
+    let verb = verb_label(&request.head.method);
     let mut told = None;
-    let work = AssertUnwindSafe(handle(&state, peer, asked, &mut told)).catch_unwind();
+    let work = AssertUnwindSafe(handle(&state, peer, request, &mut told)).catch_unwind();
     let outcome = work.await.unwrap_or_else(|_| {
         state.metrics.panics.inc();
         Err(refusal(500, "the proxy failed on this webhook".to_owned()).log("a handler panicked"))
@@ -153,11 +153,11 @@ type Told = Option<(usize, usize)>;
 async fn handle(
     state: &Arc<State>,
     peer: SocketAddr,
-    asked: Asked,
+    request: Request,
     told: &mut Told,
 ) -> Result<Reply, Failure> {
-    let framed = check_framing(&asked.head, state.limits.headers);
-    let verb = framed.and_then(|()| match asked.head.method {
+    let framed = check_framing(&request.head, state.limits.headers);
+    let verb = framed.and_then(|()| match request.head.method {
         Method::GET | Method::HEAD => Ok(Verb::Subscribe),
         Method::POST => Ok(Verb::Take),
         _ => {
@@ -168,19 +168,19 @@ async fn handle(
     });
     match verb {
         Ok(Verb::Subscribe) => {
-            body::discard(asked.body).await;
-            subscribe(state, asked.head.target.query())
+            body::discard(request.body).await;
+            subscribe(state, request.head.target.query())
         }
         Ok(Verb::Take) => {
-            let signature = asked.head.fields.once(Name::Signature).ok().flatten();
+            let signature = request.head.fields.once(Name::Signature).ok().flatten();
             let Some(signature) = signature.filter(|signature| is_signature(signature)) else {
                 let failure = unsigned(state, Unsigned::Missing);
-                return Err(body::refuse(asked.body, failure).await);
+                return Err(body::refuse(request.body, failure).await);
             };
             let mut part = state.webhook.room.part(peer);
-            let body = match asked.body {
-                Asking::Whole(body) => body,
-                arriving @ Asking::Arriving { .. } => {
+            let body = match request.body {
+                RequestBody::Whole(body) => body,
+                arriving @ RequestBody::Arriving { .. } => {
                     let longest = state.limits.body_timeout;
                     let admit = |more| if part.grow(more) { Ok(()) } else { Err(crowded()) };
                     let reading = body::collect(arriving, LARGEST, |got| patience(got).min(longest), admit);
@@ -197,7 +197,7 @@ async fn handle(
             }
             take(state, &signed, &body, told).await
         }
-        Err(failure) => Err(body::refuse(asked.body, failure).await),
+        Err(failure) => Err(body::refuse(request.body, failure).await),
     }
 }
 

@@ -13,17 +13,17 @@ use http::{HeaderMap, Method, Version};
 use hyper::body::Incoming;
 use memchr::memmem;
 
-use super::body::Asking;
+use super::body::RequestBody;
 use crate::http1;
 use crate::webhook::SIGNATURE;
 
 /// A request.
 #[derive(Debug)]
-pub struct Asked {
+pub struct Request {
     /// Its head.
     pub head: Head,
     /// Its body.
-    pub body: Asking,
+    pub body: RequestBody,
 }
 
 /// What a request's head says.
@@ -39,7 +39,7 @@ pub struct Head {
     pub fields: Fields,
 }
 
-impl Asked {
+impl Request {
     /// The request that the codec has read from `bytes`, without a copy of them.
     pub fn from_http1(bytes: &Bytes, request: &http1::Request<'_, '_>) -> Option<Self> {
         let (start, end) = http1::span(bytes, request.target.as_bytes())?;
@@ -49,11 +49,11 @@ impl Asked {
             is_http11: true,
             fields: Fields::from_http1(bytes, request)?,
         };
-        Some(Self { head, body: Asking::Whole(bytes.slice(request.head_length..request.length())) })
+        Some(Self { head, body: RequestBody::Whole(bytes.slice(request.head_length..request.length())) })
     }
 }
 
-impl From<http::Request<Incoming>> for Asked {
+impl From<http::Request<Incoming>> for Request {
     fn from(request: http::Request<Incoming>) -> Self {
         let (parts, body) = request.into_parts();
         let target = parts.uri.path_and_query().map_or(parts.uri.path(), PathAndQuery::as_str);
@@ -63,7 +63,7 @@ impl From<http::Request<Incoming>> for Asked {
             is_http11: parts.version == Version::HTTP_11,
             fields: Fields::from(&parts.headers),
         };
-        Self { head, body: Asking::Arriving { body, is_expecting: parts.headers.contains_key(EXPECT) } }
+        Self { head, body: RequestBody::Arriving { body, is_expecting: parts.headers.contains_key(EXPECT) } }
     }
 }
 
@@ -279,5 +279,5 @@ fn text(bytes: Option<&[u8]>) -> Option<&str> {
 }
 
 #[cfg(test)]
-#[path = "asked_tests.rs"]
+#[path = "request_tests.rs"]
 mod tests;

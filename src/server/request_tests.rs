@@ -1,7 +1,7 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::{Asked, Fields, Name, Several, Target};
+use super::{Fields, Name, Request, Several, Target};
 use crate::http1;
 
 #[test]
@@ -89,7 +89,7 @@ fn all_fields_stay_in_order_on_both_ways() {
     let bytes = Bytes::from([b"xyz", &head[..], head].concat()).slice(3..);
     let mut room = http1::ROOM;
     let request = http1::Request::read(&bytes, 4096, &mut room).unwrap();
-    let fields = Asked::from_http1(&bytes, &request).unwrap().head.fields;
+    let fields = Request::from_http1(&bytes, &request).unwrap().head.fields;
     assert_eq!((all(&fields), fields.count()), (expected.clone(), expected.len()));
     assert_eq!(fields.iter().nth(1).unwrap().0, b"X-Twice", "as it was sent");
     assert_eq!(fields.text(Name::Host), Some("a"));
