@@ -9,7 +9,7 @@ use super::build::{StartError, connect_deadlines, connector, deadlines};
 use super::egress;
 use crate::clock::Clock;
 use crate::config::{CacheProfile, Config, Links, Store};
-use crate::media::freshness::Profile;
+use crate::http_cache::Profile;
 use crate::media::providers::Providers;
 use crate::media::{Folder, Settings, Tools};
 use crate::net::{self, Connector};

@@ -11,10 +11,10 @@ use moka::policy::EvictionPolicy;
 use moka::sync::Cache as Map;
 use serde::{Deserialize, Serialize};
 
-use super::freshness::{Policy, Why};
 use super::key::Key;
 use super::sniff::Sniffed;
 use super::spool::Digest;
+use crate::http_cache::{Policy, Why};
 use crate::store::{self, Store, UploadRow};
 
 /// How long it is remembered that an answer may not be shared, so that sends of it do not queue up behind one

@@ -19,9 +19,9 @@ use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use super::error::MediaError;
-use super::freshness::{NotTheSame, Policy, Profile};
 use super::providers::Provider;
 use crate::clock::Clock;
+use crate::http_cache::{NotTheSame, Policy, Profile};
 use crate::net::egress::{redirect, same_origin};
 use crate::net::{ConnectError, Connector, is_coded};
 use crate::telemetry::MediaMetrics;

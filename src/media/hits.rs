@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 use super::cache::Source;
 use super::errand::Errand;
-use super::freshness::Decision;
 use super::providers::Provider;
 use super::{Account, Found};
+use crate::http_cache::Decision;
 use crate::net::Recent;
 use crate::onprem::message::MediaKind;
 

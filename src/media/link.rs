@@ -15,7 +15,6 @@ use super::cache::Source;
 use super::errand::{Errand, LONGEST_NAME, name_of};
 use super::error::{MediaError, Shared};
 use super::fetch::{Fetched, File, Remembered, host, origin};
-use super::freshness::{Decision, Keep, Policy, Profile, Why};
 use super::hits::Hit;
 use super::key::{Key, Origin};
 use super::kinds::{self, Evidence, Unfit};
@@ -24,6 +23,7 @@ use super::reason::{Event, Lookup};
 use super::spool::{SpoolError, Spooled};
 use super::upload::Bytes as UploadBytes;
 use super::{Account, FETCHES_PER_HOST, Found, Inner, is_too_slow};
+use crate::http_cache::{Decision, Keep, Policy, Profile, Why};
 use crate::net::egress::vet_url;
 use crate::onprem::form::parameter;
 use crate::onprem::message::{Link, MediaKind};
@@ -58,7 +58,7 @@ impl Inner {
                 .as_ref()
                 .and_then(|provider| provider.authorization.as_ref())
                 .map_or(&[], |authorization| authorization.as_bytes()),
-            profile: self.settings.profile_name(),
+            profile: self.settings.profile.name(),
             url: url.as_str(),
         });
         let errand = Arc::new(Errand {

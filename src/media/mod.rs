@@ -13,7 +13,7 @@
 //! 3. `spool`: the bytes are hashed as they arrive, in memory while small, in a file without a name beyond that.
 //! 4. `upload`: bytes that Cloud has already under this number are not uploaded again.
 //!
-//! [`freshness`] is pure and decides how long an answer may be used; [`reason`] is the closed set of what happened.
+//! [`http_cache`](crate::http_cache) decides how long an answer may be used; [`reason`] is the closed set of what happened.
 //! [`kinds`] says which types and sizes Cloud takes; `sniff` looks into the bytes.
 //!
 //! An id that we handed out (`files`) leads to the bytes in our folder, and from there goes the same way from 4 on.
@@ -24,7 +24,6 @@
 //! number wants it.
 
 mod cache;
-mod cache_control;
 mod download;
 mod errand;
 mod error;
@@ -32,11 +31,9 @@ mod fetch;
 mod files;
 mod flights;
 mod form;
-pub mod freshness;
 mod hits;
 pub mod key;
 pub mod kinds;
-mod lifetime;
 mod link;
 mod photo;
 mod prefetch;
@@ -49,8 +46,6 @@ mod sniff;
 mod spool;
 mod upload;
 mod uploaded;
-pub mod validators;
-mod why;
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
@@ -70,6 +65,7 @@ pub use resolve::{Missing, Resolution};
 pub use spool::{Spool, SpoolError};
 
 use crate::clock::Clock;
+use crate::http_cache::Profile;
 use crate::net::Connector;
 use crate::store::{Store, UploadRow};
 use crate::telemetry::MediaMetrics;
@@ -79,7 +75,6 @@ use errand::Errand;
 use fetch::Fetcher;
 use files::Files;
 use flights::{Background, Flights};
-use freshness::Profile;
 use hits::Hits;
 use key::{Key, Keys};
 use prefetch::Wanted;
@@ -130,15 +125,6 @@ pub struct Settings {
     pub keep: u64,
     /// For how long after its last use a file is kept.
     pub keep_for: Duration,
-}
-
-impl Settings {
-    fn profile_name(&self) -> &'static str {
-        match self.profile {
-            Profile::Rfc => "rfc",
-            Profile::Documented => "documented",
-        }
-    }
 }
 
 /// What files need from the rest of the proxy.

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::freshness::Why;
+use crate::http_cache::Why;
 
 /// How a link's file came about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

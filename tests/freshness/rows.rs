@@ -1,7 +1,7 @@
 //! The acceptance cases of the cache as far as headers and time decide them, numbered as there.
 
 use http::StatusCode;
-use prembridge::media::freshness::{Decision, Keep, NotTheSame, Policy, Profile, Why};
+use prembridge::http_cache::{Decision, Keep, NotTheSame, Policy, Profile, Why};
 
 use super::Answers::{NotModified, Whole};
 use super::{Answers, START, Seen, headers, send};
