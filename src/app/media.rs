@@ -5,21 +5,21 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::build::{StartError, connect_deadlines, connector, deadlines};
+use super::build::{StartError, connect_deadlines, deadlines};
 use super::egress;
 use crate::clock::Clock;
 use crate::config::{CacheProfile, Config, Links, Store};
 use crate::http_cache::Profile;
 use crate::media::providers::Providers;
-use crate::media::{Folder, Settings, Tools};
+use crate::media::{Folder, MediaParts, MediaSettings};
 use crate::net::{self, Connector};
 use crate::telemetry::MediaMetrics;
 use crate::upstream::MediaUpstream;
 
 /// The operator's choices.
-pub fn settings(config: &Config) -> Settings {
+pub fn settings(config: &Config) -> MediaSettings {
     let media = &config.media;
-    Settings {
+    MediaSettings {
         profile: match media.cache_profile {
             CacheProfile::Rfc => Profile::Rfc,
             CacheProfile::Documented => Profile::Documented,
@@ -50,28 +50,22 @@ fn folder(config: &Config) -> Folder {
 
 /// Connections for files: to where links lead, through the guard that also keeps them away from `own`, our
 /// listeners; to Cloud; and to where Cloud says that a file is.
-pub fn tools(
+pub fn parts(
     config: &Config,
     own: Vec<SocketAddr>,
     providers: Providers,
     clock: Clock,
     metrics: MediaMetrics,
-) -> Result<Tools, StartError> {
-    let guard = Arc::new(egress::guard(&config.egress, own.clone()));
-    let tls = net::client_config(config.egress.ca_file.as_deref())?;
-    let deadline = connect_deadlines(&config.cloud);
-    let links = Connector::guarded(tls, deadline, guard);
-    // Lookups of its own, so that slow names in links do not hold up Cloud's; and whoever answers for Cloud answers for the places that it names, an intercepting relay for one.
-    let cloud_tls = net::client_config(config.cloud.ca_file.as_deref())?;
-    let elsewhere = Connector::guarded(cloud_tls, deadline, Arc::new(egress::guard(&config.egress, own)));
-    let deadlines = deadlines(&config.cloud);
+) -> Result<MediaParts, StartError> {
+    let connect = connect_deadlines(&config.cloud);
+    let guard = || Arc::new(egress::guard(&config.egress, own.clone()));
+    let links = Connector::guarded(net::client_config(config.egress.ca_file.as_deref())?, connect, guard());
+    // Guards of their own, so that slow names in links do not hold up Cloud's. Whoever answers for Cloud answers for the
+    // places that it names, an intercepting relay for one.
+    let tls = net::client_config(config.cloud.ca_file.as_deref())?;
+    let elsewhere = Connector::guarded(Arc::clone(&tls), connect, guard());
     let upload = config.media.upload_timeout;
-    Ok(Tools {
-        upstream: MediaUpstream::new(connector(config)?, deadlines, upload),
-        elsewhere: MediaUpstream::new(elsewhere, deadlines, upload),
-        links,
-        providers,
-        clock,
-        metrics,
-    })
+    let upstream = MediaUpstream::new(&tls, connect, elsewhere, deadlines(&config.cloud), upload)
+        .map_err(StartError::MediaClient)?;
+    Ok(MediaParts { upstream, links, providers, clock, metrics })
 }

@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::http_cache::Why;
 
-/// How a link's file came about.
+/// How the file of a link was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lookup {
     /// Remembered, and fresh.
@@ -36,7 +36,7 @@ impl Lookup {
         }
     }
 
-    /// A short fixed name.
+    /// Its metric label.
     pub fn name(self) -> &'static str {
         match self {
             Self::Fresh => "fresh",
@@ -86,7 +86,7 @@ impl Upload {
         }
     }
 
-    /// A short fixed name.
+    /// Its metric label.
     pub fn name(self) -> &'static str {
         match self {
             Self::Known => "known",
@@ -99,7 +99,7 @@ impl Upload {
 /// Everything about one file of one message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// How it came about.
+    /// How it was found.
     pub lookup: Lookup,
     /// How Cloud came to have it.
     pub upload: Upload,

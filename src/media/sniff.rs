@@ -14,7 +14,7 @@ use super::kinds;
 /// 4.4.12), and some programs append a little.
 const ZIP_TAIL: u64 = 66 * 1024;
 /// How much of a directory is looked at: more than a thousand entries.
-const MOST_DIRECTORY: usize = 128 * 1024;
+const MAX_DIRECTORY: usize = 128 * 1024;
 const ZIP: &[u8] = b"PK\x03\x04";
 const EBML: &[u8] = b"\x1aE\xdf\xa3";
 /// Compound File Binary ([MS-CFB] 2.2).
@@ -113,7 +113,7 @@ fn in_zip(length: u64, read: impl Fn(u64, usize) -> io::Result<Bytes>) -> io::Re
     let Some((start, size)) = place else {
         return Ok(None);
     };
-    let size = usize::try_from(size).unwrap_or(MOST_DIRECTORY).min(MOST_DIRECTORY);
+    let size = usize::try_from(size).unwrap_or(MAX_DIRECTORY).min(MAX_DIRECTORY);
     Ok(of_names(&read(u64::from(start), size)?))
 }
 

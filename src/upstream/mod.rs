@@ -12,7 +12,7 @@ pub mod pacing;
 mod pool;
 
 pub use health::{Health, Standing};
-pub use media::{MediaUpstream, Stream, UploadError, is_success};
+pub use media::{MediaUpstream, Stream, is_success};
 pub use pool::answer;
 
 use std::fmt;
@@ -23,7 +23,7 @@ use bytes::Bytes;
 use http::header::{AUTHORIZATION, RETRY_AFTER, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
+use hyper::body::Body;
 use thiserror::Error;
 use tokio::time::Instant;
 
@@ -282,7 +282,10 @@ fn retry_after(value: &[u8]) -> Option<u32> {
 }
 
 /// Reads the whole answer; a broken or endless one leaves the call in doubt.
-async fn read(response: Response<Incoming>, end: Instant, most: usize) -> Result<Answer, CallError> {
+async fn read<B>(response: Response<B>, end: Instant, most: usize) -> Result<Answer, CallError>
+where
+    B: Body<Data = Bytes, Error: fmt::Display> + Unpin,
+{
     let (parts, mut body) = response.into_parts();
     let mut whole = Collected::default();
     loop {

@@ -64,14 +64,14 @@ async fn post_message(
         return Err(callbacks_full());
     }
     let references = media_refs(message);
-    let end = LazyCell::new(|| state.media.patience());
+    let end = LazyCell::new(|| state.media.deadline());
     // From now on, but for a message without files, which has no need of the clock.
     if !references.is_empty() {
         LazyCell::force(&end);
     }
     let mut files = match references.as_slice() {
         [] => Resolution::default(),
-        references => match state.media.at_hand(&call.number.account, references) {
+        references => match state.media.resolve_cached(&call.number.account, references) {
             Some(files) => told(call, files, trail),
             // In a box, since most messages need no room for it in their futures.
             None => Box::pin(resolve(call, references, *end, trail)).await?,

@@ -289,7 +289,7 @@ async fn take(state: &State, signed: &Signed, body: &[u8], told: &mut Told) -> R
         state.media.forget_sent(&wamid).await;
     }
     if receipt.wants_media {
-        state.media.wanted();
+        state.media.notify_wanted();
     }
     metrics.webhook("accepted");
     Ok(respond::json(StatusCode::OK, &json!({"success": true})))

@@ -1,24 +1,20 @@
 //! Profile photos: Cloud takes them by its resumable upload, under the app and not under the number.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
-use tokio::time::sleep;
 use url::form_urlencoded;
 
-use super::error::MediaError;
-use super::{Account, Inner};
-use crate::upstream::{Answer, is_success};
+use super::call::{accepted, id_of, with_retry};
+use crate::media::account::Account;
+use crate::media::error::MediaError;
+use crate::upstream::MediaUpstream;
 
 /// Where in the file the bytes of a request begin ("Resumable Upload API").
 const FILE_OFFSET: HeaderName = HeaderName::from_static("file_offset");
-/// The pause before an upload that Cloud could not take is tried once more.
-const PAUSE: Duration = Duration::from_millis(250);
 /// Those that Meta shows have a few hundred characters.
-const LONGEST_HANDLE: usize = 4096;
+const MAX_HANDLE: usize = 4096;
 
 /// A picture that Cloud takes for a profile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,61 +52,50 @@ impl Photo {
     }
 }
 
-impl Inner {
-    /// A session and the bytes, once more when Cloud failed: a session that was left lapses by itself.
-    pub(super) async fn upload_photo(
-        &self,
-        account: &Account,
-        photo: Photo,
-        bytes: Bytes,
-    ) -> Result<String, MediaError> {
-        let _slot = self.upload_slots.acquire().await.map_err(|_| MediaError::Lost)?;
-        let app_id = self.app_id(account).await?;
-        match self.upload_photo_once(account, &app_id, photo, bytes.clone()).await {
-            Err(error) if may_pass(&error) => {
-                sleep(PAUSE).await;
-                self.upload_photo_once(account, &app_id, photo, bytes).await
-            }
-            done => done,
-        }
-    }
+/// A session and the bytes, and another session when Cloud failed: one that was left lapses by itself.
+pub async fn upload(
+    upstream: &MediaUpstream,
+    account: &Account,
+    photo: Photo,
+    bytes: &Bytes,
+) -> Result<String, MediaError> {
+    let app_id = app_id(upstream, account).await?;
+    with_retry(|| upload_once(upstream, account, &app_id, photo, bytes.clone())).await
+}
 
-    async fn upload_photo_once(
-        &self,
-        account: &Account,
-        app_id: &str,
-        photo: Photo,
-        bytes: Bytes,
-    ) -> Result<String, MediaError> {
-        let (name, media_type) = (photo.file_name(), photo.media_type());
-        let query = form_urlencoded::Serializer::new(String::new())
-            .append_pair("file_name", name)
-            .append_pair("file_length", &bytes.len().to_string())
-            .append_pair("file_type", media_type)
-            .finish();
-        let edge = account.at(&format!("{app_id}/uploads?{query}")).ok_or(MediaError::NoApp)?;
-        let answer = self.upstream.post(&edge, HeaderMap::new(), Bytes::new()).await?;
-        let session = text_of(&accepted(answer)?, "id").filter(|id| is_session(id));
-        let session = session.and_then(|id| account.at(&id)).ok_or(MediaError::Unusable)?;
-        let answer = self.upstream.post(&session, upload_headers(account, photo)?, bytes).await?;
-        text_of(&accepted(answer)?, "h").ok_or(MediaError::Unusable)
-    }
+async fn upload_once(
+    upstream: &MediaUpstream,
+    account: &Account,
+    app_id: &str,
+    photo: Photo,
+    bytes: Bytes,
+) -> Result<String, MediaError> {
+    let query = form_urlencoded::Serializer::new(String::new())
+        .append_pair("file_name", photo.file_name())
+        .append_pair("file_length", &bytes.len().to_string())
+        .append_pair("file_type", photo.media_type())
+        .finish();
+    let edge = account.at(&format!("{app_id}/uploads?{query}")).ok_or(MediaError::NoApp)?;
+    let answer = upstream.post(&edge, HeaderMap::new(), Bytes::new()).await?;
+    let session = text_of(&accepted(answer)?, "id").filter(|id| is_session(id));
+    let session = session.and_then(|id| account.at(&id)).ok_or(MediaError::Unusable)?;
+    let answer = upstream.post(&session, upload_headers(account, photo)?, bytes).await?;
+    text_of(&accepted(answer)?, "h").ok_or(MediaError::Unusable)
+}
 
-    /// The configured id of the app, or the one that the token was made for, which is asked for once.
-    async fn app_id(&self, account: &Account) -> Result<String, MediaError> {
-        if let Some(known) = account.app_id.get() {
-            return Ok(known.clone());
-        }
-        let token = account.token().ok_or(MediaError::NoApp)?;
-        let query =
-            form_urlencoded::Serializer::new(String::new()).append_pair("input_token", token).finish();
-        let target = account.at(&format!("debug_token?{query}")).ok_or(MediaError::NoApp)?;
-        let body = accepted(self.upstream.get(&target).await?)?;
-        let found = serde_json::from_slice(&body).ok().and_then(|body: Value| app_of(&body));
-        let found = found.ok_or(MediaError::NoApp)?;
-        // Whoever asked at the same time has learnt the same.
-        Ok(account.app_id.get_or_init(|| found).clone())
+/// The configured id of the app, or the one that the token was made for, which is asked for once.
+async fn app_id(upstream: &MediaUpstream, account: &Account) -> Result<String, MediaError> {
+    if let Some(known) = account.app_id.get() {
+        return Ok(known.clone());
     }
+    let token = account.token().ok_or(MediaError::NoApp)?;
+    let query = form_urlencoded::Serializer::new(String::new()).append_pair("input_token", token).finish();
+    let target = account.at(&format!("debug_token?{query}")).ok_or(MediaError::NoApp)?;
+    let body = accepted(upstream.get(&target).await?)?;
+    let found = serde_json::from_slice(&body).ok().and_then(|body: Value| app_of(&body));
+    let found = found.ok_or(MediaError::NoApp)?;
+    // Another request may have learnt it meanwhile, and has learnt the same.
+    Ok(account.app_id.get_or_init(|| found).clone())
 }
 
 /// The bytes go under another scheme of the same token, which is how Meta documents it.
@@ -126,37 +111,23 @@ fn upload_headers(account: &Account, photo: Photo) -> Result<HeaderMap, MediaErr
     Ok(headers)
 }
 
-fn accepted(answer: Answer) -> Result<Bytes, MediaError> {
-    if is_success(&answer) { Ok(answer.body) } else { Err(MediaError::Refused(answer)) }
-}
-
-fn may_pass(error: &MediaError) -> bool {
-    if let MediaError::Refused(answer) = error {
-        return answer.status.is_server_error();
-    }
-    matches!(error, MediaError::Unreachable(_))
-}
-
 fn text_of(body: &[u8], key: &str) -> Option<String> {
     let body: Value = serde_json::from_slice(body).ok()?;
     let text = body.get(key)?.as_str()?;
-    let is_fit = (1..=LONGEST_HANDLE).contains(&text.len()) && !text.chars().any(char::is_control);
+    let is_fit = (1..=MAX_HANDLE).contains(&text.len()) && !text.chars().any(char::is_control);
     is_fit.then(|| text.to_owned())
 }
 
 /// A session's id is a path with a query of its own: `upload:…?sig=…`. It may lead nowhere else.
 fn is_session(id: &str) -> bool {
     let is_known = |byte: u8| byte.is_ascii_alphanumeric() || b":?=&_-~.+/%".contains(&byte);
-    id.starts_with("upload:") && id.bytes().all(is_known) && !id.contains("..")
+    let climbs = || id.replace("%2e", ".").replace("%2E", ".").contains("..");
+    id.starts_with("upload:") && id.bytes().all(is_known) && !climbs()
 }
 
 /// `data.app_id`, a string in Meta's sample.
 fn app_of(body: &Value) -> Option<String> {
-    let id = match body.get("data")?.get("app_id")? {
-        Value::String(id) => id.clone(),
-        Value::Number(id) => id.to_string(),
-        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => return None,
-    };
+    let id = id_of(body.get("data")?.get("app_id")?)?;
     ((1..=32).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_digit())).then_some(id)
 }
 
@@ -186,9 +157,18 @@ mod tests {
         for id in ["upload:MTphdHRh==?sig=ARZqkGCA_uQ-1", "upload:a/b+c=?sig=%2F&x=1"] {
             assert!(is_session(id), "{id}");
         }
-        for id in
-            ["", "1/media", "upload", "upload:a/../1", "upload:a b", "upload:a#b", "upload:a@b", "upload:\n"]
-        {
+        for id in [
+            "",
+            "1/media",
+            "upload",
+            "upload:a/../1",
+            "upload:a b",
+            "upload:a#b",
+            "upload:a@b",
+            "upload:\n",
+            "upload:a/%2e./1",
+            "upload:a/%2E%2e/1",
+        ] {
             assert!(!is_session(id), "{id}");
         }
     }

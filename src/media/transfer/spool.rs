@@ -1,30 +1,42 @@
-//! Files on their way through: hashed while they arrive, in memory as long as they are small, then in a
-//! temporary file. Neither hashing nor writing runs where requests are served.
+//! Files in transit: hashed as they arrive, in memory while they are small, then in a temporary file. Neither hashing nor
+//! writing runs on the threads that serve requests.
 
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use hyper::body::{Body, Frame, SizeHint};
+use futures_util::stream::try_unfold;
+use http_body_util::{BodyExt, StreamBody};
+use hyper::body::{Body, Frame};
 use sha2::{Digest as _, Sha256};
 use tempfile::NamedTempFile;
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, timeout};
 
-use super::sniff::Sniffed;
+use crate::media::sniff::Sniffed;
 
 /// SHA-256 of a file.
 pub type Digest = [u8; 32];
 
-/// What is gathered before it is hashed and written; smaller files never touch the disk.
+/// How much is gathered before it is hashed and written; smaller files never touch the disk.
 const GATHER: usize = 128 * 1024;
-/// What is read at a time.
+/// How much is read at a time.
 const READ: usize = 64 * 1024;
-/// How much of a file's beginning is looked at.
+/// How much of the beginning of a file is looked at.
 pub const HEAD: usize = 4096;
+/// How the names of files begin that are still arriving.
+pub const PARTIAL: &str = ".prembridge-partial-";
+/// The average rate, in bytes per second, that the sender of a file has to reach after [`SLOW_START`].
+const MIN_RATE: u64 = 8 * 1024;
+const SLOW_START: Duration = Duration::from_secs(20);
+
+/// Whether a file arrives so slowly that it only occupies a place.
+pub fn is_too_slow(elapsed: Duration, bytes: u64) -> bool {
+    elapsed > SLOW_START && bytes < elapsed.as_secs() * MIN_RATE
+}
 
 /// Why a file cannot be taken in.
 #[derive(Debug, thiserror::Error)]
@@ -37,11 +49,20 @@ pub enum SpoolError {
     Disk(#[from] io::Error),
 }
 
+/// Why a body did not become a file.
+#[derive(Debug)]
+pub enum FillError {
+    Spool(SpoolError),
+    /// It ended early, or paused for too long.
+    Broken(String),
+    Late,
+    TooSlow,
+}
+
 /// Where a file goes that is too large for memory.
 #[derive(Clone, Debug)]
-pub enum Place {
-    /// Into a file without a name in this folder, which is gone when nobody reads it any more, however the
-    /// process ends.
+enum Place {
+    /// Into a file without a name in this folder, which disappears with its last reader, however the process ends.
     Unnamed(Arc<Path>),
     /// Into a file in this folder that [`Spooled::keep`] can give a name, whatever its size.
     Named(Arc<Path>),
@@ -72,10 +93,44 @@ enum Temporary {
 }
 
 impl Spool {
-    /// Takes at most `limit` bytes.
-    pub fn new(place: Place, limit: u64) -> Self {
+    /// For a file in transit of at most `limit` bytes; while it is large it lies in `folder`.
+    pub fn in_transit(folder: &Arc<Path>, limit: u64) -> Self {
+        Self::new(Place::Unnamed(Arc::clone(folder)), limit)
+    }
+
+    /// For a file of at most `limit` bytes that will be kept in `folder`.
+    pub fn to_keep(folder: &Arc<Path>, limit: u64) -> Self {
+        Self::new(Place::Named(Arc::clone(folder)), limit)
+    }
+
+    fn new(place: Place, limit: u64) -> Self {
         let disk = Disk { hasher: Sha256::new(), file: None };
         Self { place, limit, length: 0, head: BytesMut::new(), gathered: BytesMut::new(), disk: Some(disk) }
+    }
+
+    /// Takes the whole of `body`, which may pause for `idle`, and counts its bytes as they arrive.
+    pub async fn fill<B>(
+        mut self,
+        mut body: B,
+        idle: Duration,
+        count: impl Fn(usize),
+    ) -> Result<Spooled, FillError>
+    where
+        B: Body<Data = Bytes, Error: std::fmt::Display> + Unpin,
+    {
+        let started = Instant::now();
+        loop {
+            let Some(frame) = timeout(idle, body.frame()).await.map_err(|_| FillError::Late)? else {
+                return self.finish().await.map_err(|error| FillError::Spool(error.into()));
+            };
+            let frame = frame.map_err(|error| FillError::Broken(error.to_string()))?;
+            let Ok(data) = frame.into_data() else { continue };
+            count(data.len());
+            if is_too_slow(started.elapsed(), self.length) {
+                return Err(FillError::TooSlow);
+            }
+            self.push(data).await.map_err(FillError::Spool)?;
+        }
     }
 
     /// Takes the next bytes.
@@ -93,11 +148,6 @@ impl Spool {
         Ok(())
     }
 
-    /// How many bytes came.
-    pub fn length(&self) -> u64 {
-        self.length
-    }
-
     /// The whole file.
     pub async fn finish(mut self) -> io::Result<Spooled> {
         let is_small = self.disk.as_ref().is_some_and(|disk| disk.file.is_none());
@@ -107,15 +157,17 @@ impl Spool {
         let disk = self.disk.take().ok_or_else(lost)?;
         let digest = disk.hasher.finalize().into();
         let content = match (whole, disk.file) {
-            (Some(bytes), _) => Content::Memory(bytes),
-            (None, Some(Temporary::Unnamed(file))) => Content::File(Arc::new(file)),
+            (Some(bytes), _) => Content::Readable(Contents::Memory(bytes)),
+            (None, Some(Temporary::Unnamed(file))) => {
+                Content::Readable(Contents::File(Arc::new(file), self.length))
+            }
             (None, Some(Temporary::Named(file))) => Content::Named(file),
             (None, None) => return Err(lost()),
         };
         Ok(Spooled { digest, length: self.length, head: self.head.freeze(), content })
     }
 
-    /// Hashes what was gathered, and writes it if asked.
+    /// Hashes what was gathered, and writes it to the disk if `writes`.
     async fn flush(&mut self, writes: bool) -> io::Result<()> {
         let mut disk = self.disk.take().ok_or_else(lost)?;
         let data = std::mem::take(&mut self.gathered);
@@ -154,9 +206,6 @@ impl Disk {
     }
 }
 
-/// How the names of files begin that are still arriving.
-pub const PARTIAL: &str = ".prembridge-partial-";
-
 fn lost() -> io::Error {
     io::Error::other("an earlier write failed")
 }
@@ -164,9 +213,7 @@ fn lost() -> io::Error {
 /// A whole file.
 #[derive(Debug)]
 pub struct Spooled {
-    /// Of its bytes.
     pub digest: Digest,
-    /// Its bytes.
     pub length: u64,
     /// Its first bytes.
     pub head: Bytes,
@@ -175,18 +222,18 @@ pub struct Spooled {
 
 #[derive(Debug)]
 enum Content {
-    Memory(Bytes),
-    File(Arc<File>),
+    /// To be read.
+    Readable(Contents),
+    /// To be given a name.
     Named(NamedTempFile),
 }
 
 impl Spooled {
-    /// A reader from its beginning; there may be many.
-    pub fn reader(&self) -> io::Result<FileBody> {
+    /// Its bytes, to be read as often as needed.
+    pub fn contents(&self) -> io::Result<Contents> {
         Ok(match &self.content {
-            Content::Memory(bytes) => FileBody::memory(bytes.clone()),
-            Content::File(file) => FileBody::new(Arc::clone(file), self.length),
-            Content::Named(file) => FileBody::new(Arc::new(file.reopen()?), self.length),
+            Content::Readable(contents) => contents.clone(),
+            Content::Named(file) => Contents::File(Arc::new(file.reopen()?), self.length),
         })
     }
 
@@ -195,19 +242,12 @@ impl Spooled {
         if !Sniffed::is_in_directory(&self.head) {
             return Ok(Sniffed::of(&self.head));
         }
-        let (head, length) = (self.head.clone(), self.length);
-        let file = match &self.content {
-            Content::Memory(bytes) => {
-                return Sniffed::of_whole(&head, length, |at, most| Ok(slice(bytes, at, most)));
-            }
-            Content::File(file) => Arc::clone(file),
-            Content::Named(file) => Arc::new(file.reopen()?),
-        };
-        let work = move || Sniffed::of_whole(&head, length, |at, most| read_at(&file, at, most));
+        let (head, length, contents) = (self.head.clone(), self.length, self.contents()?);
+        let work = move || Sniffed::of_whole(&head, length, |at, max| contents.read_now(at, max));
         spawn_blocking(work).await.map_err(io::Error::other)?
     }
 
-    /// Gives a [`Place::Named`] file its name; it is on disk afterwards, through a power loss too.
+    /// Gives a file made by [`Spool::to_keep`] its name; afterwards it is on disk, through a power loss too.
     pub async fn keep(self, path: PathBuf) -> io::Result<()> {
         let Content::Named(file) = self.content else {
             return Err(io::Error::other("this file was not made to be kept"));
@@ -224,89 +264,70 @@ impl Spooled {
     }
 }
 
-/// A file as the body of a request or an answer.
-#[derive(Debug)]
-pub struct FileBody {
-    source: Source,
-    left: u64,
-}
-
-#[derive(Debug)]
-enum Source {
+/// The bytes of a file.
+#[derive(Clone, Debug)]
+pub enum Contents {
     Memory(Bytes),
-    File { file: Arc<File>, offset: u64, reading: Option<JoinHandle<io::Result<Bytes>>> },
+    /// The first so many bytes of a file.
+    File(Arc<File>, u64),
 }
 
-impl FileBody {
-    /// The first `length` bytes of `file`.
-    pub fn new(file: Arc<File>, length: u64) -> Self {
-        Self { source: Source::File { file, offset: 0, reading: None }, left: length }
-    }
-
-    fn memory(bytes: Bytes) -> Self {
-        let left = bytes.len() as u64;
-        Self { source: Source::Memory(bytes), left }
-    }
-}
-
-impl Body for FileBody {
-    type Data = Bytes;
-    type Error = io::Error;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
-        let this = self.get_mut();
-        if this.left == 0 {
-            return Poll::Ready(None);
+impl Contents {
+    /// How many bytes it has.
+    pub fn length(&self) -> u64 {
+        match self {
+            Self::Memory(bytes) => bytes.len() as u64,
+            Self::File(_, length) => *length,
         }
-        let data = match &mut this.source {
-            Source::Memory(bytes) => std::mem::take(bytes),
-            Source::File { file, offset, reading } => {
-                let task = reading.get_or_insert_with(|| {
-                    let (file, at) = (Arc::clone(file), *offset);
-                    let most = usize::try_from(this.left).unwrap_or(READ).min(READ);
-                    spawn_blocking(move || read_at(&file, at, most))
-                });
-                let read = ready!(Pin::new(task).poll(cx)).map_err(io::Error::other);
-                *reading = None;
-                let data = read??;
-                *offset += data.len() as u64;
-                data
+    }
+
+    /// The body of a request or an answer; there may be many.
+    pub fn body(&self) -> impl Body<Data = Bytes, Error = io::Error> + Send + Sync + use<> {
+        let contents = self.clone();
+        StreamBody::new(try_unfold(0, move |at| {
+            let contents = contents.clone();
+            async move {
+                if at == contents.length() {
+                    return Ok(None);
+                }
+                let data = contents.read(at, READ).await?;
+                if data.is_empty() {
+                    return Err(io::ErrorKind::UnexpectedEof.into());
+                }
+                let next = at + data.len() as u64;
+                Ok(Some((Frame::data(data), next)))
             }
-        };
-        if data.is_empty() {
-            return Poll::Ready(Some(Err(io::ErrorKind::UnexpectedEof.into())));
+        }))
+    }
+
+    /// Up to `max` bytes from `at` on.
+    pub async fn read(self, at: u64, max: usize) -> io::Result<Bytes> {
+        if matches!(self, Self::Memory(_)) {
+            return self.read_now(at, max);
         }
-        this.left = this.left.saturating_sub(data.len() as u64);
-        Poll::Ready(Some(Ok(Frame::data(data))))
+        spawn_blocking(move || self.read_now(at, max)).await.map_err(io::Error::other)?
     }
 
-    fn is_end_stream(&self) -> bool {
-        self.left == 0
+    /// Does not move the file's own position, which other readers share.
+    fn read_now(&self, at: u64, max: usize) -> io::Result<Bytes> {
+        let left = self.length().saturating_sub(at);
+        let max = usize::try_from(left).unwrap_or(max).min(max);
+        match self {
+            Self::Memory(bytes) => {
+                let start = usize::try_from(at).unwrap_or(usize::MAX).min(bytes.len());
+                Ok(bytes.slice(start..start + max))
+            }
+            Self::File(file, _) => {
+                let mut buffer = vec![0; max];
+                #[cfg(unix)]
+                let count = std::os::unix::fs::FileExt::read_at(&**file, &mut buffer, at)?;
+                #[cfg(windows)]
+                let count = std::os::windows::fs::FileExt::seek_read(&**file, &mut buffer, at)?;
+                buffer.truncate(count);
+                Ok(buffer.into())
+            }
+        }
     }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.left)
-    }
-}
-
-/// Up to so many bytes from a place on.
-fn slice(bytes: &Bytes, at: u64, most: usize) -> Bytes {
-    let start = usize::try_from(at).unwrap_or(usize::MAX).min(bytes.len());
-    bytes.slice(start..start.saturating_add(most).min(bytes.len()))
-}
-
-/// Reads without moving the file's own position, which other readers share.
-fn read_at(file: &File, offset: u64, most: usize) -> io::Result<Bytes> {
-    let mut buffer = vec![0; most];
-    #[cfg(unix)]
-    let count = std::os::unix::fs::FileExt::read_at(file, &mut buffer, offset)?;
-    #[cfg(windows)]
-    let count = std::os::windows::fs::FileExt::seek_read(file, &mut buffer, offset)?;
-    buffer.truncate(count);
-    Ok(buffer.into())
 }
 
 #[cfg(test)]
@@ -342,7 +363,7 @@ mod tests {
                 assert_eq!(spooled.digest, <[u8; 32]>::from(Sha256::digest(&expected)));
                 assert_eq!(spooled.head, expected[..expected.len().min(HEAD)]);
                 for _ in 0..2 {
-                    let read = spooled.reader().unwrap().collect().await.unwrap().to_bytes();
+                    let read = spooled.contents().unwrap().body().collect().await.unwrap().to_bytes();
                     assert_eq!(read, expected);
                 }
             }

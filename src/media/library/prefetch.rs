@@ -5,58 +5,44 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
-use http_body_util::BodyExt;
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
-use super::download::{Download, is_cloud_id};
-use super::error::MediaError;
-use super::files::Spare;
+use super::kept::{Library, new_row};
 use super::schedule::Schedule;
-use super::spool::{SpoolError, Spooled};
-use super::{Account, Inner, is_too_slow};
-use crate::store::{self, FileRow, Store, WantedRow};
+use crate::clock::Clock;
+use crate::media::account::Account;
+use crate::media::error::MediaError;
+use crate::media::single_flight::Background;
+use crate::media::transfer::download::{Download, is_cloud_id};
+use crate::media::transfer::spool::{FillError, Spool, SpoolError, Spooled};
+use crate::store::{Store, WantedRow};
+use crate::telemetry::MediaMetrics;
 use crate::upstream::{CallError, Sent};
 
 /// For how many seconds Cloud keeps what users send (Cloud's media reference).
 const CLOUD_KEEPS: i64 = 7 * 86_400;
-/// Rows of each number that are looked at: many more than run at a time, few enough to read them each time.
+/// Rows of each number that are read each time: many more than run at once.
 const WINDOW: usize = 1000;
+/// How long a file may pause on its way.
+const IDLE: Duration = Duration::from_secs(30);
 
-/// Which files are wanted, and who tells that there are new ones.
-pub struct Wanted {
+/// Fetches wanted files.
+pub struct Prefetch {
+    library: Arc<Library>,
     store: Arc<dyn Store>,
-    woken: Notify,
+    notify: Notify,
+    background: Background,
+    clock: Clock,
+    metrics: MediaMetrics,
 }
 
-impl std::fmt::Debug for Wanted {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Wanted").finish_non_exhaustive()
-    }
-}
-
-impl Wanted {
-    /// What `store` has noted.
-    pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, woken: Notify::new() }
-    }
-
-    /// There are new rows.
-    pub fn wake(&self) {
-        self.woken.notify_one();
-    }
-
-    /// A file is not wanted any more, not even if it is on its way.
-    pub async fn forget(&self, number: &str, media_id: &str) -> Result<(), store::Error> {
-        self.store.drop_wanted(number, media_id).await
-    }
-}
-
-/// What became of a try.
+/// What became of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outcome {
     /// The bytes are here.
@@ -80,14 +66,28 @@ impl Outcome {
     }
 }
 
-/// The end of a try.
-type End = Result<Outcome, MediaError>;
+type Attempt = Result<Outcome, MediaError>;
 
-impl Inner {
+impl Prefetch {
+    pub fn new(
+        library: Arc<Library>,
+        store: Arc<dyn Store>,
+        background: Background,
+        clock: Clock,
+        metrics: MediaMetrics,
+    ) -> Self {
+        Self { library, store, notify: Notify::new(), background, clock, metrics }
+    }
+
+    /// There are new rows.
+    pub fn notify(&self) {
+        self.notify.notify_one();
+    }
+
     /// Fetches what is wanted, now and whenever there is more. Rows of numbers that are none of `accounts` stay.
-    pub async fn serve_wanted(self: Arc<Self>, accounts: HashMap<String, Arc<Account>>) {
+    pub async fn run(self: Arc<Self>, accounts: HashMap<String, Arc<Account>>) {
         let mut schedule = Schedule::default();
-        let mut running: FuturesUnordered<BoxFuture<'static, (WantedRow, End)>> = FuturesUnordered::new();
+        let mut running: FuturesUnordered<BoxFuture<'static, (WantedRow, Attempt)>> = FuturesUnordered::new();
         loop {
             if schedule.has_room() {
                 for row in self.due(&mut schedule, &accounts).await {
@@ -98,8 +98,10 @@ impl Inner {
             }
             let pause = schedule.pause(self.clock.now());
             tokio::select! {
-                Some((row, end)) = running.next() => self.ended(&mut schedule, &accounts, &row, end).await,
-                () = self.wanted.woken.notified() => {}
+                Some((row, attempt)) = running.next() => {
+                    self.ended(&mut schedule, &accounts, &row, attempt).await;
+                },
+                () = self.notify.notified() => {}
                 () = sleep(pause) => {}
             }
         }
@@ -107,7 +109,7 @@ impl Inner {
 
     /// What begins now.
     async fn due(&self, schedule: &mut Schedule, accounts: &HashMap<String, Arc<Account>>) -> Vec<WantedRow> {
-        match self.wanted.store.wanted_media(WINDOW).await {
+        match self.store.wanted_media(WINDOW).await {
             Ok(rows) => schedule.begin(&rows, self.clock.now(), |number| accounts.contains_key(number)),
             Err(error) => {
                 tracing::warn!(%error, "the wanted files of users cannot be listed; tried again later");
@@ -116,14 +118,14 @@ impl Inner {
         }
     }
 
-    /// In a task of its own, so that a panic costs one try.
+    /// In a task of its own, so that a panic costs one attempt.
     fn begin(
         self: &Arc<Self>,
         account: &Arc<Account>,
         row: WantedRow,
-    ) -> BoxFuture<'static, (WantedRow, End)> {
-        let (inner, account, wanted) = (Arc::clone(self), Arc::clone(account), row.clone());
-        let task = self.background.spawn(async move { inner.prefetch(&account, &wanted).await });
+    ) -> BoxFuture<'static, (WantedRow, Attempt)> {
+        let (prefetch, account, wanted) = (Arc::clone(self), Arc::clone(account), row.clone());
+        let task = self.background.spawn(async move { prefetch.fetch(&account, &wanted).await });
         Box::pin(async move { (row, task.await.ok().flatten().unwrap_or(Err(MediaError::Lost))) })
     }
 
@@ -132,18 +134,18 @@ impl Inner {
         schedule: &mut Schedule,
         accounts: &HashMap<String, Arc<Account>>,
         row: &WantedRow,
-        end: End,
+        attempt: Attempt,
     ) {
         let now = self.clock.now();
         let number = accounts.get(&row.number).map(|account| account.name.as_str());
-        let outcome = match end {
+        let outcome = match attempt {
             Ok(outcome) => {
                 schedule.ended(row);
                 outcome
             }
             Err(error)
                 if now.saturating_sub(row.added_at) >= CLOUD_KEEPS
-                    && self.wanted.forget(&row.number, &row.media_id).await.is_ok() =>
+                    && self.store.drop_wanted(&row.number, &row.media_id).await.is_ok() =>
             {
                 tracing::warn!(number, %error, "a file that a user sent is given up: Cloud has forgotten it");
                 schedule.ended(row);
@@ -159,38 +161,28 @@ impl Inner {
         self.metrics.prefetch(outcome.name());
     }
 
-    /// One try to have the bytes of a file here.
-    async fn prefetch(&self, account: &Account, wanted: &WantedRow) -> End {
+    /// One attempt to have the bytes of a file here.
+    async fn fetch(&self, account: &Account, wanted: &WantedRow) -> Attempt {
         let (number, id) = (&wanted.number, &wanted.media_id);
         // What is no id of Cloud's leads nowhere, and must not become a part of a URL.
         let is_id = is_cloud_id(id);
-        if is_id && self.kept(number, id).await?.is_some() {
-            self.wanted.forget(number, id).await?;
+        if is_id && self.library.kept(number, id).await?.is_some() {
+            self.store.drop_wanted(number, id).await?;
             return Ok(Outcome::Kept);
         }
-        let download = if is_id { self.at_cloud(account, id).await? } else { None };
+        let download = if is_id { self.library.cloud.download(account, id).await? } else { None };
         let Some(download) = download else {
-            self.wanted.forget(number, id).await?;
+            self.store.drop_wanted(number, id).await?;
             return Ok(Outcome::Gone);
         };
-        // Told before the bytes come: what has no room would be fetched at every try.
-        self.files.has_room(download.length, |row| self.may_spare(account, row)).await?;
+        let budget = &self.library.budget;
+        // Before the bytes arrive: what has no room would be fetched by every attempt.
+        budget.check_room(account, download.length).await?;
         let media_type = Some(wanted.media_type.trim()).filter(|media_type| !media_type.is_empty());
         let media_type = media_type.unwrap_or(&download.media_type).to_owned();
         let spooled = self.spooled(download).await?;
-        let now = self.clock.now();
-        let row = FileRow {
-            id: id.clone(),
-            number: number.clone(),
-            digest: spooled.digest,
-            length: spooled.length,
-            media_type,
-            created_at: now,
-            used_at: now,
-            is_kept: true,
-        };
-        let spare = Spare { may: |row| self.may_spare(account, row), does: |row| self.spare(account, row) };
-        let is_wanted = self.files.put(&row, spooled, spare).await?;
+        let row = new_row(id.clone(), account, &spooled, media_type, self.clock.now());
+        let is_wanted = budget.put(account, &row, spooled).await?;
         Ok(if is_wanted { Outcome::Kept } else { Outcome::Gone })
     }
 
@@ -199,23 +191,14 @@ impl Inner {
         let broken = |reason: String, is_timeout| {
             MediaError::Unreachable(CallError { sent: Sent::No, is_timeout, reason })
         };
-        let started = Instant::now();
-        let Download { length, mut body, .. } = download;
-        let mut spool = self.files.staying(length);
-        while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|error| broken(format!("the file broke off: {error}"), false))?;
-            let Ok(data) = frame.into_data() else {
-                continue;
-            };
-            self.metrics.prefetched(data.len());
-            if is_too_slow(started.elapsed(), spool.length()) {
-                return Err(broken("the file comes too slowly".to_owned(), true));
-            }
-            spool.push(data).await.map_err(|error| match error {
-                SpoolError::TooLarge(_) => MediaError::Unusable,
-                SpoolError::Disk(error) => error.into(),
-            })?;
-        }
-        Ok(spool.finish().await?)
+        let spool = Spool::to_keep(&self.library.budget.files.folder, download.length);
+        let spooled = spool.fill(download.body, IDLE, |count| self.metrics.prefetched(count)).await;
+        spooled.map_err(|error| match error {
+            FillError::Late => broken("the file did not arrive in time".to_owned(), true),
+            FillError::Broken(reason) => broken(format!("the file broke off: {reason}"), false),
+            FillError::TooSlow => broken("the file comes too slowly".to_owned(), true),
+            FillError::Spool(SpoolError::TooLarge(_)) => MediaError::Unusable,
+            FillError::Spool(SpoolError::Disk(error)) => error.into(),
+        })
     }
 }
