@@ -63,9 +63,8 @@ pub fn parts(
     // Guards of their own, so that slow names in links do not hold up Cloud's. Whoever answers for Cloud answers for the
     // places that it names, an intercepting relay for one.
     let tls = net::client_config(config.cloud.ca_file.as_deref())?;
-    let elsewhere = Connector::guarded(Arc::clone(&tls), connect, guard());
     let upload = config.media.upload_timeout;
-    let upstream = MediaUpstream::new(&tls, connect, elsewhere, deadlines(&config.cloud), upload)
+    let upstream = MediaUpstream::new(&tls, connect, guard(), deadlines(&config.cloud), upload)
         .map_err(StartError::MediaClient)?;
     Ok(MediaParts { upstream, links, providers, clock, metrics })
 }

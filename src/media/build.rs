@@ -3,20 +3,24 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::{Mutex, Notify, Semaphore};
+
 use super::error::MediaError;
 use super::key::Keys;
 use super::library::budget::Budget;
 use super::library::files::{Files, Folder};
-use super::library::kept::Library;
+use super::library::kept::{EARLY_UPLOADS, Library, RECEIVED};
 use super::library::prefetch::Prefetch;
 use super::links::cache::LinkCache;
 use super::links::fetch::Fetcher;
-use super::links::resolver::{LinkParts, Links};
+use super::links::hot_cache::HotCache;
+use super::links::resolver::Links;
+use super::links::slots::FetchSlots;
 use super::providers::Providers;
 use super::sent::Sent;
-use super::single_flight::Background;
-use super::transfer::download::Downloader;
-use super::transfer::upload::Uploader;
+use super::single_flight::{Background, SingleFlight};
+use super::transfer::download::CloudFiles;
+use super::transfer::upload::{UPLOADS, Uploader};
 use super::transfer::uploads::UploadCache;
 use crate::clock::Clock;
 use crate::http_cache::Profile;
@@ -90,41 +94,56 @@ impl Rooms {
         getrandom::fill(&mut candidate).map_err(|error| std::io::Error::other(error.to_string()))?;
         let secret = store.secret(SECRET, candidate.to_vec()).await?;
         let keys = Arc::new(Keys::new(&secret.try_into().map_err(|_| MediaError::Secret)?));
-        let files = Files::open(settings.folder.clone(), Arc::clone(&store), &keys.owner()).await?;
+        let files = Files::new(settings.folder.clone(), Arc::clone(&store), &keys.owner()).await?;
         let folder = Arc::clone(&files.folder);
-        let uploader = Arc::new(Uploader::new(
-            UploadCache::new(Arc::clone(&store), settings.max_entries),
-            Arc::clone(&keys),
-            upstream.clone(),
-            background.clone(),
-            clock.clone(),
-            metrics.clone(),
-        ));
-        let budget = Budget::open(files, Arc::clone(&uploader), clock.clone(), settings.keep).await?;
-        let downloader = Downloader::new(upstream.clone());
-        let library =
-            Library::new(budget, downloader, Arc::clone(&uploader), background.clone(), clock.clone());
-        let library = Arc::new(library);
-        let prefetch = Prefetch::new(
-            Arc::clone(&library),
-            Arc::clone(&store),
-            background.clone(),
-            clock.clone(),
-            metrics.clone(),
-        );
-        let links = Links::new(LinkParts {
-            cache: LinkCache::new(store, settings.max_entries),
-            keys,
-            fetcher: Fetcher::new(links, settings.profile, clock.clone(), metrics.clone()),
-            uploader: Arc::clone(&uploader),
-            providers,
-            folder,
-            profile: settings.profile,
-            fetch_timeout: settings.fetch_timeout,
-            background: background.clone(),
+        let uploader = Arc::new(Uploader {
+            cache: UploadCache::new(Arc::clone(&store), settings.max_entries),
+            keys: Arc::clone(&keys),
+            running: SingleFlight::new(background.clone()),
+            slots: Semaphore::new(UPLOADS),
+            upstream: upstream.clone(),
             clock: clock.clone(),
             metrics: metrics.clone(),
         });
+        let budget = Budget {
+            files,
+            uploader: Arc::clone(&uploader),
+            clock: clock.clone(),
+            max: settings.keep,
+            kept: Mutex::new(store.kept_bytes().await?),
+        };
+        let library = Arc::new(Library {
+            budget,
+            cloud: CloudFiles(upstream.clone()),
+            uploader: Arc::clone(&uploader),
+            receive_slots: Arc::new(Semaphore::new(RECEIVED)),
+            early_slots: Semaphore::new(EARLY_UPLOADS),
+            background: background.clone(),
+            clock: clock.clone(),
+        });
+        let prefetch = Prefetch {
+            library: Arc::clone(&library),
+            store: Arc::clone(&store),
+            notify: Notify::new(),
+            background: background.clone(),
+            clock: clock.clone(),
+            metrics: metrics.clone(),
+        };
+        let links = Links {
+            cache: LinkCache::new(store, settings.max_entries),
+            hot: HotCache::default(),
+            running: SingleFlight::new(background.clone()),
+            slots: FetchSlots::default(),
+            fetcher: Fetcher::new(links, settings.profile, clock.clone(), metrics.clone()),
+            uploader: Arc::clone(&uploader),
+            providers,
+            keys,
+            folder,
+            profile: settings.profile,
+            fetch_timeout: settings.fetch_timeout,
+            clock: clock.clone(),
+            metrics: metrics.clone(),
+        };
         Ok(Self {
             links: Arc::new(links),
             uploader,

@@ -13,24 +13,16 @@ pub type Key = [u8; 32];
 /// Makes keys; equal in every process on one store.
 pub struct Keys(MacKey);
 
-impl std::fmt::Debug for Keys {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Keys")
-    }
-}
-
 /// What a link's entry belongs to.
 #[derive(Clone, Copy, Debug)]
 pub struct Origin<'a> {
-    /// The phone number id: each number is a deployment of its own.
+    /// The phone number id.
     pub number: &'a str,
     /// The provider's name, empty for none.
     pub provider: &'a str,
     /// Changes whenever the provider does.
     pub generation: u64,
-    /// The credentials that are presented.
     pub authorization: &'a [u8],
-    /// The rules under which an answer was judged.
     pub profile: &'a str,
     /// The URL without fragment.
     pub url: &'a str,

@@ -22,7 +22,8 @@ impl<V: Send + Sync + 'static> Memory<V> {
         Self { entries, changes: AtomicU64::default() }
     }
 
-    /// How often an entry was put in or removed; counted after it was.
+    /// How often an entry was put in or removed; counted after it was. What was found under the present count would be
+    /// found again.
     pub fn changes(&self) -> u64 {
         self.changes.load(Ordering::Acquire)
     }

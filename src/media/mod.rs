@@ -6,7 +6,7 @@
 //! [`media_refs`](crate::translate::media_refs()) lists them; [`Media::resolve`] finds each one's id at Cloud, all at once;
 //! then the same pure translation runs as for any other message. A link goes this way (`links`):
 //!
-//! 1. It is checked, its provider is looked up, and its [key] is made. What is remembered, fresh, and at Cloud under this
+//! 1. It is checked, its provider is looked up, and its `key` is made. What is remembered, fresh, and at Cloud under this
 //!    number is a hit, without store or task; a repeated hit costs no more than a look at the clock.
 //! 2. Otherwise one task per key looks again, revalidates, or fetches. [`http_cache`](crate::http_cache) decides how long an
 //!    answer may be used.
@@ -18,15 +18,15 @@
 //!
 //! A profile photo (`transfer::photo`) is no file of a message: it is uploaded under the app, and read without a token.
 //!
-//! [`reason`] is the closed set of what can happen to a file. [`kinds`] says which types and sizes Cloud accepts; `sniff`
+//! [`reason`] is the closed set of what can happen to a file. `kinds` says which types and sizes Cloud accepts; `sniff`
 //! looks into the bytes.
 
 mod account;
 mod build;
 mod error;
 mod found;
-pub mod key;
-pub mod kinds;
+mod key;
+mod kinds;
 mod library;
 mod links;
 mod memory;
@@ -123,7 +123,7 @@ impl Media {
         };
         self.forget(&found).await;
         for link in found.iter().filter_map(|found| found.link.as_ref()) {
-            self.0.links.forget(link).await;
+            self.0.links.cache.forget(link).await;
         }
     }
 
@@ -179,7 +179,7 @@ impl Media {
 
     /// More files were noted as wanted.
     pub fn notify_wanted(&self) {
-        self.0.prefetch.notify();
+        self.0.prefetch.notify.notify_one();
     }
 
     /// Forgets what has lapsed.

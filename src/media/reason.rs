@@ -51,21 +51,6 @@ impl Lookup {
     }
 }
 
-impl fmt::Display for Lookup {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Fresh => f.write_str("remembered and still fresh"),
-            Self::NotModified(why) => write!(f, "{why}: asked, and it was not modified"),
-            Self::SameValidators(why) => write!(f, "{why}: asked, and its validators were the same"),
-            Self::First => f.write_str("fetched for the first time"),
-            Self::Stale(why) => write!(f, "fetched again: {why}"),
-            Self::Changed(why) => write!(f, "{why}: asked, and it had changed"),
-            Self::NoUpload => f.write_str("fetched again: Cloud has no usable copy under this number"),
-            Self::Uploaded => f.write_str("uploaded here by a client"),
-        }
-    }
-}
-
 /// How Cloud came to have the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Upload {

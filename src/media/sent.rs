@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::Found;
+use super::found::Found;
 
 /// How long they are remembered, in seconds.
 const KEEP: i64 = 86_400;

@@ -17,9 +17,11 @@ use super::key::Key;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lost;
 
+type Running<V> = Arc<Mutex<HashMap<Key, watch::Receiver<Option<V>>>>>;
+
 /// Work in flight, by key.
 pub struct SingleFlight<V> {
-    running: Arc<Mutex<HashMap<Key, watch::Receiver<Option<V>>>>>,
+    running: Running<V>,
     background: Background,
 }
 
@@ -94,7 +96,7 @@ impl<V: Clone + Send + Sync + 'static> SingleFlight<V> {
 /// Removes the work from the list, however it ends.
 struct RemoveOnDrop<V> {
     key: Key,
-    running: Arc<Mutex<HashMap<Key, watch::Receiver<Option<V>>>>>,
+    running: Running<V>,
 }
 
 impl<V> Drop for RemoveOnDrop<V> {

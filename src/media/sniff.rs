@@ -54,7 +54,7 @@ impl Sniffed {
         Self { media_type: beginning(head).map(str::to_owned), is_animated }
     }
 
-    /// Looks into the directory of an Office file, too. `read` gives up to so many bytes from a place on.
+    /// Looks at the first bytes, and into the directory of an Office file. `read` gives up to so many bytes from a place on.
     pub fn of_whole(
         head: &[u8],
         length: u64,
@@ -69,11 +69,6 @@ impl Sniffed {
             None
         };
         Ok(Self { media_type: office.map(str::to_owned).or(sniffed.media_type), ..sniffed })
-    }
-
-    /// Whether [`Sniffed::of_whole`] tells more of such a file than its beginning.
-    pub fn is_in_directory(head: &[u8]) -> bool {
-        head.starts_with(ZIP) || head.starts_with(OLE)
     }
 }
 

@@ -1,19 +1,21 @@
 //! Calls to Graph about files. They have connections of their own: a hundred large uploads slow no message.
 //!
-//! They go by reqwest, which has multipart forms and streams. Of its defaults none is left that reads the environment:
-//! roots and deadlines are ours, and no proxy is looked for. A file that Graph names a place for outside its API is
-//! fetched through the guarded connector instead, which dials only addresses that it has judged.
+//! They go by reqwest, which has multipart forms and streams. None of its defaults is left that reads the environment: roots
+//! and deadlines are ours, and no proxy is looked for. Only the bytes of a file at Graph are fetched without it. The place
+//! that Graph names for them may be anywhere, so the connector has to dial the very address that the guard has judged; and
+//! reqwest has no limit for what a connection buffers, of which fifty large files need one.
 //!
 //! Unlike messages they may be repeated: an upload that was made twice costs an id that lapses unused.
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Response};
-use http_body_util::{BodyExt, Empty};
-use hyper::body::Body;
+use http::{HeaderMap, Method, Request, Response};
+use http_body_util::Empty;
+use hyper::body::{Body, Incoming};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use reqwest::multipart::Form;
@@ -22,9 +24,10 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{Answer, CallError, Deadlines, MOST_ANSWER, Sent, Target, WE, innermost, read, user_agent};
 use crate::cloud::GraphError;
+use crate::net::egress::Guard;
 use crate::net::{self, Connector};
 
-/// What is buffered of one download, in each direction: fifty large files at once stay small.
+/// What is buffered of one download: fifty large files at once stay small.
 const BUFFER: usize = 64 * 1024;
 /// Idle connections that are kept.
 const IDLE: usize = 16;
@@ -36,24 +39,25 @@ pub type Stream = Pin<Box<dyn Body<Data = Bytes, Error = io::Error> + Send>>;
 #[derive(Clone, Debug)]
 pub struct MediaUpstream {
     graph: reqwest::Client,
-    elsewhere: Client<Connector, Empty<Bytes>>,
+    own_files: Client<Connector, Empty<Bytes>>,
+    other_files: Client<Connector, Empty<Bytes>>,
     deadlines: Deadlines,
     /// From the beginning of an upload to the end of its answer.
     upload: Duration,
 }
 
 impl MediaUpstream {
-    /// Clients that trust what `tls` trusts. `elsewhere` opens the connections to places outside Graph, and has to have
-    /// a guard. An upload may take `upload`; everything else what messages may.
+    /// Clients that trust what `tls` trusts; `guard` judges the places that Graph names outside its API. An upload may take
+    /// `upload`; everything else what messages may.
     pub fn new(
-        tls: &rustls::ClientConfig,
+        tls: &Arc<rustls::ClientConfig>,
         connect: net::Deadlines,
-        elsewhere: Connector,
+        guard: Arc<Guard>,
         deadlines: Deadlines,
         upload: Duration,
     ) -> Result<Self, CallError> {
         let graph = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls.clone())
+            .tls_backend_preconfigured(rustls::ClientConfig::clone(tls))
             .no_proxy()
             .redirect(Policy::none())
             .referer(false)
@@ -64,14 +68,18 @@ impl MediaUpstream {
             .pool_max_idle_per_host(IDLE)
             .build()
             .map_err(|error| failed(&error))?;
-        let elsewhere = Client::builder(TokioExecutor::new())
-            .pool_idle_timeout(deadlines.pool_idle)
-            .pool_max_idle_per_host(IDLE)
-            .pool_timer(TokioTimer::new())
-            .timer(TokioTimer::new())
-            .http1_max_buf_size(BUFFER)
-            .build(elsewhere);
-        Ok(Self { graph, elsewhere, deadlines, upload })
+        let files = |connector| {
+            Client::builder(TokioExecutor::new())
+                .pool_idle_timeout(deadlines.pool_idle)
+                .pool_max_idle_per_host(IDLE)
+                .pool_timer(TokioTimer::new())
+                .timer(TokioTimer::new())
+                .http1_max_buf_size(BUFFER)
+                .build(connector)
+        };
+        let own_files = files(Connector::new(Arc::clone(tls), connect));
+        let other_files = files(Connector::guarded(Arc::clone(tls), connect, guard));
+        Ok(Self { graph, own_files, other_files, deadlines, upload })
     }
 
     /// Uploads a file.
@@ -103,21 +111,17 @@ impl MediaUpstream {
         target.noted(whole(self.request(method, target), head_end, end).await)
     }
 
-    /// Begins to read a file at Graph itself; the caller reads its body.
-    pub async fn download(&self, target: &Target) -> Result<Response<Stream>, CallError> {
-        let end = Instant::now() + self.deadlines.first_byte;
-        Ok(stream(head(self.request(Method::GET, target), end).await?))
-    }
-
-    /// Begins to read a file at a place that Graph named, which has to be a public one.
-    pub async fn download_elsewhere(&self, target: &Target) -> Result<Response<Stream>, CallError> {
-        let mut request = http::Request::new(Empty::new());
+    /// Begins to read a file at a place that Graph named, which has to be a public one unless it is Graph's own; the
+    /// caller reads the body.
+    pub async fn download(&self, target: &Target, is_own: bool) -> Result<Response<Incoming>, CallError> {
+        let mut request = Request::new(Empty::new());
         *request.uri_mut() = target.uri.clone();
         target.authorize(request.headers_mut());
         user_agent(request.headers_mut());
+        let client = if is_own { &self.own_files } else { &self.other_files };
         let end = Instant::now() + self.deadlines.first_byte;
-        let response = timeout_at(end, self.elsewhere.request(request)).await.map_err(|_| late())?;
-        Ok(stream(response.map_err(|error| failed(&error))?))
+        let response = timeout_at(end, client.request(request)).await.map_err(|_| late())?;
+        response.map_err(|error| failed(&error))
     }
 
     fn request(&self, method: Method, target: &Target) -> reqwest::RequestBuilder {
@@ -143,13 +147,6 @@ async fn whole(
 async fn head(request: reqwest::RequestBuilder, end: Instant) -> Result<Response<reqwest::Body>, CallError> {
     let response = timeout_at(end, request.send()).await.map_err(|_| late())?;
     Ok(response.map_err(|error| failed(&error))?.into())
-}
-
-fn stream<B>(response: Response<B>) -> Response<Stream>
-where
-    B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
-{
-    response.map(|body| Box::pin(body.map_err(io::Error::other)) as Stream)
 }
 
 /// No message is in doubt when a call about a file fails.

@@ -157,7 +157,7 @@ fn reasons_have_names_of_their_own() {
         assert!(why.name().bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{}", why.name());
         assert_eq!(serde_json::to_value(why).unwrap(), why.name());
         for other in &Why::ALL[..index] {
-            assert!(why != *other && why.name() != other.name() && why.to_string() != other.to_string());
+            assert!(why != *other && why.name() != other.name());
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::media::account::Account;
 use crate::media::error::MediaError;
 use crate::media::transfer::download::is_cloud_id;
 use crate::media::transfer::spool::{Digest, Spooled};
-use crate::media::transfer::upload::{FileSource, Uploader};
+use crate::media::transfer::upload::Uploader;
 use crate::store::{FileRow, UploadRow};
 
 /// How many old files are read together to make room for a new one, and how often.
@@ -26,26 +26,15 @@ const PROMISED: i64 = 28 * 86_400;
 /// Keeps files as long as there is room for them.
 pub struct Budget {
     pub files: Files,
-    uploader: Arc<Uploader>,
-    clock: Clock,
+    pub uploader: Arc<Uploader>,
+    pub clock: Clock,
     /// How many bytes may be kept.
-    max: u64,
+    pub max: u64,
     /// How many are; held while bytes and rows change together.
-    kept: Mutex<u64>,
+    pub kept: Mutex<u64>,
 }
 
 impl Budget {
-    /// A budget of `max` bytes.
-    pub async fn open(
-        files: Files,
-        uploader: Arc<Uploader>,
-        clock: Clock,
-        max: u64,
-    ) -> Result<Self, MediaError> {
-        let kept = Mutex::new(files.store.kept_bytes().await?);
-        Ok(Self { files, uploader, clock, max, kept })
-    }
-
     /// Keeps an arrived file under its row's id; `false`, and nothing is kept, when a user sent it and it is not wanted
     /// any more. Other files may be uploaded to make room, those of `account` only.
     pub async fn put(&self, account: &Account, row: &FileRow, spooled: Spooled) -> Result<bool, MediaError> {
@@ -184,7 +173,7 @@ impl Budget {
             return false;
         };
         if !keeps_promise(&upload, row) {
-            let file = FileSource::Kept(self.files.path(&row.digest), row.length);
+            let file = self.files.open(row);
             upload = match self.uploader.upload_new(account, &row.media_type, file).await {
                 Ok(upload) => self.uploader.cache.put(key, upload).await,
                 Err(_) => return false,

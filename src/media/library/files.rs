@@ -47,7 +47,7 @@ pub struct Files {
 impl Files {
     /// Opens the folder, or makes it. What an earlier process left half-written is removed, but never in the folder of
     /// another store than that of `owner`.
-    pub async fn open(place: Folder, store: Arc<dyn Store>, owner: &Digest) -> Result<Self, MediaError> {
+    pub async fn new(place: Folder, store: Arc<dyn Store>, owner: &Digest) -> Result<Self, MediaError> {
         let (folder, temporary) = match place {
             Folder::Lasting(path) => (path, None),
             Folder::Temporary(parent) => {
@@ -110,13 +110,24 @@ impl Files {
         Ok(row)
     }
 
-    /// Opens the bytes of a file; `None` when they are gone.
-    pub async fn read(&self, row: &FileRow) -> io::Result<Option<Contents>> {
-        let path = self.path(&row.digest);
-        match spawn_blocking(move || fs::File::open(path)).await.map_err(io::Error::other)? {
-            Ok(file) => Ok(Some(Contents::File(Arc::new(file), row.length))),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+    /// The bytes of a file; `None` when they are gone.
+    pub async fn read(&self, row: &FileRow) -> Result<Option<Contents>, MediaError> {
+        match self.open(row).await {
+            Ok(contents) => Ok(Some(contents)),
+            Err(MediaError::Gone) => Ok(None),
             Err(error) => Err(error),
+        }
+    }
+
+    /// Opens the bytes of a file.
+    pub fn open(&self, row: &FileRow) -> impl Future<Output = Result<Contents, MediaError>> + Send + use<> {
+        let (path, length) = (self.path(&row.digest), row.length);
+        async move {
+            match spawn_blocking(move || fs::File::open(path)).await.map_err(io::Error::other)? {
+                Ok(file) => Ok(Contents::File(Arc::new(file), length)),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Err(MediaError::Gone),
+                Err(error) => Err(error.into()),
+            }
         }
     }
 

@@ -16,42 +16,32 @@ use crate::media::kinds::{self, Evidence, Unfit};
 use crate::media::reason::{Event, Lookup};
 use crate::media::single_flight::Background;
 use crate::media::sniff::Sniffed;
-use crate::media::transfer::download::{Download, Downloader, is_cloud_id};
-use crate::media::transfer::spool::{Contents, HEAD, Spool, Spooled};
-use crate::media::transfer::upload::{AtCloud, FileSource, Uploader};
+use crate::media::transfer::download::{CloudFiles, Download, is_cloud_id};
+use crate::media::transfer::spool::{Contents, Spool, Spooled};
+use crate::media::transfer::upload::{AtCloud, Uploader};
 use crate::onprem::message::MediaKind;
 use crate::store::FileRow;
 
 /// Files that clients upload at the same time; more wait for [`RECEIVE_TIMEOUT`].
-const RECEIVED: usize = 64;
+pub const RECEIVED: usize = 64;
 const RECEIVE_TIMEOUT: Duration = Duration::from_secs(20);
 /// Files that are uploaded to Cloud at the same time although no message waits for them yet.
-const EARLY_UPLOADS: usize = 8;
+pub const EARLY_UPLOADS: usize = 8;
 
 /// The files that are kept here.
 pub struct Library {
     pub budget: Budget,
-    pub cloud: Downloader,
-    uploader: Arc<Uploader>,
-    receive_slots: Arc<Semaphore>,
-    early_slots: Semaphore,
-    background: Background,
-    clock: Clock,
+    pub cloud: CloudFiles,
+    pub uploader: Arc<Uploader>,
+    /// For [`RECEIVED`] at a time.
+    pub receive_slots: Arc<Semaphore>,
+    /// For [`EARLY_UPLOADS`] at a time.
+    pub early_slots: Semaphore,
+    pub background: Background,
+    pub clock: Clock,
 }
 
 impl Library {
-    pub fn new(
-        budget: Budget,
-        cloud: Downloader,
-        uploader: Arc<Uploader>,
-        background: Background,
-        clock: Clock,
-    ) -> Self {
-        let receive_slots = Arc::new(Semaphore::new(RECEIVED));
-        let early_slots = Semaphore::new(EARLY_UPLOADS);
-        Self { budget, cloud, uploader, receive_slots, early_slots, background, clock }
-    }
-
     /// A place for a file of at most `limit` bytes, and the permit to fill it; `None` when too many others are being
     /// uploaded.
     pub async fn receive(&self, limit: u64) -> Option<(Spool, OwnedSemaphorePermit)> {
@@ -72,10 +62,10 @@ impl Library {
         spool: Spool,
     ) -> Result<String, MediaError> {
         let spooled = spool.finish().await?;
-        if spooled.length == 0 {
+        if spooled.contents.length() == 0 {
             return Err(Unfit::Empty.into());
         }
-        let sniffed = spooled.sniffed().await?.media_type;
+        let sniffed = spooled.contents.clone().sniffed().await?.media_type;
         let names = [filename, None, None, None];
         let media_type = kinds::of_upload(Evidence { declared, sniffed: sniffed.as_deref(), names });
         let row = new_row(Uuid::new_v4().to_string(), account, &spooled, media_type, self.clock.now());
@@ -131,22 +121,17 @@ impl Library {
         row: &FileRow,
         media_type: &str,
     ) -> Result<AtCloud, MediaError> {
-        let file = FileSource::Kept(self.budget.files.path(&row.digest), row.length);
-        self.uploader.upload(account, row.digest, media_type, file, true).await.map_err(|error| {
-            match error.innermost() {
-                MediaError::Disk(gone) if gone.kind() == std::io::ErrorKind::NotFound => MediaError::Gone,
-                _ => error,
-            }
-        })
+        let file = self.budget.files.open(row);
+        self.uploader.upload(account, row.digest, media_type, file, true).await
     }
 
-    /// What its first bytes tell.
+    /// What its bytes tell.
     async fn sniffed(&self, row: &FileRow) -> Sniffed {
         let Ok(Some(contents)) = self.budget.files.read(row).await else {
             // Its bytes went because Cloud has them, so Cloud has accepted it for what it is.
             return Sniffed { media_type: None, is_animated: true };
         };
-        Sniffed::of(&contents.read(0, HEAD).await.unwrap_or_default())
+        contents.sniffed().await.unwrap_or_default()
     }
 
     /// The file that `id` names; `None` when neither we nor Cloud have it.
@@ -207,7 +192,7 @@ pub fn new_row(id: String, account: &Account, spooled: &Spooled, media_type: Str
         id,
         number: account.number.clone(),
         digest: spooled.digest,
-        length: spooled.length,
+        length: spooled.contents.length(),
         media_type,
         created_at: now,
         used_at: now,

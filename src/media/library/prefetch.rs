@@ -34,56 +34,18 @@ const IDLE: Duration = Duration::from_secs(30);
 
 /// Fetches wanted files.
 pub struct Prefetch {
-    library: Arc<Library>,
-    store: Arc<dyn Store>,
-    notify: Notify,
-    background: Background,
-    clock: Clock,
-    metrics: MediaMetrics,
+    pub library: Arc<Library>,
+    pub store: Arc<dyn Store>,
+    pub notify: Notify,
+    pub background: Background,
+    pub clock: Clock,
+    pub metrics: MediaMetrics,
 }
 
-/// What became of an attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Outcome {
-    /// The bytes are here.
-    Kept,
-    /// Cloud does not have it, or a client deleted it meanwhile.
-    Gone,
-    /// It is tried again.
-    Failed,
-    /// It is not tried again: Cloud has forgotten it by now.
-    GivenUp,
-}
-
-impl Outcome {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Kept => "kept",
-            Self::Gone => "gone",
-            Self::Failed => "failed",
-            Self::GivenUp => "given_up",
-        }
-    }
-}
-
-type Attempt = Result<Outcome, MediaError>;
+/// `kept`, `gone` at Cloud or deleted by a client meanwhile, or why it failed.
+type Attempt = Result<&'static str, MediaError>;
 
 impl Prefetch {
-    pub fn new(
-        library: Arc<Library>,
-        store: Arc<dyn Store>,
-        background: Background,
-        clock: Clock,
-        metrics: MediaMetrics,
-    ) -> Self {
-        Self { library, store, notify: Notify::new(), background, clock, metrics }
-    }
-
-    /// There are new rows.
-    pub fn notify(&self) {
-        self.notify.notify_one();
-    }
-
     /// Fetches what is wanted, now and whenever there is more. Rows of numbers that are none of `accounts` stay.
     pub async fn run(self: Arc<Self>, accounts: HashMap<String, Arc<Account>>) {
         let mut schedule = Schedule::default();
@@ -149,16 +111,16 @@ impl Prefetch {
             {
                 tracing::warn!(number, %error, "a file that a user sent is given up: Cloud has forgotten it");
                 schedule.ended(row);
-                Outcome::GivenUp
+                "given_up"
             }
             Err(error) => {
                 tracing::warn!(number, %error, "a file that a user sent is not kept yet; tried again later");
                 schedule.failed(row, now);
-                Outcome::Failed
+                "failed"
             }
         };
-        // Counted last: who sees the figure finds everything else done.
-        self.metrics.prefetch(outcome.name());
+        // Counted last: whoever sees the figure finds everything else done.
+        self.metrics.prefetch(outcome);
     }
 
     /// One attempt to have the bytes of a file here.
@@ -168,12 +130,12 @@ impl Prefetch {
         let is_id = is_cloud_id(id);
         if is_id && self.library.kept(number, id).await?.is_some() {
             self.store.drop_wanted(number, id).await?;
-            return Ok(Outcome::Kept);
+            return Ok("kept");
         }
         let download = if is_id { self.library.cloud.download(account, id).await? } else { None };
         let Some(download) = download else {
             self.store.drop_wanted(number, id).await?;
-            return Ok(Outcome::Gone);
+            return Ok("gone");
         };
         let budget = &self.library.budget;
         // Before the bytes arrive: what has no room would be fetched by every attempt.
@@ -183,7 +145,7 @@ impl Prefetch {
         let spooled = self.spooled(download).await?;
         let row = new_row(id.clone(), account, &spooled, media_type, self.clock.now());
         let is_wanted = budget.put(account, &row, spooled).await?;
-        Ok(if is_wanted { Outcome::Kept } else { Outcome::Gone })
+        Ok(if is_wanted { "kept" } else { "gone" })
     }
 
     /// The whole file, on disk.

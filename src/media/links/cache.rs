@@ -46,7 +46,7 @@ struct Rejected {
 
 /// The links that are remembered.
 pub struct LinkCache {
-    memory: Memory<CachedLink>,
+    pub memory: Memory<CachedLink>,
     rejected: Map<Key, Rejected>,
     store: Arc<dyn Store>,
     max: u64,
@@ -57,16 +57,6 @@ impl LinkCache {
     pub fn new(store: Arc<dyn Store>, max: u64) -> Self {
         let rejected = Map::builder().max_capacity(max).time_to_live(REJECTED).build();
         Self { memory: Memory::new(max), rejected, store, max }
-    }
-
-    /// How often something has changed: what was found under the present count would be found again.
-    pub fn changes(&self) -> u64 {
-        self.memory.changes()
-    }
-
-    /// What is known of a link, without access to the store.
-    pub fn in_memory(&self, key: &Key) -> Option<Arc<CachedLink>> {
-        self.memory.get(key)
     }
 
     /// What is known of a link.

@@ -46,18 +46,17 @@ pub async fn take_in(
             FillError::Spool(SpoolError::TooLarge(_)) => too_large(),
             FillError::Spool(SpoolError::Disk(error)) => error.into(),
         })?;
-    let sniffed = spooled.sniffed().await?;
     let link = CachedLink {
         digest: spooled.digest,
-        length: spooled.length,
+        length: spooled.contents.length(),
         declared: headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).and_then(kinds::remembered),
-        sniffed,
+        sniffed: spooled.contents.clone().sniffed().await?,
         ending: ending(&headers),
         final_url: (url != request.url).then(|| url.to_string()),
         policy,
     };
     let media_type = media_type(request, &link).map_err(|error| unfit(&url, error))?;
-    Ok((link, media_type, spooled.contents()?))
+    Ok((link, media_type, spooled.contents))
 }
 
 /// The type under which a file goes to Cloud, if it may be sent as what the message says it is.

@@ -2,8 +2,8 @@
 
 pub mod cache;
 pub mod fetch;
-mod hot_cache;
+pub mod hot_cache;
 mod intake;
 mod request;
 pub mod resolver;
-mod slots;
+pub mod slots;

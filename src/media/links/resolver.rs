@@ -1,5 +1,6 @@
 //! From a link to Cloud's id: remembered, revalidated, or fetched and uploaded.
 
+use std::future::ready;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,43 +22,32 @@ use crate::media::key::{Key, Keys};
 use crate::media::kinds::Unfit;
 use crate::media::providers::{Provider, Providers};
 use crate::media::reason::{Event, Lookup};
-use crate::media::single_flight::{Background, SingleFlight};
-use crate::media::transfer::upload::{FileSource, Uploader};
+use crate::media::single_flight::SingleFlight;
+use crate::media::transfer::upload::Uploader;
 use crate::onprem::message::Link;
 use crate::store::UploadRow;
 use crate::telemetry::MediaMetrics;
 use crate::translate::MediaRef;
 
-/// What [`Links`] is made from.
-pub struct LinkParts {
+/// Finds the files of links.
+pub struct Links {
     pub cache: LinkCache,
-    pub keys: Arc<Keys>,
+    pub hot: HotCache,
+    pub running: SingleFlight<Result<Found, SharedError>>,
+    pub slots: FetchSlots,
     pub fetcher: Fetcher,
     pub uploader: Arc<Uploader>,
     pub providers: Providers,
+    pub keys: Arc<Keys>,
     /// Where files lie that are too large for memory.
     pub folder: Arc<Path>,
     pub profile: Profile,
     pub fetch_timeout: Duration,
-    pub background: Background,
     pub clock: Clock,
     pub metrics: MediaMetrics,
 }
 
-/// Finds the files of links.
-pub struct Links {
-    parts: LinkParts,
-    hot: HotCache,
-    running: SingleFlight<Result<Found, SharedError>>,
-    slots: FetchSlots,
-}
-
 impl Links {
-    pub fn new(parts: LinkParts) -> Self {
-        let running = SingleFlight::new(parts.background.clone());
-        Self { parts, hot: HotCache::default(), running, slots: FetchSlots::new() }
-    }
-
     /// The file of a link, if it is fresh and Cloud has it: no store, no task, no wait.
     pub fn find_fresh(
         &self,
@@ -69,7 +59,7 @@ impl Links {
         let link = link_ref(account, reference, provider.as_ref(), link);
         // The changes are counted before anything is looked up, and the time is read after it: an earlier one would look as
         // if the clock had been set back.
-        match self.hot.find(&link, self.changes(), || self.parts.clock.now())? {
+        match self.hot.find(&link, self.changes(), || self.clock.now())? {
             Hot::Found(found) => Some(found),
             Hot::Known(request, link, key) => self.find_in_memory(&request, Some((link, key))),
         }
@@ -84,7 +74,7 @@ impl Links {
     ) -> Result<Found, SharedError> {
         let provider = self.provider(account, link)?;
         let link = link_ref(account, reference, provider.as_ref(), link);
-        let request = Arc::new(MediaRequest::new(&link, &self.parts.keys, self.parts.profile)?);
+        let request = Arc::new(MediaRequest::new(&link, &self.keys, self.profile)?);
         if let Some(found) = self.find_in_memory(&request, None) {
             return Ok(found);
         }
@@ -93,10 +83,10 @@ impl Links {
             async move { links.obtain(&request).await.map_err(Arc::new) }
         };
         let alone = || async { self.running.alone(work()).await.map_err(|_| Arc::new(MediaError::Lost))? };
-        if self.parts.cache.is_unshared(&request.key, self.parts.clock.now()) {
+        if self.cache.is_unshared(&request.key, self.clock.now()) {
             return alone().await;
         }
-        let key = self.parts.keys.flight(&request.key, request.kind.name());
+        let key = self.keys.flight(&request.key, request.kind.name());
         match self.running.join(key, work).await.map_err(|_| Arc::new(MediaError::Lost))? {
             // What is for one send alone is not shared with those that waited.
             (Ok(found), false) if !found.is_shared => alone().await,
@@ -104,14 +94,9 @@ impl Links {
         }
     }
 
-    /// Forgets what is remembered of a link.
-    pub async fn forget(&self, key: &Key) {
-        self.parts.cache.forget(key).await;
-    }
-
     fn provider(&self, account: &Account, link: &Link<'_>) -> Result<Option<Arc<Provider>>, MediaError> {
         let Some(name) = &link.provider else { return Ok(None) };
-        self.parts.providers.find(&account.number, name).map(Some).ok_or_else(|| {
+        self.providers.find(&account.number, name).map(Some).ok_or_else(|| {
             MediaError::Link(format!(
                 "no media provider is called \"{name}\"; register it with POST /v1/settings/application/media/providers"
             ))
@@ -120,7 +105,7 @@ impl Links {
 
     /// Either count only grows, so their sum is the same only while both are.
     fn changes(&self) -> u64 {
-        self.parts.cache.changes().wrapping_add(self.parts.uploader.cache.changes())
+        self.cache.memory.changes().wrapping_add(self.uploader.cache.memory.changes())
     }
 
     /// `known` is the key of the upload of what was remembered before, which saves working it out again.
@@ -130,8 +115,8 @@ impl Links {
         known: Option<(Arc<CachedLink>, Key)>,
     ) -> Option<Found> {
         let changes = self.changes();
-        let link = self.parts.cache.in_memory(&request.key)?;
-        let now = self.parts.clock.now();
+        let link = self.cache.memory.get(&request.key)?;
+        let now = self.clock.now();
         if link.policy.decide(now) != Decision::Fresh {
             return None;
         }
@@ -139,7 +124,7 @@ impl Links {
             Some((before, key)) if Arc::ptr_eq(&before, &link) => key,
             Some(_) | None => self.upload_key(request, &link).ok()?,
         };
-        let upload = self.parts.uploader.cache.in_memory(&key, now)?;
+        let upload = self.uploader.cache.memory.get(&key).filter(|upload| now < upload.usable_until)?;
         let found = found(request, &upload, Some(key), Event::HIT);
         let (usable_until, request) = (upload.usable_until, Arc::clone(request));
         self.hot.add(Hit { changes, link, key, usable_until, found: found.clone(), request });
@@ -153,7 +138,7 @@ impl Links {
             return Ok(found);
         }
         // Waiting for a slot is not the provider's fault and takes none of its time.
-        let timeout = self.parts.fetch_timeout;
+        let timeout = self.fetch_timeout;
         let slot = self.slots.take(&request.url, Instant::now() + timeout).await?;
         let end = Instant::now() + timeout;
         match known {
@@ -165,14 +150,14 @@ impl Links {
 
     /// What is known before the provider is asked.
     async fn look(&self, request: &MediaRequest) -> Result<Known, MediaError> {
-        let Some(link) = self.parts.cache.find(&request.key).await else {
-            let why = self.parts.cache.why_rejected(&request.key);
+        let Some(link) = self.cache.find(&request.key).await else {
+            let why = self.cache.why_rejected(&request.key);
             return Ok(Known::Unusable(why.map_or(Lookup::First, Lookup::Stale)));
         };
-        let now = self.parts.clock.now();
+        let now = self.clock.now();
         let key = self.upload_key(request, &link);
         let upload = match &key {
-            Ok(key) => self.parts.uploader.cache.find(key, now).await.map(|upload| (*key, upload)),
+            Ok(key) => self.uploader.cache.find(key, now).await.map(|upload| (*key, upload)),
             Err(_) => None,
         };
         // Without a copy at Cloud a 304 would be useless: the bytes are not kept here.
@@ -201,10 +186,9 @@ impl Links {
         slot: FetchSlot,
         end: Instant,
     ) -> Result<Found, MediaError> {
-        let fetcher = &self.parts.fetcher;
         // "304 to an unconditional GET => one unconditional GET, else download error"
         for _ in 0..2 {
-            match fetcher.get(&request.url, request.provider.as_ref(), None, end).await? {
+            match self.fetcher.get(&request.url, request.provider.as_ref(), None, end).await? {
                 Fetched::File(file) => return self.store(request, *file, lookup, slot, end).await,
                 Fetched::NotModified(_) | Fetched::Mismatch => {}
             }
@@ -223,7 +207,7 @@ impl Links {
         let (link, why) = (&stale.link, stale.why);
         let url = link.final_url.as_deref().unwrap_or(request.url.as_str());
         let known = Some(Validated { policy: &link.policy, url });
-        let fetched = self.parts.fetcher.get(&request.url, request.provider.as_ref(), known, end).await?;
+        let fetched = self.fetcher.get(&request.url, request.provider.as_ref(), known, end).await?;
         let confirmed = match fetched {
             Fetched::NotModified(policy) => Some((policy, Lookup::NotModified(why))),
             Fetched::File(file) if self.is_unchanged(&file, link) => {
@@ -252,7 +236,7 @@ impl Links {
         lookup: Lookup,
     ) -> Option<Found> {
         let Stale { link, key, upload, .. } = stale;
-        let LinkParts { cache, uploader, clock, .. } = &self.parts;
+        let Self { cache, uploader, clock, .. } = self;
         let current = uploader.cache.find(key, clock.now()).await?;
         if current.media_id != upload.media_id {
             return None;
@@ -285,7 +269,7 @@ impl Links {
         slot: FetchSlot,
         end: Instant,
     ) -> Result<Found, MediaError> {
-        let LinkParts { cache, uploader, folder, clock, metrics, .. } = &self.parts;
+        let Self { cache, uploader, folder, clock, metrics, .. } = self;
         let (link, media_type, contents) = take_in(request, file, folder, metrics, end).await?;
         // The upload has slots of its own.
         drop(slot);
@@ -294,7 +278,7 @@ impl Links {
             Keep::Unusable(why) => (Some(why), true),
             Keep::Never(why) => (Some(why), false),
         };
-        let file = FileSource::InTransit(contents);
+        let file = ready(Ok(contents));
         let (key, row, upload) =
             uploader.upload(&request.account, link.digest, &media_type, file, is_shared).await?;
         match forgotten {
@@ -307,7 +291,7 @@ impl Links {
     /// Whether an answer with the same validators is what is remembered. What has become private is read anew; and a
     /// `Last-Modified` counts whole seconds, so the length has to agree too, though Meta's own rules do not say so.
     fn is_unchanged(&self, file: &FetchedFile, link: &CachedLink) -> bool {
-        let is_same_length = match self.parts.profile {
+        let is_same_length = match self.profile {
             Profile::Rfc => content_length(&file.headers).is_none_or(|length| length == link.length),
             Profile::Documented => true,
         };
@@ -317,7 +301,7 @@ impl Links {
     fn upload_key(&self, request: &MediaRequest, link: &CachedLink) -> Result<Key, Unfit> {
         let media_type = media_type(request, link)?;
         let account = &request.account;
-        Ok(self.parts.uploader.key(account, &account.number, &link.digest, &media_type))
+        Ok(self.uploader.key(account, &account.number, &link.digest, &media_type))
     }
 }
 

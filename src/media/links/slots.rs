@@ -32,12 +32,14 @@ pub struct FetchSlot {
     _of_all: OwnedSemaphorePermit,
 }
 
-impl FetchSlots {
-    pub fn new() -> Self {
+impl Default for FetchSlots {
+    fn default() -> Self {
         let by_host = Map::builder().max_capacity(HOSTS).eviction_policy(EvictionPolicy::lru());
         Self { all: Arc::new(Semaphore::new(FETCHES)), by_host: by_host.time_to_idle(HOST_IDLE).build() }
     }
+}
 
+impl FetchSlots {
     /// Takes a slot for `url`, first one of its host's.
     pub async fn take(&self, url: &Url, end: Instant) -> Result<FetchSlot, MediaError> {
         let of_host = self.by_host.get_with(host(url), || Arc::new(Semaphore::new(FETCHES_PER_HOST)));

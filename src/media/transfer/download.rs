@@ -7,6 +7,7 @@ use futures_util::stream::try_unfold;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, StreamBody};
+use hyper::body::Incoming;
 use serde_json::Value;
 use tokio::time::timeout;
 
@@ -33,16 +34,9 @@ pub struct Download {
 }
 
 /// Cloud's files.
-pub struct Downloader {
-    upstream: MediaUpstream,
-}
+pub struct CloudFiles(pub MediaUpstream);
 
-impl Downloader {
-    /// By way of `upstream`.
-    pub fn new(upstream: MediaUpstream) -> Self {
-        Self { upstream }
-    }
-
+impl CloudFiles {
     /// Asks Cloud where the file is, and begins to read it; `None` when there is none. The place is good for five
     /// minutes; a 404 from it means asking once more (Cloud's media reference, "Download media").
     pub async fn download(&self, account: &Account, id: &str) -> Result<Option<Download>, MediaError> {
@@ -78,7 +72,7 @@ impl Downloader {
         if self.describe(account, id).await?.is_none() {
             return Ok(false);
         }
-        let answer = self.upstream.delete(&account.node(id)?).await?;
+        let answer = self.0.delete(&account.node(id)?).await?;
         if is_absent(&answer) {
             return Ok(false);
         }
@@ -86,7 +80,7 @@ impl Downloader {
     }
 
     async fn describe(&self, account: &Account, id: &str) -> Result<Option<Described>, MediaError> {
-        let answer = self.upstream.get(&account.node(id)?).await?;
+        let answer = self.0.get(&account.node(id)?).await?;
         if is_absent(&answer) {
             return Ok(None);
         }
@@ -106,7 +100,7 @@ impl Downloader {
         account: &Account,
         url: &str,
         token: Option<&HeaderValue>,
-    ) -> Result<Response<Stream>, MediaError> {
+    ) -> Result<Response<Incoming>, MediaError> {
         let first = vet_url(url).map_err(|_| MediaError::Unusable)?;
         let mut here = first.clone();
         if account.edge.uri.scheme_str() == Some("https") && here.scheme() != "https" {
@@ -118,11 +112,7 @@ impl Downloader {
             // Cloud's own address is the operator's choice; any other has to be a public one.
             let is_cloud = uri.authority() == account.edge.uri.authority();
             let target = Target { uri, authorization, health: None };
-            let response = if is_cloud {
-                self.upstream.download(&target).await?
-            } else {
-                self.upstream.download_elsewhere(&target).await?
-            };
+            let response = self.0.download(&target, is_cloud).await?;
             let location = response.headers().get(LOCATION).filter(|_| response.status().is_redirection());
             let Some(location) = location else {
                 return Ok(response);
@@ -177,7 +167,7 @@ fn is_another_object(body: &[u8]) -> bool {
     object.is_some_and(|object| object.contains_key("id") && !object.contains_key("url"))
 }
 
-fn finish(described: Described, response: Response<Stream>) -> Result<Download, MediaError> {
+fn finish(described: Described, response: Response<Incoming>) -> Result<Download, MediaError> {
     let (parts, body) = response.into_parts();
     let length = content_length(&parts.headers).or(described.length).ok_or(MediaError::Unusable)?;
     let named = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
@@ -191,12 +181,12 @@ fn content_length(headers: &HeaderMap) -> Option<u64> {
 
 /// Cloud's bytes as they arrive. An end before the announced one is an error, so that the client's connection breaks off
 /// too and nobody takes a part for the whole.
-fn checked(body: Stream, length: u64) -> Stream {
+fn checked(body: Incoming, length: u64) -> Stream {
     Box::pin(StreamBody::new(try_unfold((body, length), |(mut body, left)| async move {
         let Some(frame) = timeout(IDLE, body.frame()).await? else {
             return if left == 0 { Ok(None) } else { Err(io::ErrorKind::UnexpectedEof.into()) };
         };
-        let frame = frame?;
+        let frame = frame.map_err(io::Error::other)?;
         let size = frame.data_ref().map_or(0, |data| data.len() as u64);
         let left = left.checked_sub(size).ok_or(io::ErrorKind::InvalidData)?;
         Ok(Some((frame, (body, left))))

@@ -18,37 +18,19 @@ const MAX_HANDLE: usize = 4096;
 
 /// A picture that Cloud takes for a profile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Photo {
-    /// `image/jpeg`
-    Jpeg,
-    /// `image/png`
-    Png,
+pub struct Photo {
+    media_type: &'static str,
+    file_name: &'static str,
 }
 
+const JPEG: Photo = Photo { media_type: "image/jpeg", file_name: "photo.jpg" };
+const PNG: Photo = Photo { media_type: "image/png", file_name: "photo.png" };
+
 impl Photo {
-    /// What these bytes are, by how they begin; nothing when they are neither.
+    /// What these bytes are, by how they begin; nothing when they are neither JPEG nor PNG.
     pub fn of(bytes: &[u8]) -> Option<Self> {
-        if bytes.starts_with(b"\xff\xd8\xff") {
-            Some(Self::Jpeg)
-        } else if bytes.starts_with(b"\x89PNG\r\n\x1a\n") {
-            Some(Self::Png)
-        } else {
-            None
-        }
-    }
-
-    fn media_type(self) -> &'static str {
-        match self {
-            Self::Jpeg => "image/jpeg",
-            Self::Png => "image/png",
-        }
-    }
-
-    fn file_name(self) -> &'static str {
-        match self {
-            Self::Jpeg => "photo.jpg",
-            Self::Png => "photo.png",
-        }
+        let kinds = [(&b"\xff\xd8\xff"[..], JPEG), (b"\x89PNG\r\n\x1a\n", PNG)];
+        kinds.into_iter().find(|(magic, _)| bytes.starts_with(magic)).map(|(_, photo)| photo)
     }
 }
 
@@ -71,9 +53,9 @@ async fn upload_once(
     bytes: Bytes,
 ) -> Result<String, MediaError> {
     let query = form_urlencoded::Serializer::new(String::new())
-        .append_pair("file_name", photo.file_name())
+        .append_pair("file_name", photo.file_name)
         .append_pair("file_length", &bytes.len().to_string())
-        .append_pair("file_type", photo.media_type())
+        .append_pair("file_type", photo.media_type)
         .finish();
     let edge = account.at(&format!("{app_id}/uploads?{query}")).ok_or(MediaError::NoApp)?;
     let answer = upstream.post(&edge, HeaderMap::new(), Bytes::new()).await?;
@@ -107,7 +89,7 @@ fn upload_headers(account: &Account, photo: Photo) -> Result<HeaderMap, MediaErr
     let mut headers = HeaderMap::new();
     headers.insert(AUTHORIZATION, authorization);
     headers.insert(FILE_OFFSET, HeaderValue::from_static("0"));
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(photo.media_type()));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(photo.media_type));
     Ok(headers)
 }
 
@@ -179,9 +161,9 @@ mod tests {
         #[test]
         fn only_the_beginning_of_a_file_counts(tail in prop::collection::vec(any::<u8>(), 0..20)) {
             for (magic, photo) in [
-                (b"\xff\xd8\xff".as_slice(), Some(Photo::Jpeg)),
-                (b"\x89PNG\r\n\x1a\n", Some(Photo::Png)),
-                (b"\x89PNG\r\n\x1a", if tail.starts_with(b"\n") { Some(Photo::Png) } else { None }),
+                (b"\xff\xd8\xff".as_slice(), Some(JPEG)),
+                (b"\x89PNG\r\n\x1a\n", Some(PNG)),
+                (b"\x89PNG\r\n\x1a", if tail.starts_with(b"\n") { Some(PNG) } else { None }),
                 (b"GIF89a", None),
                 (b"<svg", None),
             ] {

@@ -12,7 +12,8 @@ use futures_util::stream::try_unfold;
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::{Body, Frame};
 use sha2::{Digest as _, Sha256};
-use tempfile::NamedTempFile;
+use tempfile::TempPath;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout};
 
@@ -25,8 +26,10 @@ pub type Digest = [u8; 32];
 const GATHER: usize = 128 * 1024;
 /// How much is read at a time.
 const READ: usize = 64 * 1024;
+/// How many such pieces of a body may be read and not yet written.
+const PIECES: usize = 2;
 /// How much of the beginning of a file is looked at.
-pub const HEAD: usize = 4096;
+const HEAD: usize = 4096;
 /// How the names of files begin that are still arriving.
 pub const PARTIAL: &str = ".prembridge-partial-";
 /// The average rate, in bytes per second, that the sender of a file has to reach after [`SLOW_START`].
@@ -59,53 +62,36 @@ pub enum FillError {
     TooSlow,
 }
 
-/// Where a file goes that is too large for memory.
-#[derive(Clone, Debug)]
-enum Place {
-    /// Into a file without a name in this folder, which disappears with its last reader, however the process ends.
-    Unnamed(Arc<Path>),
-    /// Into a file in this folder that [`Spooled::keep`] can give a name, whatever its size.
-    Named(Arc<Path>),
-}
-
 /// A file that is arriving.
 #[derive(Debug)]
 pub struct Spool {
-    place: Place,
+    folder: Arc<Path>,
+    /// Whether it will be given a name; then it goes to the disk, whatever its size.
+    is_kept: bool,
     limit: u64,
     length: u64,
-    head: BytesMut,
     gathered: BytesMut,
     disk: Option<Disk>,
 }
 
 /// The part that works in the background.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Disk {
     hasher: Sha256,
-    file: Option<Temporary>,
-}
-
-#[derive(Debug)]
-enum Temporary {
-    Unnamed(File),
-    Named(NamedTempFile),
+    file: Option<(File, Option<TempPath>)>,
 }
 
 impl Spool {
-    /// For a file in transit of at most `limit` bytes; while it is large it lies in `folder`.
+    /// For a file in transit of at most `limit` bytes. While it is large it lies in `folder` without a name, so that it
+    /// disappears with its last reader, however the process ends.
     pub fn in_transit(folder: &Arc<Path>, limit: u64) -> Self {
-        Self::new(Place::Unnamed(Arc::clone(folder)), limit)
+        let (folder, disk) = (Arc::clone(folder), Some(Disk::default()));
+        Self { folder, is_kept: false, limit, length: 0, gathered: BytesMut::new(), disk }
     }
 
     /// For a file of at most `limit` bytes that will be kept in `folder`.
     pub fn to_keep(folder: &Arc<Path>, limit: u64) -> Self {
-        Self::new(Place::Named(Arc::clone(folder)), limit)
-    }
-
-    fn new(place: Place, limit: u64) -> Self {
-        let disk = Disk { hasher: Sha256::new(), file: None };
-        Self { place, limit, length: 0, head: BytesMut::new(), gathered: BytesMut::new(), disk: Some(disk) }
+        Self { is_kept: true, ..Self::in_transit(folder, limit) }
     }
 
     /// Takes the whole of `body`, which may pause for `idle`, and counts its bytes as they arrive.
@@ -139,8 +125,6 @@ impl Spool {
         if self.length > self.limit {
             return Err(SpoolError::TooLarge(self.limit));
         }
-        let room = HEAD.saturating_sub(self.head.len()).min(data.len());
-        self.head.extend_from_slice(data.get(..room).unwrap_or_default());
         self.gathered.extend_from_slice(&data);
         if self.gathered.len() >= GATHER {
             self.flush(true).await?;
@@ -151,31 +135,32 @@ impl Spool {
     /// The whole file.
     pub async fn finish(mut self) -> io::Result<Spooled> {
         let is_small = self.disk.as_ref().is_some_and(|disk| disk.file.is_none());
-        let in_memory = is_small && matches!(self.place, Place::Unnamed(_));
+        let in_memory = is_small && !self.is_kept;
         let whole = if in_memory { Some(self.gathered.clone().freeze()) } else { None };
         self.flush(!in_memory).await?;
         let disk = self.disk.take().ok_or_else(lost)?;
         let digest = disk.hasher.finalize().into();
-        let content = match (whole, disk.file) {
-            (Some(bytes), _) => Content::Readable(Contents::Memory(bytes)),
-            (None, Some(Temporary::Unnamed(file))) => {
-                Content::Readable(Contents::File(Arc::new(file), self.length))
-            }
-            (None, Some(Temporary::Named(file))) => Content::Named(file),
+        let (contents, path) = match (whole, disk.file) {
+            (Some(bytes), _) => (Contents::Memory(bytes), None),
+            (None, Some((file, path))) => (Contents::File(Arc::new(file), self.length), path),
             (None, None) => return Err(lost()),
         };
-        Ok(Spooled { digest, length: self.length, head: self.head.freeze(), content })
+        Ok(Spooled { digest, contents, path })
     }
 
     /// Hashes what was gathered, and writes it to the disk if `writes`.
     async fn flush(&mut self, writes: bool) -> io::Result<()> {
         let mut disk = self.disk.take().ok_or_else(lost)?;
         let data = std::mem::take(&mut self.gathered);
-        let place = self.place.clone();
+        let (folder, is_kept) = (Arc::clone(&self.folder), self.is_kept);
         let work = move || {
             disk.hasher.update(&data);
             if writes {
-                disk.write(&place, &data)?;
+                let (file, _) = match &mut disk.file {
+                    Some(file) => file,
+                    none @ None => none.insert(create(&folder, is_kept)?),
+                };
+                file.write_all(&data)?;
             }
             Ok::<_, io::Error>((disk, data))
         };
@@ -188,22 +173,12 @@ impl Spool {
     }
 }
 
-impl Disk {
-    fn write(&mut self, place: &Place, data: &[u8]) -> io::Result<()> {
-        if self.file.is_none() {
-            self.file = Some(match place {
-                Place::Unnamed(folder) => Temporary::Unnamed(tempfile::tempfile_in(folder)?),
-                Place::Named(folder) => {
-                    Temporary::Named(tempfile::Builder::new().prefix(PARTIAL).tempfile_in(folder)?)
-                }
-            });
-        }
-        match &mut self.file {
-            Some(Temporary::Unnamed(file)) => file.write_all(data),
-            Some(Temporary::Named(file)) => file.write_all(data),
-            None => Err(lost()),
-        }
+fn create(folder: &Path, is_kept: bool) -> io::Result<(File, Option<TempPath>)> {
+    if !is_kept {
+        return Ok((tempfile::tempfile_in(folder)?, None));
     }
+    let (file, path) = tempfile::Builder::new().prefix(PARTIAL).tempfile_in(folder)?.into_parts();
+    Ok((file, Some(path)))
 }
 
 fn lost() -> io::Error {
@@ -214,53 +189,37 @@ fn lost() -> io::Error {
 #[derive(Debug)]
 pub struct Spooled {
     pub digest: Digest,
-    pub length: u64,
-    /// Its first bytes.
-    pub head: Bytes,
-    content: Content,
-}
-
-#[derive(Debug)]
-enum Content {
-    /// To be read.
-    Readable(Contents),
-    /// To be given a name.
-    Named(NamedTempFile),
+    pub contents: Contents,
+    path: Option<TempPath>,
 }
 
 impl Spooled {
-    /// Its bytes, to be read as often as needed.
-    pub fn contents(&self) -> io::Result<Contents> {
-        Ok(match &self.content {
-            Content::Readable(contents) => contents.clone(),
-            Content::Named(file) => Contents::File(Arc::new(file.reopen()?), self.length),
-        })
-    }
-
-    /// What its bytes tell of its type.
-    pub async fn sniffed(&self) -> io::Result<Sniffed> {
-        if !Sniffed::is_in_directory(&self.head) {
-            return Ok(Sniffed::of(&self.head));
-        }
-        let (head, length, contents) = (self.head.clone(), self.length, self.contents()?);
-        let work = move || Sniffed::of_whole(&head, length, |at, max| contents.read_now(at, max));
-        spawn_blocking(work).await.map_err(io::Error::other)?
-    }
-
     /// Gives a file made by [`Spool::to_keep`] its name; afterwards it is on disk, through a power loss too.
     pub async fn keep(self, path: PathBuf) -> io::Result<()> {
-        let Content::Named(file) = self.content else {
+        let (Contents::File(file, _), Some(temporary)) = (self.contents, self.path) else {
             return Err(io::Error::other("this file was not made to be kept"));
         };
         let work = move || {
-            file.as_file().sync_all()?;
-            file.persist(&path)?;
+            file.sync_all()?;
+            temporary.persist(&path)?;
             match path.parent() {
                 Some(folder) => File::open(folder)?.sync_all(),
                 None => Ok(()),
             }
         };
         spawn_blocking(work).await.map_err(io::Error::other)?
+    }
+}
+
+/// A part of a body, which lets the next one be read when it is dropped.
+struct Piece {
+    data: Bytes,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl AsRef<[u8]> for Piece {
+    fn as_ref(&self) -> &[u8] {
+        &self.data
     }
 }
 
@@ -282,33 +241,46 @@ impl Contents {
     }
 
     /// The body of a request or an answer; there may be many.
+    ///
+    /// What a connection buffers stays small: a piece is read when an earlier one was written, and not before. So whoever
+    /// reads it has to let go of what was read.
     pub fn body(&self) -> impl Body<Data = Bytes, Error = io::Error> + Send + Sync + use<> {
-        let contents = self.clone();
+        let (contents, pieces) = (self.clone(), Arc::new(Semaphore::new(PIECES)));
         StreamBody::new(try_unfold(0, move |at| {
-            let contents = contents.clone();
+            let (contents, pieces) = (contents.clone(), Arc::clone(&pieces));
             async move {
                 if at == contents.length() {
                     return Ok(None);
                 }
-                let data = contents.read(at, READ).await?;
+                let permit = pieces.acquire_owned().await.map_err(io::Error::other)?;
+                let data = contents.read(at).await?;
                 if data.is_empty() {
                     return Err(io::ErrorKind::UnexpectedEof.into());
                 }
                 let next = at + data.len() as u64;
-                Ok(Some((Frame::data(data), next)))
+                let piece = Bytes::from_owner(Piece { data, _permit: permit });
+                Ok(Some((Frame::data(piece), next)))
             }
         }))
     }
 
-    /// Up to `max` bytes from `at` on.
-    pub async fn read(self, at: u64, max: usize) -> io::Result<Bytes> {
+    async fn read(self, at: u64) -> io::Result<Bytes> {
         if matches!(self, Self::Memory(_)) {
-            return self.read_now(at, max);
+            return self.read_now(at, READ);
         }
-        spawn_blocking(move || self.read_now(at, max)).await.map_err(io::Error::other)?
+        spawn_blocking(move || self.read_now(at, READ)).await.map_err(io::Error::other)?
     }
 
-    /// Does not move the file's own position, which other readers share.
+    /// What the bytes tell of their type.
+    pub async fn sniffed(self) -> io::Result<Sniffed> {
+        let work = move || {
+            let head = self.read_now(0, HEAD)?;
+            Sniffed::of_whole(&head, self.length(), |at, max| self.read_now(at, max))
+        };
+        spawn_blocking(work).await.map_err(io::Error::other)?
+    }
+
+    /// Up to `max` bytes from `at` on. Does not move the file's own position, which other readers share.
     fn read_now(&self, at: u64, max: usize) -> io::Result<Bytes> {
         let left = self.length().saturating_sub(at);
         let max = usize::try_from(left).unwrap_or(max).min(max);
@@ -332,12 +304,17 @@ impl Contents {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+
+    use futures_util::FutureExt;
     use http_body_util::BodyExt;
 
     use super::*;
 
-    async fn spool(place: Place, sizes: &[usize], limit: u64) -> Result<Spooled, SpoolError> {
-        let mut spool = Spool::new(place, limit);
+    type Kind = fn(&Arc<Path>, u64) -> Spool;
+
+    async fn spool(kind: Kind, folder: &Path, sizes: &[usize], limit: u64) -> Result<Spooled, SpoolError> {
+        let mut spool = kind(&folder.into(), limit);
         for (at, size) in sizes.iter().enumerate() {
             spool.push(Bytes::from(vec![u8::try_from(at).unwrap(); *size])).await?;
         }
@@ -350,20 +327,20 @@ mod tests {
         for sizes in
             [&[][..], &[0], &[1, 2], &[GATHER - 1], &[GATHER], &[GATHER, 1], &[1, GATHER * 3, 7, READ]]
         {
-            let unnamed = Place::Unnamed(folder.path().into());
-            let named = Place::Named(folder.path().into());
-            for place in [unnamed, named] {
-                let spooled = spool(place, sizes, u64::MAX).await.unwrap();
+            for kind in [Spool::in_transit as Kind, Spool::to_keep] {
+                let spooled = spool(kind, folder.path(), sizes, u64::MAX).await.unwrap();
                 let expected: Vec<u8> = sizes
                     .iter()
                     .enumerate()
                     .flat_map(|(at, size)| vec![u8::try_from(at).unwrap(); *size])
                     .collect();
-                assert_eq!(spooled.length, expected.len() as u64);
+                assert_eq!(spooled.contents.length(), expected.len() as u64);
                 assert_eq!(spooled.digest, <[u8; 32]>::from(Sha256::digest(&expected)));
-                assert_eq!(spooled.head, expected[..expected.len().min(HEAD)]);
                 for _ in 0..2 {
-                    let read = spooled.contents().unwrap().body().collect().await.unwrap().to_bytes();
+                    let (mut body, mut read) = (pin!(spooled.contents.body()), Vec::new());
+                    while let Some(frame) = body.frame().await {
+                        read.extend_from_slice(&frame.unwrap().into_data().unwrap());
+                    }
                     assert_eq!(read, expected);
                 }
             }
@@ -374,25 +351,34 @@ mod tests {
     #[tokio::test]
     async fn the_limit_is_never_passed() {
         let folder = tempfile::tempdir().unwrap();
-        let place = Place::Unnamed(folder.path().into());
-        assert!(spool(place.clone(), &[5, 5], 10).await.is_ok());
-        assert!(matches!(spool(place, &[5, 6], 10).await, Err(SpoolError::TooLarge(10))));
+        assert!(spool(Spool::in_transit, folder.path(), &[5, 5], 10).await.is_ok());
+        let large = spool(Spool::in_transit, folder.path(), &[5, 6], 10).await;
+        assert!(matches!(large, Err(SpoolError::TooLarge(10))));
     }
 
     #[tokio::test]
     async fn a_kept_file_has_its_name_and_a_dropped_one_is_gone() {
         let folder = tempfile::tempdir().unwrap();
-        let place = Place::Named(folder.path().into());
-        let kept = spool(place.clone(), &[3], 10).await.unwrap();
+        let kept = spool(Spool::to_keep, folder.path(), &[3], 10).await.unwrap();
         kept.keep(folder.path().join("kept")).await.unwrap();
-        drop(spool(place, &[4], 10).await.unwrap());
+        drop(spool(Spool::to_keep, folder.path(), &[4], 10).await.unwrap());
         assert_eq!(std::fs::read(folder.path().join("kept")).unwrap(), [0, 0, 0]);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[tokio::test]
     async fn a_folder_that_cannot_be_written_is_told() {
-        let place = Place::Unnamed(Path::new("/nonexistent").into());
-        assert!(matches!(spool(place, &[GATHER], u64::MAX).await, Err(SpoolError::Disk(_))));
+        let failed = spool(Spool::in_transit, Path::new("/nonexistent"), &[GATHER], u64::MAX).await;
+        assert!(matches!(failed, Err(SpoolError::Disk(_))));
+    }
+
+    #[tokio::test]
+    async fn a_body_is_read_no_faster_than_it_is_written() {
+        let contents = Contents::Memory(Bytes::from(vec![0; READ * 4]));
+        let mut body = pin!(contents.body());
+        let (first, _second) = (body.frame().await.unwrap(), body.frame().await.unwrap());
+        assert!(body.frame().now_or_never().is_none());
+        drop(first);
+        assert!(body.frame().now_or_never().is_some());
     }
 }

@@ -1,6 +1,5 @@
 //! Bytes to Cloud, once per number and type.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use reqwest::multipart::{Form, Part};
@@ -16,7 +15,7 @@ use crate::media::error::{MediaError, SharedError};
 use crate::media::key::{Key, Keys};
 use crate::media::kinds;
 use crate::media::reason::Upload;
-use crate::media::single_flight::{Background, SingleFlight};
+use crate::media::single_flight::SingleFlight;
 use crate::store::UploadRow;
 use crate::telemetry::MediaMetrics;
 use crate::upstream::MediaUpstream;
@@ -28,71 +27,37 @@ const MARGIN: i64 = 86_400;
 /// No id of Cloud's is longer.
 const MAX_ID: usize = 256;
 /// Files that are uploaded at the same time.
-const UPLOADS: usize = 64;
-
-/// What is uploaded.
-#[derive(Clone, Debug)]
-pub enum FileSource {
-    /// A file in transit.
-    InTransit(Contents),
-    /// A kept file, by its path and length; opened only when Cloud does not have it yet.
-    Kept(PathBuf, u64),
-}
-
-impl FileSource {
-    async fn open(self) -> std::io::Result<Contents> {
-        Ok(match self {
-            Self::InTransit(contents) => contents,
-            Self::Kept(path, length) => {
-                let file = tokio::fs::File::open(path).await?.into_std().await;
-                Contents::File(Arc::new(file), length)
-            }
-        })
-    }
-}
+pub const UPLOADS: usize = 64;
 
 /// An upload, its key, and how Cloud came to have it.
 pub type AtCloud = (Key, Arc<UploadRow>, Upload);
 
 /// Uploads files and remembers them.
 pub struct Uploader {
-    /// What is remembered.
     pub cache: UploadCache,
-    keys: Arc<Keys>,
-    running: SingleFlight<Result<(Arc<UploadRow>, Upload), SharedError>>,
-    slots: Semaphore,
-    upstream: MediaUpstream,
-    clock: Clock,
-    metrics: MediaMetrics,
+    pub keys: Arc<Keys>,
+    pub running: SingleFlight<Result<(Arc<UploadRow>, Upload), SharedError>>,
+    /// For [`UPLOADS`] at a time.
+    pub slots: Semaphore,
+    pub upstream: MediaUpstream,
+    pub clock: Clock,
+    pub metrics: MediaMetrics,
 }
 
 impl Uploader {
-    /// An uploader whose work goes on in `background` when nobody waits for it any more.
-    pub fn new(
-        cache: UploadCache,
-        keys: Arc<Keys>,
-        upstream: MediaUpstream,
-        background: Background,
-        clock: Clock,
-        metrics: MediaMetrics,
-    ) -> Self {
-        let (running, slots) = (SingleFlight::new(background), Semaphore::new(UPLOADS));
-        Self { cache, keys, running, slots, upstream, clock, metrics }
-    }
-
     /// The key of these bytes under a number of the same Graph as `account`.
     pub fn key(&self, account: &Account, number: &str, digest: &Digest, media_type: &str) -> Key {
         self.keys.upload(&account.graph, number, digest, media_type)
     }
 
-    /// Cloud's id of these bytes: a known one, or that of a new upload. Bytes that may not be remembered are always
-    /// uploaded.
+    /// Cloud's id of these bytes: a known one, or that of a new upload, for which `file` opens them. Bytes that may not
+    /// be remembered are always uploaded.
     pub async fn upload(
         self: &Arc<Self>,
         account: &Arc<Account>,
         digest: Digest,
         media_type: &str,
-        file: FileSource,
+        file: impl Future<Output = Result<Contents, MediaError>> + Send + 'static,
         is_remembered: bool,
     ) -> Result<AtCloud, MediaError> {
         let key = self.key(account, &account.number, &digest, media_type);
@@ -124,12 +89,12 @@ impl Uploader {
         &self,
         account: &Account,
         media_type: &str,
-        file: FileSource,
+        file: impl Future<Output = Result<Contents, MediaError>>,
     ) -> Result<UploadRow, MediaError> {
         let _slot = self.slot().await?;
         // What an earlier version kept may still have a name that Cloud does not take.
         let media_type = kinds::canonical(media_type).unwrap_or_else(|| media_type.to_owned());
-        let contents = file.open().await?;
+        let contents = file.await?;
         // The id lives from the moment at which Cloud takes the file; counting from before errs on the safe side.
         let started = self.clock.now();
         let once = || async {

@@ -10,7 +10,7 @@ use crate::store::{self, Store, UploadRow};
 
 /// The uploads that are remembered.
 pub struct UploadCache {
-    memory: Memory<UploadRow>,
+    pub memory: Memory<UploadRow>,
     store: Arc<dyn Store>,
     max: u64,
 }
@@ -19,16 +19,6 @@ impl UploadCache {
     /// Remembers at most `max`.
     pub fn new(store: Arc<dyn Store>, max: u64) -> Self {
         Self { memory: Memory::new(max), store, max }
-    }
-
-    /// How often something has changed: what was found under the present count would be found again.
-    pub fn changes(&self) -> u64 {
-        self.memory.changes()
-    }
-
-    /// An upload that is usable at `now`, without access to the store.
-    pub fn in_memory(&self, key: &Key, now: i64) -> Option<Arc<UploadRow>> {
-        self.memory.get(key).filter(|upload| now < upload.usable_until)
     }
 
     /// An upload that is usable at `now`.
