@@ -155,7 +155,7 @@ pub(super) async fn build(config: Config, clock: Clock) -> Result<Built, StartEr
         listeners.map(Listener::address).collect::<Result<_, _>>().map_err(StartError::Listener)?;
     let callback_guard = Arc::new(egress::callback_guard(&config.egress, own.clone()));
     let parts = media::parts(&config, own, providers.clone(), clock.clone(), metrics.media.clone())?;
-    let media = Media::open(media::settings(&config), Arc::clone(&store), parts).await?;
+    let media = Media::open(config.media.clone(), Arc::clone(&store), parts).await?;
     let upstream = upstream(&config)?;
     let tools = callbacks::tools(&config, &store, &settings, &callback_guard, clock.clone(), &metrics);
     let callbacks = callbacks::open(&config, tools).await?;

@@ -8,31 +8,12 @@ use std::sync::Arc;
 use super::build::{StartError, connect_deadlines, deadlines};
 use super::egress;
 use crate::clock::Clock;
-use crate::config::{CacheProfile, Config, Links, Store};
-use crate::http_cache::Profile;
+use crate::config::{Config, Store};
 use crate::media::providers::Providers;
-use crate::media::{Folder, MediaParts, MediaSettings};
+use crate::media::{Folder, MediaParts};
 use crate::net::{self, Connector};
 use crate::telemetry::MediaMetrics;
 use crate::upstream::MediaUpstream;
-
-/// The operator's choices.
-pub fn settings(config: &Config) -> MediaSettings {
-    let media = &config.media;
-    MediaSettings {
-        profile: match media.cache_profile {
-            CacheProfile::Rfc => Profile::Rfc,
-            CacheProfile::Documented => Profile::Documented,
-        },
-        passes_links: media.links == Links::Pass,
-        fetch_timeout: media.fetch_timeout,
-        wait_timeout: media.wait_timeout,
-        max_entries: media.max_entries as u64,
-        folder: folder(config),
-        keep: media.keep as u64,
-        keep_for: media.keep_for,
-    }
-}
 
 /// By default `prembridge.db-media` beside `prembridge.db`. What a store in memory knows is forgotten at the end, so
 /// its files go too.
@@ -66,5 +47,5 @@ pub fn parts(
     let upload = config.media.upload_timeout;
     let upstream = MediaUpstream::new(&tls, connect, guard(), deadlines(&config.cloud), upload)
         .map_err(StartError::MediaClient)?;
-    Ok(MediaParts { upstream, links, providers, clock, metrics })
+    Ok(MediaParts { folder: folder(config), upstream, links, providers, clock, metrics })
 }

@@ -39,24 +39,6 @@ pub enum Why {
 }
 
 impl Why {
-    /// Every reason, in the order of declaration.
-    pub const ALL: [Self; 14] = [
-        Self::NoHeaders,
-        Self::NoLifetime,
-        Self::NoStore,
-        Self::Private,
-        Self::NoCache,
-        Self::NoLastModified,
-        Self::ZeroLifetime,
-        Self::Expired,
-        Self::OldOnArrival,
-        Self::Unparsable,
-        Self::Repeated,
-        Self::VaryStar,
-        Self::Redirect,
-        Self::ClockWentBack,
-    ];
-
     /// A short fixed name, for metrics and logs.
     pub fn name(self) -> &'static str {
         match self {

@@ -1,7 +1,6 @@
 //! Puts the rooms together.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::{Mutex, Notify, Semaphore};
 
@@ -23,7 +22,7 @@ use super::transfer::download::CloudFiles;
 use super::transfer::upload::{UPLOADS, Uploader};
 use super::transfer::uploads::UploadCache;
 use crate::clock::Clock;
-use crate::http_cache::Profile;
+use crate::config;
 use crate::net::Connector;
 use crate::store::Store;
 use crate::telemetry::MediaMetrics;
@@ -32,29 +31,10 @@ use crate::upstream::MediaUpstream;
 /// The name of the cache's secret in the store.
 const SECRET: &str = "media-cache-key";
 
-/// Choices of the operator.
-#[derive(Clone, Debug)]
-pub struct MediaSettings {
-    /// Whose rules decide how long an answer may be used.
-    pub profile: Profile,
-    /// Whether links without a provider are left to Cloud.
-    pub passes_links: bool,
-    /// How long a fetch may take from its beginning to its last byte.
-    pub fetch_timeout: Duration,
-    /// How long a message waits for its files. They go on arriving after that, for the next attempt.
-    pub wait_timeout: Duration,
-    /// How many links, and how many uploads, are remembered.
-    pub max_entries: u64,
-    /// The folder of kept files and of files in transit.
-    pub folder: Folder,
-    /// How many bytes of files are kept.
-    pub keep: u64,
-    /// For how long after its last use a file is kept.
-    pub keep_for: Duration,
-}
-
 /// What files need from the rest of the proxy.
 pub struct MediaParts {
+    /// The folder of kept files and of files in transit.
+    pub folder: Folder,
     /// To where links lead; has to have a guard.
     pub links: Connector,
     /// To Cloud.
@@ -76,7 +56,7 @@ pub struct Rooms {
     pub upstream: MediaUpstream,
     pub sent: Sent,
     pub background: Background,
-    pub settings: MediaSettings,
+    pub config: config::Media,
     pub clock: Clock,
     pub metrics: MediaMetrics,
 }
@@ -84,20 +64,20 @@ pub struct Rooms {
 impl Rooms {
     /// Opens the folder, and reads the secret of the cache's keys.
     pub async fn open(
-        settings: MediaSettings,
+        config: config::Media,
         store: Arc<dyn Store>,
         parts: MediaParts,
     ) -> Result<Self, MediaError> {
-        let MediaParts { links, upstream, providers, clock, metrics } = parts;
-        let background = Background::default();
+        let MediaParts { folder, links, upstream, providers, clock, metrics } = parts;
+        let (background, max_entries) = (Background::default(), config.max_entries as u64);
         let mut candidate = [0; 32];
         getrandom::fill(&mut candidate).map_err(|error| std::io::Error::other(error.to_string()))?;
         let secret = store.secret(SECRET, candidate.to_vec()).await?;
         let keys = Arc::new(Keys::new(&secret.try_into().map_err(|_| MediaError::Secret)?));
-        let files = Files::new(settings.folder.clone(), Arc::clone(&store), &keys.owner()).await?;
+        let files = Files::new(folder, Arc::clone(&store), &keys.owner()).await?;
         let folder = Arc::clone(&files.folder);
         let uploader = Arc::new(Uploader {
-            cache: UploadCache::new(Arc::clone(&store), settings.max_entries),
+            cache: UploadCache::new(Arc::clone(&store), max_entries),
             keys: Arc::clone(&keys),
             running: SingleFlight::new(background.clone()),
             slots: Semaphore::new(UPLOADS),
@@ -109,7 +89,7 @@ impl Rooms {
             files,
             uploader: Arc::clone(&uploader),
             clock: clock.clone(),
-            max: settings.keep,
+            max: config.keep as u64,
             kept: Mutex::new(store.kept_bytes().await?),
         };
         let library = Arc::new(Library {
@@ -130,17 +110,17 @@ impl Rooms {
             metrics: metrics.clone(),
         };
         let links = Links {
-            cache: LinkCache::new(store, settings.max_entries),
+            cache: LinkCache::new(store, max_entries),
             hot: HotCache::default(),
             running: SingleFlight::new(background.clone()),
             slots: FetchSlots::default(),
-            fetcher: Fetcher::new(links, settings.profile, clock.clone(), metrics.clone()),
+            fetcher: Fetcher::new(links, config.cache_profile, clock.clone(), metrics.clone()),
             uploader: Arc::clone(&uploader),
             providers,
             keys,
             folder,
-            profile: settings.profile,
-            fetch_timeout: settings.fetch_timeout,
+            profile: config.cache_profile,
+            fetch_timeout: config.fetch_timeout,
             clock: clock.clone(),
             metrics: metrics.clone(),
         };
@@ -152,7 +132,7 @@ impl Rooms {
             upstream,
             sent: Sent::default(),
             background,
-            settings,
+            config,
             clock,
             metrics,
         })

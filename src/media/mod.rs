@@ -46,7 +46,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 pub use account::Account;
-pub use build::{MediaParts, MediaSettings};
+pub use build::MediaParts;
 pub use error::{MediaError, SharedError};
 pub use found::{Found, Missing, Resolution};
 pub use library::files::Folder;
@@ -54,6 +54,7 @@ pub use transfer::download::{Download, is_cloud_id};
 pub use transfer::photo::Photo;
 pub use transfer::spool::{Spool, SpoolError, is_too_slow};
 
+use crate::config;
 use crate::store::Store;
 use crate::telemetry::MediaMetrics;
 use crate::translate::MediaRef;
@@ -72,16 +73,16 @@ impl std::fmt::Debug for Media {
 impl Media {
     /// Opens the folder, and reads the secret of the cache's keys.
     pub async fn open(
-        settings: MediaSettings,
+        config: config::Media,
         store: Arc<dyn Store>,
         parts: MediaParts,
     ) -> Result<Self, MediaError> {
-        Ok(Self(Arc::new(Rooms::open(settings, store, parts).await?)))
+        Ok(Self(Arc::new(Rooms::open(config, store, parts).await?)))
     }
 
     /// Until when a message that came now waits for its files.
     pub fn deadline(&self) -> Instant {
-        Instant::now() + self.0.settings.wait_timeout
+        Instant::now() + self.0.config.wait_timeout
     }
 
     /// Finds the files of a message, all at once, until `end`.
@@ -185,7 +186,7 @@ impl Media {
     /// Forgets what has lapsed.
     pub async fn purge(&self) -> Result<(), MediaError> {
         let now = self.0.clock.now();
-        let keep_for = i64::try_from(self.0.settings.keep_for.as_secs()).unwrap_or(i64::MAX);
+        let keep_for = i64::try_from(self.0.config.keep_for.as_secs()).unwrap_or(i64::MAX);
         let budget = &self.0.library.budget;
         budget.expire(now.saturating_sub(keep_for)).await?;
         budget.files.sweep().await?;

@@ -11,6 +11,7 @@ use super::error::{MediaError, SharedError};
 use super::found::{Found, Missing, Resolution};
 use super::reason::Event;
 use super::transfer::download::is_cloud_id;
+use crate::config::Links;
 use crate::onprem::message::Source;
 use crate::translate::{MOST_FILES, MediaRef};
 
@@ -76,7 +77,7 @@ impl Rooms {
     fn is_left_to_cloud(&self, source: &Source<'_>) -> bool {
         match source {
             Source::Id(id) => is_cloud_id(id),
-            Source::Link(link) => self.settings.passes_links && link.provider.is_none(),
+            Source::Link(link) => self.config.links == Links::Pass && link.provider.is_none(),
         }
     }
 

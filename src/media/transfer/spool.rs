@@ -56,9 +56,11 @@ pub enum SpoolError {
 #[derive(Debug)]
 pub enum FillError {
     Spool(SpoolError),
-    /// It ended early, or paused for too long.
+    /// It broke off.
     Broken(String),
+    /// It paused for too long.
     Late,
+    /// [`is_too_slow`].
     TooSlow,
 }
 
