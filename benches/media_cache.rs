@@ -15,7 +15,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use http_cache_semantics::{CacheOptions, CachePolicy};
-use prembridge::media::freshness::{Policy, Profile};
+use prembridge::http_cache::{Policy, Profile};
 use scene::Scene;
 use tokio::runtime::Runtime;
 

@@ -36,7 +36,7 @@
 //! | 4 | [`media`], [`callback`] | files: fetched, cached, uploaded, kept; callbacks: queued and delivered |
 //! | 3 | [`upstream`], [`session`], [`settings`], [`store`] | Graph client; logins and tokens; what clients set; SQLite |
 //! | 2 | [`config`], [`net`], [`http1`], [`runtime`] | validated configuration; connections that we open; HTTP/1.1 as bytes; worker threads |
-//! | 1 | [`translate`] | pure: onprem <-> cloud |
+//! | 1 | [`translate`], [`http_cache`] | pure: onprem <-> cloud; RFC 9111 |
 //! | 0 | [`wire`], [`onprem`], [`cloud`] | pure: wire types; onprem and cloud never see each other |
 //! | side | [`telemetry`], [`clock`] | used from floor 2 up, use nothing |
 //! | side | [`mock`] | the mock Cloud API; uses nothing of ours, so that we never test against ourselves |
@@ -73,6 +73,7 @@ pub mod clock;
 pub mod cloud;
 pub mod config;
 pub mod http1;
+pub mod http_cache;
 pub mod media;
 pub mod mock;
 pub mod net;

@@ -10,7 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use prembridge::media::freshness::{Decision, Keep, Policy, Profile};
+use prembridge::http_cache::{Decision, Keep, Policy, Profile};
 use serde::Deserialize;
 use serde_json::Value;
 

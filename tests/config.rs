@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use prembridge::config::{
-    Allowed, CacheProfile, Config, Credentials, Env, Links, Loaded, MessageRate, Problems, Role, Store, Tls,
-    known_keys,
+    Allowed, Config, Credentials, Env, Links, Loaded, MessageRate, Problems, Role, Store, Tls, known_keys,
 };
+use prembridge::http_cache::Profile;
 use prembridge::telemetry::LogFormat;
 use prembridge::translate::{MessageIds, Options, UndeliverableAs, WaId};
 
@@ -112,7 +112,7 @@ fn full_sets_every_section() {
     assert_eq!(config.egress.allow, [network("10.0.0.0", 8), network("127.0.0.1", 32), media]);
     assert_eq!(config.egress.ports, [443, 65535]);
     assert_eq!(config.egress.ca_file, Some("tests/config/cert.pem".into()));
-    assert_eq!((config.media.cache_profile, config.media.links), (CacheProfile::Documented, Links::Pass));
+    assert_eq!((config.media.cache_profile, config.media.links), (Profile::Documented, Links::Pass));
     let media = &config.media;
     assert_eq!((media.max_entries, media.keep, config.limits.max_media), (10, 1 << 30, 16 << 20));
     let seconds = Duration::from_secs;

@@ -6,7 +6,7 @@ mod properties;
 mod rows;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use prembridge::media::freshness::{Decision, Keep, Policy, Profile};
+use prembridge::http_cache::{Decision, Keep, Policy, Profile};
 
 /// Wed, 01 Jan 2025 00:00:00 GMT, when the first request is made.
 pub const START: i64 = 1_735_689_600;

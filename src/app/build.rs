@@ -22,7 +22,7 @@ use crate::server::{Limits, Listener, ServeLimits, State};
 use crate::session::{self, Sessions};
 use crate::store::{self, Store};
 use crate::telemetry::Metrics;
-use crate::upstream::{Deadlines, Upstream};
+use crate::upstream::{CallError, Deadlines, Upstream};
 
 /// How long a connection of the admin listener, which serves a person and a scraper, stays idle.
 const ADMIN_IDLE: Duration = Duration::from_secs(2);
@@ -42,6 +42,9 @@ pub enum StartError {
     /// The folder of files cannot be used.
     #[error("the folder of files cannot be used: {0}; see media.folder")]
     Media(#[from] MediaError),
+    /// The client for files at Graph.
+    #[error("the client for files cannot be made: {0}")]
+    MediaClient(CallError),
     /// Certificates or keys.
     #[error("TLS: {0}")]
     Tls(#[from] TlsError),
@@ -76,6 +79,7 @@ impl StartError {
             | Self::Sessions(_)
             | Self::Number(_)
             | Self::Media(_)
+            | Self::MediaClient(_)
             | Self::Bind { .. }
             | Self::Workers(_)
             | Self::Listener(_)
@@ -127,8 +131,8 @@ pub(super) async fn build(config: Config, clock: Clock) -> Result<Built, StartEr
     let own: Vec<_> =
         listeners.map(Listener::address).collect::<Result<_, _>>().map_err(StartError::Listener)?;
     let callback_guard = Arc::new(egress::callback_guard(&config.egress, own.clone()));
-    let tools = media::tools(&config, own, clock.clone(), metrics.media.clone())?;
-    let media = Media::open(media::settings(&config), Arc::clone(&store), tools).await?;
+    let parts = media::parts(&config, own, clock.clone(), metrics.media.clone())?;
+    let media = Media::open(config.media.clone(), Arc::clone(&store), parts).await?;
     let upstream = upstream(&config)?;
     let tools = callbacks::tools(&config, &store, &callback_guard, clock.clone(), &metrics);
     let callbacks = Arc::new(Callbacks::new(tools));
@@ -283,12 +287,6 @@ pub(super) fn upstream(config: &Config) -> Result<Upstream, StartError> {
     let tls = if *http == HttpVersion::Http2 { net::offering_http2(&tls) } else { tls };
     let connector = Connector::new(tls, connect_deadlines(&config.cloud));
     Ok(Upstream::new(&connector, *http, deadlines(&config.cloud), config.server.workers))
-}
-
-/// To Cloud for files; the operator chose the place, and no guard stands before it.
-pub(super) fn connector(config: &Config) -> Result<Connector, StartError> {
-    let tls = net::client_config(config.cloud.ca_file.as_deref())?;
-    Ok(Connector::new(tls, connect_deadlines(&config.cloud)))
 }
 
 pub(super) fn connect_deadlines(cloud: &config::Cloud) -> net::Deadlines {

@@ -5,33 +5,14 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::build::{StartError, connect_deadlines, connector, deadlines};
+use super::build::{StartError, connect_deadlines, deadlines};
 use super::egress;
 use crate::clock::Clock;
-use crate::config::{CacheProfile, Config, Links, Store};
-use crate::media::freshness::Profile;
-use crate::media::{Folder, Settings, Tools};
+use crate::config::{Config, Store};
+use crate::media::{Folder, MediaParts};
 use crate::net::{self, Connector};
 use crate::telemetry::MediaMetrics;
 use crate::upstream::MediaUpstream;
-
-/// The operator's choices.
-pub fn settings(config: &Config) -> Settings {
-    let media = &config.media;
-    Settings {
-        profile: match media.cache_profile {
-            CacheProfile::Rfc => Profile::Rfc,
-            CacheProfile::Documented => Profile::Documented,
-        },
-        passes_links: media.links == Links::Pass,
-        fetch_timeout: media.fetch_timeout,
-        wait_timeout: media.wait_timeout,
-        max_entries: media.max_entries as u64,
-        folder: folder(config),
-        keep: media.keep as u64,
-        keep_for: media.keep_for,
-    }
-}
 
 /// By default `prembridge.db-media` beside `prembridge.db`. What a store in memory knows is forgotten at the end, so
 /// its files go too.
@@ -49,26 +30,20 @@ fn folder(config: &Config) -> Folder {
 
 /// Connections for files: to where links lead, through the guard that also keeps them away from `own`, our
 /// listeners; to Cloud; and to where Cloud says that a file is.
-pub fn tools(
+pub fn parts(
     config: &Config,
     own: Vec<SocketAddr>,
     clock: Clock,
     metrics: MediaMetrics,
-) -> Result<Tools, StartError> {
-    let guard = Arc::new(egress::guard(&config.egress, own.clone()));
-    let tls = net::client_config(config.egress.ca_file.as_deref())?;
-    let deadline = connect_deadlines(&config.cloud);
-    let links = Connector::guarded(tls, deadline, guard);
-    // Lookups of its own, so that slow names in links do not hold up Cloud's; and whoever answers for Cloud answers for the places that it names, an intercepting relay for one.
-    let cloud_tls = net::client_config(config.cloud.ca_file.as_deref())?;
-    let elsewhere = Connector::guarded(cloud_tls, deadline, Arc::new(egress::guard(&config.egress, own)));
-    let deadlines = deadlines(&config.cloud);
+) -> Result<MediaParts, StartError> {
+    let connect = connect_deadlines(&config.cloud);
+    let guard = || Arc::new(egress::guard(&config.egress, own.clone()));
+    let links = Connector::guarded(net::client_config(config.egress.ca_file.as_deref())?, connect, guard());
+    // Guards of their own, so that slow names in links do not hold up Cloud's. Whoever answers for Cloud answers for the
+    // places that it names, an intercepting relay for one.
+    let tls = net::client_config(config.cloud.ca_file.as_deref())?;
     let upload = config.media.upload_timeout;
-    Ok(Tools {
-        upstream: MediaUpstream::new(connector(config)?, deadlines, upload),
-        elsewhere: MediaUpstream::new(elsewhere, deadlines, upload),
-        links,
-        clock,
-        metrics,
-    })
+    let upstream = MediaUpstream::new(&tls, connect, guard(), deadlines(&config.cloud), upload)
+        .map_err(StartError::MediaClient)?;
+    Ok(MediaParts { folder: folder(config), upstream, links, clock, metrics })
 }

@@ -37,8 +37,7 @@ pub use pacing::{MessageRate, Pacing};
 pub use report::{Problem, Problems, Warning};
 pub use secret::Secret;
 pub use sections::{
-    Auth, CacheProfile, Cloud, Egress, HttpVersion, Limits, Links, Log, MAX_BODY, Media, Server, Shutdown,
-    Store,
+    Auth, Cloud, Egress, HttpVersion, Limits, Links, Log, MAX_BODY, Media, Server, Shutdown, Store,
 };
 pub use values::{Allowed, duration, host_key, is_host};
 pub use words::in_words;

@@ -10,6 +10,7 @@ use super::pem;
 use super::raw;
 use super::secret::Secret;
 use super::values::{self, Allowed};
+use crate::http_cache::Profile;
 use crate::telemetry::LogFormat;
 
 /// The default of `limits.max_body`.
@@ -124,7 +125,7 @@ pub struct Egress {
 #[derive(Clone, Debug)]
 pub struct Media {
     /// How fetched media are cached.
-    pub cache_profile: CacheProfile,
+    pub cache_profile: Profile,
     /// What happens to links that no provider is responsible for.
     pub links: Links,
     /// How many links, and how many uploads, are remembered.
@@ -141,15 +142,6 @@ pub struct Media {
     pub keep: usize,
     /// How long an uploaded file is kept after its last use.
     pub keep_for: Duration,
-}
-
-/// `media.cache_profile`
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CacheProfile {
-    /// RFC 9111, validators always used.
-    Rfc,
-    /// Meta's documented link cache to the letter.
-    Documented,
 }
 
 /// `media.links`
@@ -305,10 +297,10 @@ pub(super) fn egress(raw: raw::Egress, check: &mut Check<'_>) -> Egress {
 }
 
 pub(super) fn media(raw: raw::Media, check: &mut Check<'_>) -> Media {
-    let profiles = [("rfc", CacheProfile::Rfc), ("documented", CacheProfile::Documented)];
+    let profiles = [("rfc", Profile::Rfc), ("documented", Profile::Documented)];
     let links = [("upload", Links::Upload), ("pass", Links::Pass)];
     Media {
-        cache_profile: check.word("media.cache_profile", raw.cache_profile, CacheProfile::Rfc, &profiles),
+        cache_profile: check.word("media.cache_profile", raw.cache_profile, Profile::Rfc, &profiles),
         links: check.word("media.links", raw.links, Links::Upload, &links),
         max_entries: check.count("media.max_entries", raw.max_entries, 100_000, 1..=10_000_000),
         fetch_timeout: check.timeout("media.fetch_timeout", raw.fetch_timeout, Duration::from_secs(60)),

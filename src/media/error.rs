@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::kinds::Unfit;
 use crate::store;
-use crate::upstream::{Answer, CallError, UploadError};
+use crate::upstream::{Answer, CallError};
 
 /// Why a file cannot be had or sent.
 #[derive(Debug, thiserror::Error)]
@@ -16,7 +16,7 @@ pub enum MediaError {
     /// The place that a link leads to does not give the file.
     #[error("the file could not be fetched from {host}: {reason}")]
     Origin {
-        /// The host, without path and query.
+        /// Without path and query.
         host: String,
         /// What happened.
         reason: String,
@@ -68,28 +68,19 @@ pub enum MediaError {
     /// A secret in the store is not what we put there.
     #[error("a secret in the store has the wrong length: restore the store from a backup")]
     Secret,
-    /// What another send of the same file met.
+    /// The error of another send that waited for the same file.
     #[error("{0}")]
-    Shared(Shared),
+    Shared(SharedError),
     /// The work ended without an answer.
     #[error("the proxy failed on this file")]
     Lost,
 }
 
-/// An error that everyone gets who waited for the same file.
-pub type Shared = Arc<MediaError>;
-
-impl From<UploadError> for MediaError {
-    fn from(error: UploadError) -> Self {
-        match error {
-            UploadError::File(error) => Self::Disk(error),
-            UploadError::Call(error) => Self::Unreachable(error),
-        }
-    }
-}
+/// The error of every send that waited for the same file.
+pub type SharedError = Arc<MediaError>;
 
 impl MediaError {
-    /// The error itself, however many waited for it.
+    /// The error itself, however many sends share it.
     pub fn innermost(&self) -> &Self {
         if let Self::Shared(shared) = self { shared.innermost() } else { self }
     }

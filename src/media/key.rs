@@ -1,10 +1,10 @@
-//! Under what a remembered answer and an upload are found again.
+//! The keys of the caches.
 //!
-//! A key is a keyed hash of everything that makes an entry somebody's own: the number, the provider with its
-//! credentials and its generation, the URL. Whoever reads the store learns none of it, and two numbers or two
-//! credentials never meet in one entry.
+//! A key is a keyed hash of everything that an entry belongs to: the number, the provider with its credentials and its
+//! generation, the URL. Whoever reads the store learns none of it, and two numbers or two credentials never share an
+//! entry.
 
-use super::spool::Digest;
+use super::transfer::spool::Digest;
 use crate::session::MacKey;
 
 /// A key of the cache.
@@ -13,24 +13,16 @@ pub type Key = [u8; 32];
 /// Makes keys; equal in every process on one store.
 pub struct Keys(MacKey);
 
-impl std::fmt::Debug for Keys {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Keys")
-    }
-}
-
-/// What makes a link's entry somebody's own.
+/// What a link's entry belongs to.
 #[derive(Clone, Copy, Debug)]
 pub struct Origin<'a> {
-    /// The phone number id: each number is a deployment of its own.
+    /// The phone number id.
     pub number: &'a str,
     /// The provider's name, empty for none.
     pub provider: &'a str,
     /// Changes whenever the provider does.
     pub generation: u64,
-    /// The credentials that are presented.
     pub authorization: &'a [u8],
-    /// The rules under which an answer was judged.
     pub profile: &'a str,
     /// The URL without fragment.
     pub url: &'a str,
@@ -42,13 +34,13 @@ impl Keys {
         Self(MacKey::new(secret))
     }
 
-    /// What tells the store that these keys are for from any other.
+    /// Tells the store that these keys are for from any other.
     pub fn owner(&self) -> Key {
         self.0.digest(&["owner"])
     }
 
     /// The key of a link.
-    pub fn source(&self, origin: &Origin<'_>) -> Key {
+    pub fn link(&self, origin: &Origin<'_>) -> Key {
         self.0.digest(&[
             b"source",
             origin.number.as_bytes(),
@@ -60,9 +52,9 @@ impl Keys {
         ])
     }
 
-    /// The key of the flight in which `source` is fetched as one kind of message: the kind sets the limits.
-    pub fn flight(&self, source: &Key, kind: &str) -> Key {
-        self.0.digest(&[b"flight", source.as_slice(), kind.as_bytes()])
+    /// The key under which fetches of `link` as one kind of message are collapsed: the kind sets the limits.
+    pub fn flight(&self, link: &Key, kind: &str) -> Key {
+        self.0.digest(&[b"flight", link.as_slice(), kind.as_bytes()])
     }
 
     /// The key of bytes that were uploaded under a number; `graph` tells the real Cloud from a mock.
@@ -96,10 +88,10 @@ mod tests {
             Origin { number: "1c", provider: "dn", ..origin },
         ];
         for other in &others {
-            assert_ne!(keys.source(&origin), keys.source(other), "{other:?}");
+            assert_ne!(keys.link(&origin), keys.link(other), "{other:?}");
         }
-        assert_eq!(keys.source(&origin), keys.source(&origin));
-        assert_ne!(Keys::new(&[2; 32]).source(&origin), keys.source(&origin));
+        assert_eq!(keys.link(&origin), keys.link(&origin));
+        assert_ne!(Keys::new(&[2; 32]).link(&origin), keys.link(&origin));
         let upload =
             |graph, number, digest, media_type| keys.upload(graph, number, &[digest; 32], media_type);
         let first = upload("g", "1", 0, "image/png");

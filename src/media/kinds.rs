@@ -12,7 +12,7 @@ const MIB: u64 = 1024 * KIB;
 const STATIC_STICKER: u64 = 100 * KIB;
 
 /// The longest name of a type that is remembered, and the longest parameter.
-const LONGEST_NAME: usize = 128;
+const MAX_NAME: usize = 128;
 
 /// The name for "any bytes".
 pub const UNKNOWN: &str = "application/octet-stream";
@@ -187,10 +187,10 @@ pub fn media_type(kind: MediaKind, evidence: Evidence<'_>) -> Result<String, Unf
 
 /// Whether a file of `length` bytes may be sent.
 pub fn check_size(kind: MediaKind, length: u64, is_animated: bool) -> Result<(), Unfit> {
-    let most = if kind == MediaKind::Sticker && !is_animated { STATIC_STICKER } else { limit(kind) };
+    let max = if kind == MediaKind::Sticker && !is_animated { STATIC_STICKER } else { limit(kind) };
     match length {
         0 => Err(Unfit::Empty),
-        length if length > most => Err(Unfit::TooLarge(kind, most)),
+        length if length > max => Err(Unfit::TooLarge(kind, max)),
         _ => Ok(()),
     }
 }
@@ -245,7 +245,7 @@ pub fn telling_ending(name: &str) -> Option<String> {
 /// of the slash; nobody has such).
 fn named(declared: &str) -> String {
     let is_fit =
-        |name: &str| name.len() <= LONGEST_NAME && name.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+        |name: &str| name.len() <= MAX_NAME && name.bytes().all(|byte| (b' '..=b'~').contains(&byte));
     let fit = [declared, essence(declared)].into_iter().find(|name| is_fit(name));
     fit.unwrap_or(UNKNOWN).to_owned()
 }
@@ -296,7 +296,7 @@ fn find(name: &str) -> Option<&'static Type> {
 }
 
 /// The type without its parameters (RFC 9110 section 8.3.1).
-fn essence(media_type: &str) -> &str {
+pub fn essence(media_type: &str) -> &str {
     media_type.split(';').next().unwrap_or_default().trim()
 }
 
@@ -312,7 +312,7 @@ fn meaningful(declared: &str) -> Option<&str> {
 fn with_codecs(known: &Type, declared: &str) -> String {
     let codecs = declared.split(';').skip(1).map(str::trim).find(|parameter| {
         known.name == OGG
-            && parameter.len() <= LONGEST_NAME
+            && parameter.len() <= MAX_NAME
             && parameter.to_ascii_lowercase().starts_with("codecs=")
             && parameter.bytes().all(|byte| (b' '..=b'~').contains(&byte))
     });

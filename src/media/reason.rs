@@ -3,9 +3,9 @@
 
 use std::fmt;
 
-use super::freshness::Why;
+use crate::http_cache::Why;
 
-/// How a link's file came about.
+/// How the file of a link was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lookup {
     /// Remembered, and fresh.
@@ -36,7 +36,7 @@ impl Lookup {
         }
     }
 
-    /// A short fixed name.
+    /// Its metric label.
     pub fn name(self) -> &'static str {
         match self {
             Self::Fresh => "fresh",
@@ -47,21 +47,6 @@ impl Lookup {
             Self::Changed(_) => "changed",
             Self::NoUpload => "no_upload",
             Self::Uploaded => "uploaded_here",
-        }
-    }
-}
-
-impl fmt::Display for Lookup {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Fresh => f.write_str("remembered and still fresh"),
-            Self::NotModified(why) => write!(f, "{why}: asked, and it was not modified"),
-            Self::SameValidators(why) => write!(f, "{why}: asked, and its validators were the same"),
-            Self::First => f.write_str("fetched for the first time"),
-            Self::Stale(why) => write!(f, "fetched again: {why}"),
-            Self::Changed(why) => write!(f, "{why}: asked, and it had changed"),
-            Self::NoUpload => f.write_str("fetched again: Cloud has no usable copy under this number"),
-            Self::Uploaded => f.write_str("uploaded here by a client"),
         }
     }
 }
@@ -86,7 +71,7 @@ impl Upload {
         }
     }
 
-    /// A short fixed name.
+    /// Its metric label.
     pub fn name(self) -> &'static str {
         match self {
             Self::Known => "known",
@@ -99,7 +84,7 @@ impl Upload {
 /// Everything about one file of one message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// How it came about.
+    /// How it was found.
     pub lookup: Lookup,
     /// How Cloud came to have it.
     pub upload: Upload,

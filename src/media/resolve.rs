@@ -1,50 +1,21 @@
-//! The files of a message: all that was found lately at once, or each on its way.
+//! The files of a message: all from the cache at once, or each from wherever it is.
 
 use std::sync::Arc;
 
 use futures_util::future::join_all;
 use tokio::time::{Instant, timeout_at};
 
-use super::error::{MediaError, Shared};
-use super::hits::Asked;
+use super::account::Account;
+use super::build::Rooms;
+use super::error::{MediaError, SharedError};
+use super::found::{Found, Missing, Resolution};
 use super::reason::Event;
-use super::{Account, Found, Media, is_cloud_id};
-use crate::onprem::message::{Link, Source};
-use crate::telemetry::MediaMetrics;
-use crate::translate::{MOST_FILES, MediaRef, Resolved};
+use super::transfer::download::is_cloud_id;
+use crate::config::Links;
+use crate::onprem::message::Source;
+use crate::translate::{MOST_FILES, MediaRef};
 
-/// What became of the files of a message, in their order.
-#[derive(Clone, Debug, Default)]
-pub struct Resolution {
-    /// For the translation.
-    pub resolved: Vec<Resolved>,
-    /// Those that we found; not those that stay as the client wrote them.
-    pub found: Vec<Found>,
-}
-
-impl Resolution {
-    fn push(&mut self, found: Option<Found>) {
-        self.resolved.push(match found {
-            None => Resolved::AsWritten,
-            Some(found) => {
-                let id = Arc::clone(&found.media_id);
-                self.found.push(found);
-                Resolved::Id(id)
-            }
-        });
-    }
-}
-
-/// One file of a message that cannot be had.
-#[derive(Debug)]
-pub struct Missing {
-    /// Where it stands in the message.
-    pub path: String,
-    /// Why.
-    pub error: Shared,
-}
-
-impl Media {
+impl Rooms {
     /// Finds the files of a message, all at once, until `end`.
     pub async fn resolve(
         &self,
@@ -64,70 +35,62 @@ impl Media {
         })?;
         let mut resolution = Resolution::default();
         for (outcome, reference) in found.into_iter().zip(references) {
-            let outcome = outcome.map_err(|error| Missing { path: reference.path.to_string(), error })?;
-            outcome.iter().for_each(|found| count(&self.0.metrics, &found.event));
-            resolution.push(outcome);
+            let found = outcome.map_err(|error| Missing { path: reference.path.to_string(), error })?;
+            found.iter().for_each(|found| self.count(&found.event));
+            resolution.push(found);
         }
         Ok(resolution)
     }
 
-    /// What [`Media::resolve`] would find, when all of it was found lately and nothing has changed since.
-    pub fn at_hand(&self, account: &Arc<Account>, references: &[MediaRef<'_>]) -> Option<Resolution> {
+    /// What [`Rooms::resolve`] would find, when all of it was found lately and nothing has changed since.
+    pub fn resolve_cached(&self, account: &Arc<Account>, references: &[MediaRef<'_>]) -> Option<Resolution> {
         if references.len() > MOST_FILES {
             return None;
         }
         let mut resolution = Resolution::default();
         for reference in references {
             resolution.push(match reference.source {
-                Source::Id(id) if is_cloud_id(id) => None,
+                source if self.is_left_to_cloud(source) => None,
                 Source::Id(_) => return None,
-                Source::Link(link) if self.passes(link) => None,
-                Source::Link(link) => {
-                    let provider = self.0.provider(account, link).ok()?;
-                    let (kind, provider, filename) = (reference.kind, provider.as_ref(), reference.filename);
-                    let asked = Asked { account, kind, provider, url: link.url(), filename };
-                    // The count is read before what it counts, and the time after it: an earlier one would look as if
-                    // the clock had been set back.
-                    Some(self.0.hits.find(&asked, self.0.cache.changes(), || self.0.clock.now())?)
-                }
+                Source::Link(link) => Some(self.links.find_fresh(account, reference, link)?),
             });
         }
-        resolution.found.iter().for_each(|found| count(&self.0.metrics, &found.event));
+        resolution.found.iter().for_each(|found| self.count(&found.event));
         Some(resolution)
     }
 
-    /// Whether Cloud fetches the link itself.
-    fn passes(&self, link: &Link<'_>) -> bool {
-        self.0.settings.passes_links && link.provider.is_none()
-    }
-
-    async fn find(&self, account: &Arc<Account>, reference: &MediaRef<'_>) -> Result<Option<Found>, Shared> {
+    async fn find(
+        &self,
+        account: &Arc<Account>,
+        reference: &MediaRef<'_>,
+    ) -> Result<Option<Found>, SharedError> {
         match reference.source {
-            Source::Id(id) if is_cloud_id(id) => Ok(None),
-            Source::Id(id) => self
-                .0
-                .uploaded(account, reference.kind, id, reference.filename)
-                .await
-                .map(Some)
-                .map_err(Arc::new),
-            Source::Link(link) if self.passes(link) => Ok(None),
-            Source::Link(link) => {
-                let errand = self.0.errand(account, reference.kind, link, reference.filename)?;
-                self.0.link(errand).await.map(Some)
+            source if self.is_left_to_cloud(source) => Ok(None),
+            Source::Id(id) => {
+                Ok(Some(self.library.find(account, reference.kind, id, reference.filename).await?))
             }
+            Source::Link(link) => Ok(Some(self.links.find(account, reference, link).await?)),
         }
     }
-}
 
-fn count(metrics: &MediaMetrics, event: &Event) {
-    let Event { lookup, upload, .. } = event;
-    let (source, upload) = ((lookup.result(), lookup.name()), (upload.result(), upload.name()));
-    if *event == Event::HIT {
-        return metrics.hit(source, upload);
+    /// Whether Cloud knows the id, or fetches the link itself.
+    fn is_left_to_cloud(&self, source: &Source<'_>) -> bool {
+        match source {
+            Source::Id(id) => is_cloud_id(id),
+            Source::Link(link) => self.config.links == Links::Pass && link.provider.is_none(),
+        }
     }
-    metrics.event("source", source.0, source.1);
-    metrics.event("upload", upload.0, upload.1);
-    if let Some(why) = event.forgotten {
-        metrics.forgotten(why.name());
+
+    fn count(&self, event: &Event) {
+        let Event { lookup, upload, forgotten } = event;
+        let (source, upload) = ((lookup.result(), lookup.name()), (upload.result(), upload.name()));
+        if *event == Event::HIT {
+            return self.metrics.hit(source, upload);
+        }
+        self.metrics.event("source", source.0, source.1);
+        self.metrics.event("upload", upload.0, upload.1);
+        if let Some(why) = forgotten {
+            self.metrics.forgotten(why.name());
+        }
     }
 }

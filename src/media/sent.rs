@@ -1,15 +1,15 @@
-//! Which files messages were sent with, until Cloud has told what became of them.
+//! The files of sent messages, until Cloud has reported what became of them.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::Found;
+use super::found::Found;
 
-/// How long it is remembered, in seconds: until Cloud has told what became of the message.
-const KEPT: i64 = 86_400;
-/// Of how many messages; the oldest go first. A cache that prefers what was used often would turn new ones away,
-/// because each is asked for once at most.
-const MOST: usize = 10_000;
+/// How long they are remembered, in seconds.
+const KEEP: i64 = 86_400;
+/// How many messages are remembered; the oldest are evicted first. A cache that prefers what was used often would
+/// reject new ones, because each is asked for once at most.
+const MAX_MESSAGES: usize = 10_000;
 
 /// Files by message id.
 ///
@@ -17,12 +17,12 @@ const MOST: usize = 10_000;
 #[derive(Debug, Default)]
 pub struct Sent(Mutex<VecDeque<Message>>);
 
-/// In the order of their sending. Those whose files were taken stay until it is their turn.
+/// In the order of their sending. Those whose files were taken out stay until they are evicted.
 #[derive(Debug)]
 struct Message {
     at: i64,
     id: Box<str>,
-    /// The end of the id, which is where ids differ: few others have to be read to see that they are not the one.
+    /// The end of the id, where ids differ: comparing it first saves reading most of the others.
     end: Option<[u8; 8]>,
     found: Vec<Found>,
 }
@@ -32,7 +32,8 @@ impl Sent {
     pub fn note(&self, message_id: &str, found: Vec<Found>, now: i64) {
         let message = Message { at: now, id: message_id.into(), end: end_of(message_id), found };
         let mut messages = self.lock();
-        while messages.len() >= MOST || messages.front().is_some_and(|oldest| is_old(oldest.at, now)) {
+        while messages.len() >= MAX_MESSAGES || messages.front().is_some_and(|oldest| is_old(oldest.at, now))
+        {
             messages.pop_front();
         }
         messages.push_back(message);
@@ -57,7 +58,7 @@ fn end_of(message_id: &str) -> Option<[u8; 8]> {
 }
 
 fn is_old(at: i64, now: i64) -> bool {
-    now.saturating_sub(at) > KEPT
+    now.saturating_sub(at) > KEEP
 }
 
 #[cfg(test)]
@@ -68,7 +69,7 @@ mod tests {
     fn file(media_id: &str) -> Vec<Found> {
         let event = Event { lookup: Lookup::Fresh, upload: Upload::Known, forgotten: None };
         let media_id = media_id.into();
-        vec![Found { media_id, event, source: None, upload: None, is_shared: true }]
+        vec![Found { media_id, event, link: None, upload: None, is_shared: true }]
     }
 
     fn taken(sent: &Sent, message_id: &str) -> Option<String> {
@@ -96,18 +97,18 @@ mod tests {
     #[test]
     fn the_oldest_go_first_and_new_ones_always_get_in() {
         let sent = Sent::default();
-        for index in 0..=MOST {
+        for index in 0..=MAX_MESSAGES {
             sent.note(&index.to_string(), file("1"), 0);
         }
-        let there = ["0", "1", &MOST.to_string()].map(|id| taken(&sent, id).is_some());
+        let there = ["0", "1", &MAX_MESSAGES.to_string()].map(|id| taken(&sent, id).is_some());
         assert_eq!(there, [false, true, true]);
-        assert_eq!(sent.lock().len(), MOST);
+        assert_eq!(sent.lock().len(), MAX_MESSAGES);
     }
 
     #[test]
     fn old_ones_are_forgotten() {
         let sent = Sent::default();
-        for (id, at) in [("a", 0), ("b", 1), ("c", KEPT + 1)] {
+        for (id, at) in [("a", 0), ("b", 1), ("c", KEEP + 1)] {
             sent.note(id, file("1"), at);
         }
         assert_eq!(["a", "b", "c"].map(|id| taken(&sent, id).is_some()), [false, true, true]);

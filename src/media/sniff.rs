@@ -14,7 +14,7 @@ use super::kinds;
 /// 4.4.12), and some programs append a little.
 const ZIP_TAIL: u64 = 66 * 1024;
 /// How much of a directory is looked at: more than a thousand entries.
-const MOST_DIRECTORY: usize = 128 * 1024;
+const MAX_DIRECTORY: usize = 128 * 1024;
 const ZIP: &[u8] = b"PK\x03\x04";
 const EBML: &[u8] = b"\x1aE\xdf\xa3";
 /// Compound File Binary ([MS-CFB] 2.2).
@@ -54,7 +54,7 @@ impl Sniffed {
         Self { media_type: beginning(head).map(str::to_owned), is_animated }
     }
 
-    /// Looks into the directory of an Office file, too. `read` gives up to so many bytes from a place on.
+    /// Looks at the first bytes, and into the directory of an Office file. `read` gives up to so many bytes from a place on.
     pub fn of_whole(
         head: &[u8],
         length: u64,
@@ -69,11 +69,6 @@ impl Sniffed {
             None
         };
         Ok(Self { media_type: office.map(str::to_owned).or(sniffed.media_type), ..sniffed })
-    }
-
-    /// Whether [`Sniffed::of_whole`] tells more of such a file than its beginning.
-    pub fn is_in_directory(head: &[u8]) -> bool {
-        head.starts_with(ZIP) || head.starts_with(OLE)
     }
 }
 
@@ -113,7 +108,7 @@ fn in_zip(length: u64, read: impl Fn(u64, usize) -> io::Result<Bytes>) -> io::Re
     let Some((start, size)) = place else {
         return Ok(None);
     };
-    let size = usize::try_from(size).unwrap_or(MOST_DIRECTORY).min(MOST_DIRECTORY);
+    let size = usize::try_from(size).unwrap_or(MAX_DIRECTORY).min(MAX_DIRECTORY);
     Ok(of_names(&read(u64::from(start), size)?))
 }
 

@@ -79,14 +79,14 @@ impl Relay {
             return Err(callbacks_full());
         }
         let references = media_refs(message);
-        let end = LazyCell::new(|| self.media.patience());
+        let end = LazyCell::new(|| self.media.deadline());
         // From now on, but for a message without files, which has no need of the clock.
         if !references.is_empty() {
             LazyCell::force(&end);
         }
         let mut files = match references.as_slice() {
             [] => Resolution::default(),
-            references => match self.media.at_hand(&number.account, references) {
+            references => match self.media.resolve_cached(&number.account, references) {
                 Some(files) => files,
                 // In a box, since most messages need no room for it in their futures.
                 None => Box::pin(self.resolve(number, references, *end)).await?,

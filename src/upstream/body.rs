@@ -1,8 +1,8 @@
-//! A request body of HTTP/2 that can be taken back.
+//! A request body of HTTP/2 that can be revoked.
 //!
-//! Graph can only take a message whose body it has read. So the question whether a message was sent
-//! has an exact answer: it was not, if hyper never asked for the body and never will. Of HTTP/1.1, where head and
-//! body leave as one, each request knows it by itself.
+//! Graph can only accept a message whose body it has read. So the question whether a message was sent has an exact
+//! answer: it was not, if hyper never asked for the body and never will. Over HTTP/1.1, where head and body are written
+//! together, the connection itself knows.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -16,19 +16,19 @@ use super::Sent;
 
 /// A body that an attempt may send.
 #[derive(Debug)]
-pub(super) struct Grip {
+pub(super) struct RevocableBody {
     bytes: Bytes,
     is_taken: Arc<AtomicBool>,
 }
 
-/// The same in hyper's hands.
+/// The same body, owned by hyper.
 #[derive(Debug)]
 pub(super) struct Outgoing {
     bytes: Option<Bytes>,
     is_taken: Arc<AtomicBool>,
 }
 
-impl Grip {
+impl RevocableBody {
     pub(super) fn new(bytes: Bytes) -> Self {
         // hyper never asks for an empty body, so nothing can be told from that.
         let is_taken = Arc::new(AtomicBool::new(bytes.is_empty()));
@@ -41,9 +41,9 @@ impl Grip {
         Outgoing { bytes, is_taken: Arc::clone(&self.is_taken) }
     }
 
-    /// Takes the body back: unless hyper has it, none of it has left or will leave. Whoever sets the
-    /// flag first, hyper or this, has the body: there is no moment at which both could.
-    pub(super) fn take_back(&self) -> Sent {
+    /// Revokes the body: unless hyper has taken it, none of it was or will be sent. Whoever sets the flag first, hyper
+    /// or this, owns the body: there is no moment at which both could.
+    pub(super) fn revoke(&self) -> Sent {
         if self.is_taken.swap(true, Ordering::AcqRel) { Sent::Maybe } else { Sent::No }
     }
 }
@@ -79,22 +79,22 @@ mod tests {
     use bytes::Bytes;
     use http_body_util::BodyExt;
 
-    use super::{Grip, Sent};
+    use super::{RevocableBody, Sent};
 
     #[tokio::test]
     async fn either_it_goes_out_or_it_comes_back() {
-        let grip = Grip::new(Bytes::from_static(b"{}"));
-        let (body, another) = (grip.body(), grip.body());
+        let revocable = RevocableBody::new(Bytes::from_static(b"{}"));
+        let (body, another) = (revocable.body(), revocable.body());
         assert_eq!(body.collect().await.unwrap().to_bytes(), "{}");
         assert!(another.collect().await.is_err(), "never twice");
-        assert_eq!(grip.take_back(), Sent::Maybe);
+        assert_eq!(revocable.revoke(), Sent::Maybe);
 
-        let grip = Grip::new(Bytes::from_static(b"{}"));
-        let body = grip.body();
-        assert_eq!(grip.take_back(), Sent::No);
+        let revocable = RevocableBody::new(Bytes::from_static(b"{}"));
+        let body = revocable.body();
+        assert_eq!(revocable.revoke(), Sent::No);
         assert!(body.collect().await.is_err(), "and nothing in its place");
 
-        let grip = Grip::new(Bytes::new());
-        assert_eq!(grip.take_back(), Sent::Maybe, "an empty body is never asked for");
+        let revocable = RevocableBody::new(Bytes::new());
+        assert_eq!(revocable.revoke(), Sent::Maybe, "an empty body is never asked for");
     }
 }

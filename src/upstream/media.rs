@@ -1,90 +1,93 @@
-//! Calls about files. They have connections of their own: a hundred large uploads slow no message.
+//! Calls to Graph about files. They have connections of their own: a hundred large uploads slow no message.
+//!
+//! They go by reqwest, which has multipart forms and streams. None of its defaults is left that reads the environment: roots
+//! and deadlines are ours, and no proxy is looked for. Only the bytes of a file at Graph are fetched without it. The place
+//! that Graph names for them may be anywhere, so the connector has to dial the very address that the guard has judged; and
+//! reqwest has no limit for what a connection buffers, of which fifty large files need one.
 //!
 //! Unlike messages they may be repeated: an upload that was made twice costs an id that lapses unused.
 
-use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderValue, Method, Request, Response};
-use http_body_util::{BodyExt, Empty, Full};
+use http::{HeaderMap, Method, Request, Response};
+use http_body_util::Empty;
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use tokio::time::{Instant, sleep, timeout_at};
+use reqwest::multipart::Form;
+use reqwest::redirect::Policy;
+use tokio::time::{Instant, timeout_at};
 
 use super::{Answer, CallError, Deadlines, MAX_ANSWER, Sent, Target, read};
 use crate::cloud::GraphError;
-use crate::net::{ByteStream, Connector, innermost, user_agent};
+use crate::net::egress::Guard;
+use crate::net::{self, AGENT, Connector, innermost, user_agent};
 
-/// What is buffered of one connection, in each direction: fifty large files at once stay small.
+/// What is buffered of one download: fifty large files at once stay small.
 const BUFFER: usize = 64 * 1024;
 /// Idle connections that are kept.
 const IDLE: usize = 16;
-/// The pause before an upload that Cloud could not take is tried once more.
-const PAUSE: Duration = Duration::from_millis(250);
 
-/// The pooled client for files.
+/// The pooled clients for files.
 #[derive(Clone, Debug)]
 pub struct MediaUpstream {
-    client: Client<Connector, ByteStream>,
+    graph: reqwest::Client,
+    own_files: Client<Connector, Empty<Bytes>>,
+    other_files: Client<Connector, Empty<Bytes>>,
     deadlines: Deadlines,
     /// From the beginning of an upload to the end of its answer.
     upload: Duration,
 }
 
 impl MediaUpstream {
-    /// A client over `connector`. An upload may take `upload`; everything else what messages may.
-    pub fn new(connector: Connector, deadlines: Deadlines, upload: Duration) -> Self {
-        let client = Client::builder(TokioExecutor::new())
+    /// Clients that trust what `tls` trusts; `guard` judges the places that Graph names outside its API. An upload may take
+    /// `upload`; everything else what messages may.
+    pub fn new(
+        tls: &Arc<rustls::ClientConfig>,
+        connect: net::Deadlines,
+        guard: Arc<Guard>,
+        deadlines: Deadlines,
+        upload: Duration,
+    ) -> Result<Self, CallError> {
+        let graph = reqwest::Client::builder()
+            .tls_backend_preconfigured(rustls::ClientConfig::clone(tls))
+            .no_proxy()
+            .redirect(Policy::none())
+            .referer(false)
+            .http1_only()
+            .user_agent(AGENT.clone())
+            .connect_timeout(connect.connect + connect.tls)
             .pool_idle_timeout(deadlines.pool_idle)
             .pool_max_idle_per_host(IDLE)
-            .pool_timer(TokioTimer::new())
-            .timer(TokioTimer::new())
-            .http1_max_buf_size(BUFFER)
-            .build(connector);
-        Self { client, deadlines, upload }
-    }
-
-    /// Posts what `body` makes. After a failure of Cloud or of the network it is made and posted once more.
-    pub async fn upload(
-        &self,
-        target: &Target,
-        content_type: &HeaderValue,
-        body: impl Fn() -> io::Result<ByteStream>,
-    ) -> Result<Answer, UploadError> {
-        let first = self.upload_once(target, content_type, body()?).await;
-        let may_pass = match &first {
-            Ok(answer) => answer.status.is_server_error(),
-            Err(_) => true,
+            .build()
+            .map_err(|error| failed(&error))?;
+        let files = |connector| {
+            Client::builder(TokioExecutor::new())
+                .pool_idle_timeout(deadlines.pool_idle)
+                .pool_max_idle_per_host(IDLE)
+                .pool_timer(TokioTimer::new())
+                .timer(TokioTimer::new())
+                .http1_max_buf_size(BUFFER)
+                .build(connector)
         };
-        if !may_pass {
-            return Ok(first?);
-        }
-        sleep(PAUSE).await;
-        Ok(self.upload_once(target, content_type, body()?).await?)
+        let own_files = files(Connector::new(Arc::clone(tls), connect));
+        let other_files = files(Connector::guarded(Arc::clone(tls), connect, guard));
+        Ok(Self { graph, own_files, other_files, deadlines, upload })
     }
 
-    async fn upload_once(
-        &self,
-        target: &Target,
-        content_type: &HeaderValue,
-        body: ByteStream,
-    ) -> Result<Answer, CallError> {
-        let mut request = request(Method::POST, target, body);
-        request.headers_mut().insert(CONTENT_TYPE, content_type.clone());
+    /// Uploads a file.
+    pub async fn upload(&self, target: &Target, form: Form) -> Result<Answer, CallError> {
         let end = Instant::now() + self.upload;
-        target.noted(self.whole(request, end, end).await)
+        let request = self.request(Method::POST, target).multipart(form);
+        target.noted(whole(request, end, end).await)
     }
 
-    /// Posts a file that is in memory, once, with these headers instead of JSON's.
+    /// Posts a file that is in memory, with these headers beside the usual ones or in their place.
     pub async fn post(&self, target: &Target, headers: HeaderMap, body: Bytes) -> Result<Answer, CallError> {
-        let body = Box::pin(Full::new(body).map_err(|never| match never {}));
-        let mut request = request(Method::POST, target, body);
-        request.headers_mut().extend(headers);
         let end = Instant::now() + self.upload;
-        read(self.head(request, end).await?, end, MAX_ANSWER).await
+        whole(self.request(Method::POST, target).headers(headers).body(body), end, end).await
     }
 
     /// Reads an object that describes a file.
@@ -100,46 +103,27 @@ impl MediaUpstream {
     async fn small(&self, method: Method, target: &Target) -> Result<Answer, CallError> {
         let end = Instant::now() + self.deadlines.total;
         let head_end = end.min(Instant::now() + self.deadlines.first_byte);
-        target.noted(self.whole(request(method, target, nothing()), head_end, end).await)
+        target.noted(whole(self.request(method, target), head_end, end).await)
     }
 
-    async fn whole(
-        &self,
-        request: Request<ByteStream>,
-        head_end: Instant,
-        end: Instant,
-    ) -> Result<Answer, CallError> {
-        read(self.head(request, head_end).await?, end, MAX_ANSWER).await
-    }
-
-    /// Begins to read a file; the caller reads its body.
-    pub async fn download(&self, target: &Target) -> Result<Response<Incoming>, CallError> {
+    /// Begins to read a file at a place that Graph named, which has to be a public one unless it is Graph's own; the
+    /// caller reads the body.
+    pub async fn download(&self, target: &Target, is_own: bool) -> Result<Response<Incoming>, CallError> {
+        let mut request = Request::new(Empty::new());
+        *request.uri_mut() = target.uri.clone();
+        target.authorize(request.headers_mut());
+        user_agent(request.headers_mut());
+        let client = if is_own { &self.own_files } else { &self.other_files };
         let end = Instant::now() + self.deadlines.first_byte;
-        self.head(request(Method::GET, target, nothing()), end).await
+        let response = timeout_at(end, client.request(request)).await.map_err(|_| late())?;
+        response.map_err(|error| failed(&error))
     }
 
-    async fn head(
-        &self,
-        request: Request<ByteStream>,
-        end: Instant,
-    ) -> Result<Response<Incoming>, CallError> {
-        match timeout_at(end, self.client.request(request)).await {
-            Ok(Ok(response)) => Ok(response),
-            Ok(Err(error)) => Err(failed(innermost(&error))),
-            Err(_) => Err(CallError { is_timeout: true, ..failed("no answer in time".to_owned()) }),
-        }
+    fn request(&self, method: Method, target: &Target) -> reqwest::RequestBuilder {
+        let mut headers = HeaderMap::new();
+        target.authorize(&mut headers);
+        self.graph.request(method, target.uri.to_string()).headers(headers)
     }
-}
-
-/// Why an upload has no whole answer.
-#[derive(Debug, thiserror::Error)]
-pub enum UploadError {
-    /// The file cannot be read; Cloud has nothing to do with it.
-    #[error(transparent)]
-    File(#[from] io::Error),
-    /// Cloud did not answer.
-    #[error(transparent)]
-    Call(#[from] CallError),
 }
 
 /// Whether Cloud did what was asked, which an error status or an error body denies.
@@ -147,20 +131,24 @@ pub fn is_success(answer: &Answer) -> bool {
     answer.status.is_success() && GraphError::parse(&answer.body).is_none()
 }
 
-fn request(method: Method, target: &Target, body: ByteStream) -> Request<ByteStream> {
-    let mut request = Request::new(body);
-    *request.method_mut() = method;
-    *request.uri_mut() = target.uri.clone();
-    target.authorize(request.headers_mut());
-    user_agent(request.headers_mut());
-    request
+async fn whole(
+    request: reqwest::RequestBuilder,
+    head_end: Instant,
+    end: Instant,
+) -> Result<Answer, CallError> {
+    read(head(request, head_end).await?, end, MAX_ANSWER).await
 }
 
-fn nothing() -> ByteStream {
-    Box::pin(Empty::new().map_err(|never| match never {}))
+async fn head(request: reqwest::RequestBuilder, end: Instant) -> Result<Response<reqwest::Body>, CallError> {
+    let response = timeout_at(end, request.send()).await.map_err(|_| late())?;
+    Ok(response.map_err(|error| failed(&error))?.into())
 }
 
 /// No message is in doubt when a call about a file fails.
-fn failed(reason: String) -> CallError {
-    CallError { sent: Sent::No, is_timeout: false, reason }
+fn failed(error: &(dyn std::error::Error + 'static)) -> CallError {
+    CallError { sent: Sent::No, is_timeout: false, reason: innermost(error) }
+}
+
+fn late() -> CallError {
+    CallError { sent: Sent::No, is_timeout: true, reason: "no answer in time".to_owned() }
 }

@@ -11,7 +11,7 @@ pub mod pacing;
 mod pool;
 
 pub use health::{Health, Standing};
-pub use media::{MediaUpstream, UploadError, is_success};
+pub use media::{MediaUpstream, is_success};
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use bytes::Bytes;
 use http::header::{AUTHORIZATION, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
+use hyper::body::Body;
 use thiserror::Error;
 use tokio::time::Instant;
 
@@ -259,7 +259,10 @@ fn timed_out(reason: &str) -> CallError {
 }
 
 /// Reads the whole answer; a broken or endless one leaves the call in doubt.
-async fn read(response: Response<Incoming>, end: Instant, max_body: usize) -> Result<Answer, CallError> {
+async fn read<B>(response: Response<B>, end: Instant, max_body: usize) -> Result<Answer, CallError>
+where
+    B: Body<Data = Bytes, Error: fmt::Display> + Unpin,
+{
     let (parts, mut body) = response.into_parts();
     let mut whole = Collected::default();
     loop {

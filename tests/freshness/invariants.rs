@@ -3,7 +3,7 @@
 
 use http::header::{AGE, CACHE_CONTROL, DATE, ETAG, EXPIRES, LAST_MODIFIED, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use prembridge::media::freshness::{Decision, Keep, Policy, Profile};
+use prembridge::http_cache::{Decision, Keep, Policy, Profile};
 
 /// Wed, 01 Jan 2025 00:00:00 GMT.
 const NOW: i64 = 1_735_689_600;

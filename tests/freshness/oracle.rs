@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::{Request, Response};
 use http_cache_semantics::{BeforeRequest, CacheOptions, CachePolicy};
-use prembridge::media::freshness::{Decision, Keep, Policy, Profile};
+use prembridge::http_cache::{Decision, Keep, Policy, Profile};
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};

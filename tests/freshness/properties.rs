@@ -6,7 +6,7 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use prembridge::media::freshness::{Decision, Policy, Profile};
+use prembridge::http_cache::{Decision, Policy, Profile};
 
 use super::{START, headers, invariants};
 

@@ -23,7 +23,7 @@ fn row(number: &str, id: &str) -> WantedRow {
 /// Notes rows as a webhook does, and tells of them.
 async fn want(scene: &Scene, rows: Vec<WantedRow>) {
     scene.proxy.app.state().store.want_media(rows).await.unwrap();
-    scene.proxy.app.state().relay.media.wanted();
+    scene.proxy.app.state().relay.media.notify_wanted();
 }
 
 async fn want_ids(scene: &Scene, ids: &[&str]) {

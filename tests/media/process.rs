@@ -7,8 +7,8 @@ use prembridge::mock::{MockCloud, Options};
 use serde_json::{Value, json};
 
 use super::scene::{PNG, fresh, id_of, image, media, png};
-use crate::stub::{Answer, Provider};
-use crate::support::process::Server;
+use crate::stub::{Answer, Provider, closed_port};
+use crate::support::process::{Server, command};
 use crate::support::{ADMIN_KEY, Client, KEY, PHONE_NUMBER_ID, Reply, config, number, request, until};
 use crate::temp::TempDir;
 
@@ -209,4 +209,21 @@ async fn the_log_and_the_metrics_tell_what_happened_and_no_secret() {
 /// What a log line says of files, flat or among fields.
 fn media_of(line: &Value) -> Option<&str> {
     line.get("media").or_else(|| line.get("fields")?.get("media"))?.as_str()
+}
+
+/// What the operator's shell says about proxies is not about us: nothing may come between us and Cloud unasked.
+#[tokio::test]
+async fn no_proxy_is_taken_from_the_environment() {
+    let setup = Setup::new().await;
+    setup.provider.serve("/a.png", fresh());
+    let (_closed, nowhere) = closed_port();
+    let mut serve = command(&["serve", "-c", setup.config("").to_str().unwrap()]);
+    for name in ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"] {
+        serve.env(name, format!("http://{nowhere}"));
+    }
+    let server = Server::of(serve);
+    assert_eq!(send(&server, &image(&setup.provider.url("/a.png"))).await.status, 201);
+    let uploaded = call(&server, "POST", "/v1/media", b"%PDF-1.7").await;
+    assert_eq!(send(&server, &media("document", &json!({"id": id_of(&uploaded)}))).await.status, 201);
+    assert_eq!(setup.mock.uploads(), 2);
 }

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::scene::*;
+use crate::stub::Answer;
 use crate::support::{Client, KEY, request, until};
 
 const MIB: usize = 1 << 20;
@@ -330,4 +331,27 @@ async fn an_id_that_cloud_never_got_is_uploaded_by_its_message() {
     scene.proxy.mock.clear_faults();
     scene.sent_image(&json!({"id": id})).await;
     assert_eq!((scene.counts().s, scene.proxy.mock.uploads()), (1, 1));
+}
+
+/// Nobody documents that Cloud takes chunks, so the length of every upload is known before it begins.
+#[tokio::test]
+async fn uploads_to_cloud_have_a_length() {
+    let scene = Scene::start().await;
+    for (n, size) in [1, 300 << 10].into_iter().enumerate() {
+        let path = format!("/{n}.png");
+        let bytes = [PNG, &vec![7; size]].concat();
+        scene.provider.serve(&path, Answer::ok(bytes).content_type("image/png").chunked());
+        scene.sent_image(&json!({"link": scene.provider.url(&path)})).await;
+        let id = scene.upload("image/png", &[PNG, &vec![8; size]].concat()).await;
+        scene.sent_image(&json!({"id": id})).await;
+    }
+    let uploads = scene.uploads();
+    assert_eq!(uploads.len(), 4);
+    for upload in uploads {
+        let length: u64 = upload.headers["content-length"].parse().unwrap();
+        let file = upload.body.file().unwrap().length;
+        assert!((file + 400..file + 600).contains(&length), "{length} for {file}");
+        assert!(!upload.headers.contains_key("transfer-encoding"));
+        assert_eq!(upload.headers["user-agent"], concat!("prembridge/", env!("CARGO_PKG_VERSION")));
+    }
 }

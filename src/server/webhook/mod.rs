@@ -300,7 +300,7 @@ async fn take(state: &State, signed: &Signed, body: &[u8], told: &mut Told) -> R
         state.relay.media.forget_sent(&wamid).await;
     }
     if receipt.wants_media {
-        state.relay.media.wanted();
+        state.relay.media.notify_wanted();
     }
     metrics.webhook("accepted");
     Ok(respond::json(StatusCode::OK, &json!({"success": true})))

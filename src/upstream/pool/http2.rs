@@ -13,7 +13,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::sync::MutexGuard as AsyncMutexGuard;
 use tokio::time::{Instant, timeout_at};
 
-use super::super::body::{Grip, Outgoing};
+use super::super::body::{Outgoing, RevocableBody};
 use super::super::{CallError, Sent, read};
 use super::connection::Http1Connection;
 use super::{Attempt, OpenError, Outcome};
@@ -185,9 +185,9 @@ impl Http2Stream {
     /// Makes a call.
     pub(super) async fn call(mut self, attempt: &Attempt<'_>) -> Outcome {
         let limits = &attempt.limits;
-        let grip = Grip::new(attempt.body.clone());
+        let revocable = RevocableBody::new(attempt.body.clone());
         let counted = Counted::new(Arc::clone(&self.traffic));
-        let sent = self.sender.try_send_request(request(attempt, &grip));
+        let sent = self.sender.try_send_request(request(attempt, &revocable));
         let sent = timeout_at(limits.head, sent).await;
         counted.note(sent.is_ok());
         let response = match sent {
@@ -200,13 +200,13 @@ impl Http2Stream {
                     return Outcome::NotSent(reason);
                 }
                 // Taken back in any case, so that nothing of it can leave any more.
-                let taken = grip.take_back();
+                let taken = revocable.revoke();
                 let sent = if is_refused(&error) { Sent::No } else { taken };
                 return Outcome::Failed(CallError { sent, is_timeout: false, reason });
             }
             Err(_) => {
                 let reason = "no answer in time".to_owned();
-                return Outcome::Failed(CallError { sent: grip.take_back(), is_timeout: true, reason });
+                return Outcome::Failed(CallError { sent: revocable.revoke(), is_timeout: true, reason });
             }
         };
         match read(response, limits.end, limits.max_body).await {
@@ -216,9 +216,9 @@ impl Http2Stream {
     }
 }
 
-/// The request of an attempt, of whose body `grip` decides.
-fn request(attempt: &Attempt<'_>, grip: &Grip) -> Request<Outgoing> {
-    let mut request = Request::new(grip.body());
+/// The request of an attempt, of whose body `revocable` decides.
+fn request(attempt: &Attempt<'_>, revocable: &RevocableBody) -> Request<Outgoing> {
+    let mut request = Request::new(revocable.body());
     *request.method_mut() = attempt.method.clone();
     *request.uri_mut() = attempt.target.uri.clone();
     request.headers_mut().extend(attempt.fields().map(|(name, value)| (name, value.clone())));

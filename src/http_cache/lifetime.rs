@@ -4,10 +4,29 @@ use http::header::{AGE, DATE, EXPIRES, VARY};
 use http::{HeaderMap, HeaderName};
 use serde::{Deserialize, Serialize};
 
-use super::cache_control::{CacheControl, LONGEST, Stated, digits};
-use super::freshness::Profile;
+use super::cache_control::{CacheControl, MAX_SECONDS, Stated, digits};
 use super::validators::{Validators, date};
 use super::why::Why;
+
+/// Whose rules decide how long an answer may be reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Profile {
+    /// RFC 9111 as a shared cache, with lifetimes that the provider gave and validators always used.
+    Rfc,
+    /// Meta's documented link cache to the letter.
+    Documented,
+}
+
+impl Profile {
+    /// The name in the configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Rfc => "rfc",
+            Self::Documented => "documented",
+        }
+    }
+}
 
 /// The headers that a 304 may update and that outlive their message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,7 +118,7 @@ impl Stored {
             return Ok(None);
         };
         let lifetime = expires.saturating_sub(arrival.date()?.unwrap_or(arrival.received_at));
-        positive(lifetime.min(LONGEST), Why::Expired).map(Some)
+        positive(lifetime.min(MAX_SECONDS), Why::Expired).map(Some)
     }
 
     /// Meta knows `max-age` alone; where there is `s-maxage` too, the shorter one harms nobody.

@@ -5,7 +5,7 @@ use http::header::CACHE_CONTROL;
 use serde::{Deserialize, Serialize};
 
 /// Larger numbers count as this one (RFC 9111 section 1.2.2 suggests it): 68 years.
-pub(super) const LONGEST: i64 = 1 << 31;
+pub(super) const MAX_SECONDS: i64 = 1 << 31;
 
 /// What the headers state about one number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,7 +93,7 @@ pub(super) fn digits(text: &[u8]) -> Option<i64> {
     }
     text.iter().try_fold(0_i64, |number, byte| {
         let digit = byte.is_ascii_digit().then(|| i64::from(byte - b'0'))?;
-        Some((number * 10 + digit).min(LONGEST))
+        Some((number * 10 + digit).min(MAX_SECONDS))
     })
 }
 
@@ -165,8 +165,8 @@ mod tests {
             ("0", Stated::Once(0)),
             ("003600", Stated::Once(3600)),
             (r#""3600""#, Stated::Once(3600)),
-            ("2147483649", Stated::Once(LONGEST)),
-            ("99999999999999999999", Stated::Once(LONGEST)),
+            ("2147483649", Stated::Once(MAX_SECONDS)),
+            ("99999999999999999999", Stated::Once(MAX_SECONDS)),
             ("", Stated::Junk),
             (r#""""#, Stated::Junk),
             ("-1", Stated::Junk),

@@ -1,4 +1,4 @@
-//! Which wanted file is fetched when: without a clock and without tasks, so that it can be tested without waiting.
+//! Which wanted file is fetched when: without a clock and without tasks, so that tests need not wait.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -6,18 +6,18 @@ use std::time::Duration;
 use crate::store::WantedRow;
 
 /// Files that are fetched at the same time: nobody waits for them, so the network is others' first.
-const MOST: usize = 4;
+const MAX_RUNNING: usize = 4;
 /// Of these, files of one number: a slow one must not hold up the others.
-const MOST_PER_NUMBER: usize = 2;
+const MAX_PER_NUMBER: usize = 2;
 /// What is added to the pause after each failure, in seconds.
 const STEP: i64 = 30;
 /// The longest pause, in seconds.
-const LONGEST: i64 = 15 * 60;
+const MAX_PAUSE: i64 = 15 * 60;
 
 /// A file by its number and Cloud's id.
 type Name = (String, String);
 
-/// What is under way, and what failed lately.
+/// What is in flight, and what failed lately.
 #[derive(Debug, Default)]
 pub struct Schedule {
     running: HashSet<Name>,
@@ -34,7 +34,7 @@ struct Failure {
 impl Failure {
     /// For how many seconds the file is left alone from `now` on.
     fn left(self, now: i64) -> i64 {
-        let pause = self.count.saturating_mul(STEP).min(LONGEST);
+        let pause = self.count.saturating_mul(STEP).min(MAX_PAUSE);
         let passed = now.saturating_sub(self.at);
         // A clock that was turned back must not stretch the pause.
         if passed < 0 { 0 } else { pause.saturating_sub(passed).max(0) }
@@ -44,7 +44,7 @@ impl Failure {
 impl Schedule {
     /// Whether another file may be begun.
     pub fn has_room(&self) -> bool {
-        self.running.len() < MOST
+        self.running.len() < MAX_RUNNING
     }
 
     /// Those of `rows`, all that are known with the oldest first, which begin now; only of numbers that `is_known`.
@@ -55,8 +55,8 @@ impl Schedule {
         let mut begun = Vec::new();
         while self.has_room() {
             let may = |row: &&WantedRow| is_known(&row.number) && self.may_begin(row, now);
-            // Whoever has the least under way is first, so that many files of one number hide nobody's.
-            let Some(row) = rows.iter().filter(may).min_by_key(|row| self.under_way(&row.number)) else {
+            // The number with the fewest in flight is first, so that many files of one number hide no other's.
+            let Some(row) = rows.iter().filter(may).min_by_key(|row| self.in_flight(&row.number)) else {
                 break;
             };
             self.running.insert(name(row));
@@ -65,13 +65,13 @@ impl Schedule {
         begun
     }
 
-    /// A file needs no further try.
+    /// A file needs no further attempt.
     pub fn ended(&mut self, row: &WantedRow) {
         self.running.remove(&name(row));
         self.failed.remove(&name(row));
     }
 
-    /// A file is to be tried again, later after every failure.
+    /// A file is to be retried, later after every failure.
     pub fn failed(&mut self, row: &WantedRow, now: i64) {
         self.running.remove(&name(row));
         let failure = self.failed.entry(name(row)).or_insert(Failure { count: 0, at: now });
@@ -83,17 +83,17 @@ impl Schedule {
         let waiting = self.failed.iter().filter(|(name, _)| !self.running.contains(*name));
         // What is due and has not begun waits for something else to end.
         let left = waiting.map(|(_, failure)| failure.left(now)).filter(|left| *left > 0).min();
-        Duration::from_secs(left.unwrap_or(LONGEST).unsigned_abs())
+        Duration::from_secs(left.unwrap_or(MAX_PAUSE).unsigned_abs())
     }
 
     fn may_begin(&self, row: &WantedRow, now: i64) -> bool {
         let name = name(row);
         !self.running.contains(&name)
-            && self.under_way(&row.number) < MOST_PER_NUMBER
+            && self.in_flight(&row.number) < MAX_PER_NUMBER
             && self.failed.get(&name).is_none_or(|failure| failure.left(now) == 0)
     }
 
-    fn under_way(&self, number: &str) -> usize {
+    fn in_flight(&self, number: &str) -> usize {
         self.running.iter().filter(|(running, _)| running == number).count()
     }
 }

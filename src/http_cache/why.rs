@@ -1,12 +1,10 @@
 //! Why an answer is not simply reused.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 
 /// Why a provider's answer may not be kept, or has to be asked for again.
 ///
-/// A closed set: [`Why::name`] is a metric label, the `Display` form a sentence for people.
+/// A closed set, whose names are metric labels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Why {
@@ -41,24 +39,6 @@ pub enum Why {
 }
 
 impl Why {
-    /// Every reason, in the order of declaration.
-    pub const ALL: [Self; 14] = [
-        Self::NoHeaders,
-        Self::NoLifetime,
-        Self::NoStore,
-        Self::Private,
-        Self::NoCache,
-        Self::NoLastModified,
-        Self::ZeroLifetime,
-        Self::Expired,
-        Self::OldOnArrival,
-        Self::Unparsable,
-        Self::Repeated,
-        Self::VaryStar,
-        Self::Redirect,
-        Self::ClockWentBack,
-    ];
-
     /// A short fixed name, for metrics and logs.
     pub fn name(self) -> &'static str {
         match self {
@@ -77,26 +57,5 @@ impl Why {
             Self::Redirect => "redirect",
             Self::ClockWentBack => "clock_went_back",
         }
-    }
-}
-
-impl fmt::Display for Why {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NoHeaders => "the answer had no header about caching",
-            Self::NoLifetime => "no header says for how long the answer may be reused",
-            Self::NoStore => "the provider forbids keeping it (no-store)",
-            Self::Private => "the provider calls it personal (private)",
-            Self::NoCache => "the provider wants to be asked each time (no-cache)",
-            Self::NoLastModified => "no-cache came without the Last-Modified that it requires",
-            Self::ZeroLifetime => "the provider gave it a lifetime of 0 seconds",
-            Self::Expired => "its lifetime is over",
-            Self::OldOnArrival => "its lifetime was used up before it reached us",
-            Self::Unparsable => "a header about caching is malformed",
-            Self::Repeated => "a header about caching was there more than once",
-            Self::VaryStar => "it depends on more than the request (Vary: *)",
-            Self::Redirect => "a redirect on the way to it has to be followed anew",
-            Self::ClockWentBack => "it was received later than now: the clock was set back",
-        })
     }
 }

@@ -1,4 +1,4 @@
-//! One flight per key: whoever asks while an answer is on its way waits for that answer.
+//! Collapses concurrent work: whoever needs what is already being worked on waits for that result.
 //!
 //! The work runs in a task of its own, so that a client that hangs up cancels nothing that others wait for.
 
@@ -13,26 +13,27 @@ use tokio_util::task::TaskTracker;
 
 use super::key::Key;
 
-/// The work ended without an answer: it panicked, or the process is ending.
+/// The work ended without a result: it panicked, or the process is ending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lost;
 
-/// The flights that are under way.
-#[derive(Debug)]
-pub struct Flights<V> {
-    open: Arc<Mutex<HashMap<Key, watch::Receiver<Option<V>>>>>,
+type Running<V> = Arc<Mutex<HashMap<Key, watch::Receiver<Option<V>>>>>;
+
+/// Work in flight, by key.
+pub struct SingleFlight<V> {
+    running: Running<V>,
     background: Background,
 }
 
-/// Tasks that belong to nobody's request, and what ends them.
-#[derive(Clone, Debug, Default)]
+/// Tasks that belong to no request, and what ends them.
+#[derive(Clone, Default)]
 pub struct Background {
     tasks: TaskTracker,
     ending: CancellationToken,
 }
 
 impl Background {
-    /// Does `work` until it is done or everything ends.
+    /// Runs `work` until it is done or [`Background::stop`] is called.
     pub fn spawn<F>(&self, work: F) -> JoinHandle<Option<F::Output>>
     where
         F: Future<Output: Send> + Send + 'static,
@@ -41,7 +42,7 @@ impl Background {
         self.tasks.spawn(async move { ending.run_until_cancelled(work).await })
     }
 
-    /// Ends all of it.
+    /// Cancels all tasks and waits for them.
     pub async fn stop(&self) {
         self.ending.cancel();
         self.tasks.close();
@@ -49,41 +50,41 @@ impl Background {
     }
 }
 
-impl<V: Clone + Send + Sync + 'static> Flights<V> {
-    /// Flights among `background`.
+impl<V: Clone + Send + Sync + 'static> SingleFlight<V> {
+    /// Runs work as tasks of `background`.
     pub fn new(background: Background) -> Self {
-        Self { open: Arc::default(), background }
+        Self { running: Arc::default(), background }
     }
 
-    /// The answer of the flight of `key`, and whether it is `work` that made it.
+    /// The result of the work on `key`, and whether this call's `work` made it.
     ///
-    /// Between a caller's own look at the cache and this, an earlier flight may have ended: `work` has to look
-    /// at the cache again.
+    /// Between a caller's own look at the cache and this, earlier work may have ended: `work` has to look at the
+    /// cache again.
     pub async fn join<F>(&self, key: Key, work: impl FnOnce() -> F) -> Result<(V, bool), Lost>
     where
         F: Future<Output = V> + Send + 'static,
     {
         let (sender, mine) = watch::channel(None);
-        let theirs = lock(&self.open).entry(key).or_insert_with(|| mine.clone()).clone();
+        let theirs = lock(&self.running).entry(key).or_insert_with(|| mine.clone()).clone();
         let leads = theirs.same_channel(&mine);
-        let mut answer = theirs;
+        let mut result = theirs;
         if leads {
             // Not under the lock: a task that ends at once takes it too.
-            let landing = Landing { key, open: Arc::clone(&self.open) };
+            let guard = RemoveOnDrop { key, running: Arc::clone(&self.running) };
             let work = work();
             self.background.spawn(async move {
                 let value = work.await;
-                // First out of the list: who comes now finds the answer in the cache, or needs a new one.
-                drop(landing);
+                // First: whoever comes now finds the result in the cache, or needs a new one.
+                drop(guard);
                 sender.send_replace(Some(value));
             });
         }
         drop(mine);
-        let value = answer.wait_for(Option::is_some).await.map_err(|_| Lost)?.clone();
+        let value = result.wait_for(Option::is_some).await.map_err(|_| Lost)?.clone();
         value.map(|value| (value, leads)).ok_or(Lost)
     }
 
-    /// Does `work` for this caller alone.
+    /// Runs `work` for this caller alone.
     pub async fn alone<F>(&self, work: F) -> Result<V, Lost>
     where
         F: Future<Output = V> + Send + 'static,
@@ -92,15 +93,15 @@ impl<V: Clone + Send + Sync + 'static> Flights<V> {
     }
 }
 
-/// Takes a flight out of the list, however it ends.
-struct Landing<V> {
+/// Removes the work from the list, however it ends.
+struct RemoveOnDrop<V> {
     key: Key,
-    open: Arc<Mutex<HashMap<Key, watch::Receiver<Option<V>>>>>,
+    running: Running<V>,
 }
 
-impl<V> Drop for Landing<V> {
+impl<V> Drop for RemoveOnDrop<V> {
     fn drop(&mut self) {
-        lock(&self.open).remove(&self.key);
+        lock(&self.running).remove(&self.key);
     }
 }
 
@@ -120,7 +121,7 @@ mod tests {
 
     #[tokio::test]
     async fn many_share_one_flight_and_the_next_is_a_new_one() {
-        let flights = Flights::new(Background::default());
+        let flights = SingleFlight::new(Background::default());
         let runs = Arc::new(AtomicUsize::new(0));
         let go = Arc::new(Notify::new());
         let work = || {
@@ -136,12 +137,12 @@ mod tests {
         assert_eq!(all.iter().filter(|outcome| **outcome == Ok((0, false))).count(), 49);
         go.notify_one();
         assert_eq!(flights.join([1; 32], work).await, Ok((1, true)));
-        assert!(lock(&flights.open).is_empty());
+        assert!(lock(&flights.running).is_empty());
     }
 
     #[tokio::test]
     async fn a_caller_that_leaves_cancels_nothing() {
-        let flights = Flights::new(Background::default());
+        let flights = SingleFlight::new(Background::default());
         let go = Arc::new(Notify::new());
         let work = || {
             let go = Arc::clone(&go);
@@ -160,7 +161,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_is_an_answer_to_everyone_and_blocks_nobody() {
-        let flights: Flights<u8> = Flights::new(Background::default());
+        let flights: SingleFlight<u8> = SingleFlight::new(Background::default());
         let fails = || async { panic!("on purpose") };
         assert_eq!(flights.join([3; 32], fails).await, Err(Lost));
         assert_eq!(flights.join([3; 32], || async { 1 }).await, Ok((1, true)));

@@ -5,7 +5,7 @@ use http::header::{ETAG, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MAT
 use serde::{Deserialize, Serialize};
 
 /// No entry of the cache is to grow with what a provider sends; usual ETags have less than 100 bytes.
-const LONGEST: usize = 512;
+const MAX_LENGTH: usize = 512;
 
 /// The validators of one answer, verbatim (RFC 9110 section 8.8).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,7 +95,7 @@ fn only(headers: &HeaderMap, name: HeaderName) -> Result<Option<HeaderValue>, Do
         return Ok(None);
     };
     let text = value.as_bytes();
-    if values.next().is_some() || text.len() > LONGEST {
+    if values.next().is_some() || text.len() > MAX_LENGTH {
         return Err(Doubtful);
     }
     // A copy, since a received value keeps the whole buffer alive that it was read into.
@@ -184,7 +184,7 @@ mod tests {
 
     #[test]
     fn doubtful_ones_are_not_sent() {
-        let long = [b'a'; LONGEST + 1];
+        let long = [b'a'; MAX_LENGTH + 1];
         for etags in [
             &[&b"*"[..]][..],
             &[b"W/*"],

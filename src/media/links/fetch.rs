@@ -1,9 +1,7 @@
-//! Fetching what a link leads to: with a provider's credentials, through the egress guard, redirects followed by
-//! hand.
+//! Fetches what a link leads to: with a provider's credentials, through the egress guard, following redirects by hand.
 //!
-//! The client is hyper-util's, as for Graph, and not a larger one: the guard has to dial the address that it judged,
-//! literal ones included, so the connector is ours; redirects, credentials and codings are decided here; and what is
-//! left of an HTTP client is what hyper-util has.
+//! The client is hyper-util's and not reqwest's: the guard has to dial the very address that it judged, literal ones
+//! included, and a resolver hook is not asked about those.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,27 +16,26 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
-use super::error::MediaError;
-use super::freshness::{NotTheSame, Policy, Profile};
-use super::providers::Provider;
 use crate::clock::Clock;
+use crate::http_cache::{Policy, Profile};
+use crate::media::error::MediaError;
+use crate::media::providers::Provider;
 use crate::net::egress::{redirect, same_origin};
 use crate::net::{ConnectError, Connector, innermost, is_coded, user_agent};
 use crate::telemetry::MediaMetrics;
 
 /// Redirects that are followed, each judged like the link itself: short links and shared drives take four to six.
-const HOPS: usize = 10;
+const MAX_HOPS: usize = 10;
 /// How long a host may take to begin its answer.
-const FIRST_BYTE: Duration = Duration::from_secs(20);
+const FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(20);
 /// What is buffered of one connection: fifty large files at once stay small.
 const BUFFER: usize = 64 * 1024;
 /// Idle connections that are kept to one host.
 const IDLE: usize = 4;
 /// And for how long: clients may name any number of hosts, and each connection takes a file descriptor.
-const IDLE_TIME: Duration = Duration::from_secs(5);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The client for links.
-#[derive(Debug)]
 pub struct Fetcher {
     client: Client<Connector, Empty<Bytes>>,
     profile: Profile,
@@ -47,35 +44,28 @@ pub struct Fetcher {
 }
 
 /// What is remembered of a link, to ask whether it changed.
-#[derive(Clone, Copy, Debug)]
-pub struct Remembered<'a> {
-    /// With the validators.
+#[derive(Clone, Copy)]
+pub struct Validated<'a> {
     pub policy: &'a Policy,
-    /// The URL that they belong to.
+    /// The URL that its validators belong to.
     pub url: &'a str,
 }
 
 /// What a link gave.
-#[derive(Debug)]
 pub enum Fetched {
     /// What is remembered is still good, under a new policy.
     NotModified(Policy),
     /// The provider confirmed something else: ask again without a condition.
-    Confused,
-    /// A file.
-    File(Box<File>),
+    Mismatch,
+    File(Box<FetchedFile>),
 }
 
 /// A file whose body has not been read.
-#[derive(Debug)]
-pub struct File {
-    /// How long it may be used.
+pub struct FetchedFile {
     pub policy: Policy,
     /// Whether its validators are those that are remembered.
     pub is_same: bool,
-    /// The headers of the answer.
     pub headers: HeaderMap,
-    /// The file.
     pub body: Incoming,
     /// Where redirects led to.
     pub url: Url,
@@ -85,7 +75,7 @@ impl Fetcher {
     /// A client over `connector`, which has to have a guard.
     pub fn new(connector: Connector, profile: Profile, clock: Clock, metrics: MediaMetrics) -> Self {
         let client = Client::builder(TokioExecutor::new())
-            .pool_idle_timeout(IDLE_TIME)
+            .pool_idle_timeout(IDLE_TIMEOUT)
             .pool_max_idle_per_host(IDLE)
             .pool_timer(TokioTimer::new())
             .timer(TokioTimer::new())
@@ -98,12 +88,12 @@ impl Fetcher {
         Self { client, profile, clock, metrics }
     }
 
-    /// Asks for `url`; if something is remembered, whether it changed.
+    /// Fetches `url`; if something is remembered, only when it has changed.
     pub async fn get(
         &self,
         url: &Url,
         provider: Option<&Arc<Provider>>,
-        remembered: Option<Remembered<'_>>,
+        remembered: Option<Validated<'_>>,
         end: Instant,
     ) -> Result<Fetched, MediaError> {
         let mut hops: Vec<(StatusCode, HeaderMap, i64)> = Vec::new();
@@ -114,8 +104,8 @@ impl Fetcher {
                 .filter(|_| same_origin(url, &here))
                 .and_then(|provider| provider.authorization.as_ref());
             // Validators mean something at the URL that gave them and nowhere else.
-            let asks = remembered.filter(|remembered| remembered.url == here.as_str());
-            let response = self.request(&here, authorization, asks, end).await?;
+            let condition = remembered.filter(|remembered| remembered.url == here.as_str());
+            let response = self.request(&here, authorization, condition, end).await?;
             let received_at = self.clock.now();
             let status = response.status();
             let policy = |policy: Policy| {
@@ -127,8 +117,8 @@ impl Fetcher {
                 StatusCode::OK => {
                     let (parts, body) = response.into_parts();
                     check_coding(&here, &parts.headers)?;
-                    return Ok(Fetched::File(Box::new(File {
-                        is_same: asks.is_some_and(|asks| asks.policy.is_same(&parts.headers)),
+                    return Ok(Fetched::File(Box::new(FetchedFile {
+                        is_same: condition.is_some_and(|known| known.policy.is_same(&parts.headers)),
                         policy: policy(Policy::of(&parts.headers, received_at, self.profile)),
                         headers: parts.headers,
                         body,
@@ -136,12 +126,12 @@ impl Fetcher {
                     })));
                 }
                 StatusCode::NOT_MODIFIED => {
-                    let refreshed =
-                        asks.map(|asks| asks.policy.refreshed(response.headers(), received_at, self.profile));
-                    return Ok(match refreshed {
-                        Some(Ok(refreshed)) => Fetched::NotModified(policy(refreshed)),
-                        Some(Err(NotTheSame)) => Fetched::Confused,
-                        None => Fetched::Confused,
+                    let refresh = |known: Validated<'_>| {
+                        known.policy.refreshed(response.headers(), received_at, self.profile).ok()
+                    };
+                    return Ok(match condition.and_then(refresh) {
+                        Some(refreshed) => Fetched::NotModified(policy(refreshed)),
+                        None => Fetched::Mismatch,
                     });
                 }
                 StatusCode::MOVED_PERMANENTLY
@@ -149,8 +139,8 @@ impl Fetcher {
                 | StatusCode::SEE_OTHER
                 | StatusCode::TEMPORARY_REDIRECT
                 | StatusCode::PERMANENT_REDIRECT => {
-                    if hops.len() == HOPS {
-                        return Err(origin(&here, &format!("it redirects more than {HOPS} times")));
+                    if hops.len() == MAX_HOPS {
+                        return Err(origin(&here, &format!("it redirects more than {MAX_HOPS} times")));
                     }
                     let next = location(&here, response.headers())?;
                     hops.push((status, response.headers().clone(), received_at));
@@ -165,7 +155,7 @@ impl Fetcher {
         &self,
         url: &Url,
         authorization: Option<&HeaderValue>,
-        asks: Option<Remembered<'_>>,
+        condition: Option<Validated<'_>>,
         end: Instant,
     ) -> Result<Response<Incoming>, MediaError> {
         let uri: Uri = url
@@ -182,18 +172,18 @@ impl Fetcher {
         if let Some(authorization) = authorization {
             headers.insert(AUTHORIZATION, authorization.clone());
         }
-        for (name, value) in asks.iter().flat_map(|asks| asks.policy.validators().headers()) {
+        for (name, value) in condition.iter().flat_map(|condition| condition.policy.validators().headers()) {
             headers.insert(name, value);
         }
-        let head_end = end.min(Instant::now() + FIRST_BYTE);
+        let head_end = end.min(Instant::now() + FIRST_BYTE_TIMEOUT);
         match timeout_at(head_end, self.client.request(request)).await {
             Ok(Ok(response)) => Ok(response),
-            Ok(Err(error)) => Err(self.unreached(url, &error)),
+            Ok(Err(error)) => Err(self.unreachable(url, &error)),
             Err(_) => Err(origin(url, "no answer in time")),
         }
     }
 
-    fn unreached(&self, url: &Url, error: &hyper_util::client::legacy::Error) -> MediaError {
+    fn unreachable(&self, url: &Url, error: &hyper_util::client::legacy::Error) -> MediaError {
         match ConnectError::find(error) {
             Some(denied @ ConnectError::Denied { .. }) => {
                 self.metrics.egress_denied.inc();
