@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::{self, Secret};
 use crate::onprem::providers::MOST_PROVIDERS;
 use crate::session::MacKey;
-use crate::store::{self, ProviderRow, Store, Turn};
+use crate::store::{self, ChangeLock, ProviderRow, Store};
 
 pub use crate::config::Credentials;
 
@@ -118,7 +118,7 @@ impl Providers {
         }
         Ok(Self(Arc::new(Inner {
             store,
-            turn: Turn::default(),
+            lock: ChangeLock::default(),
             configured: from_file,
             stored: RwLock::new(Arc::new(from_store)),
         })))
@@ -156,13 +156,13 @@ impl Providers {
             providers.insert(name, Arc::new(provider.map_err(ProviderError::Internal)?));
         }
         let (inner, number) = (Arc::clone(&self.0), number.to_owned());
-        self.0.turn.run(async move { inner.replace(number, providers, rows).await }).await
+        self.0.lock.run(async move { inner.replace(number, providers, rows).await }).await
     }
 
     /// Deletes a provider that was set over the API.
     pub async fn delete(&self, number: &str, name: &str) -> Result<(), ProviderError> {
         let (inner, number, name) = (Arc::clone(&self.0), number.to_owned(), name.to_owned());
-        self.0.turn.run(async move { inner.delete(&number, &name).await }).await
+        self.0.lock.run(async move { inner.delete(&number, &name).await }).await
     }
 }
 
@@ -171,7 +171,7 @@ type ByNumber = HashMap<String, ByName>;
 
 struct Inner {
     store: Arc<dyn Store>,
-    turn: Turn,
+    lock: ChangeLock,
     configured: ByNumber,
     /// Held to take the snapshot or to put another in its place, never longer.
     stored: RwLock<Arc<ByNumber>>,

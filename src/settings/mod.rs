@@ -19,7 +19,7 @@ use crate::net;
 use crate::onprem::Invalid;
 use crate::onprem::account::shards_of;
 use crate::onprem::settings::{Application, Patch};
-use crate::store::{self, DocumentRow, Store, Turn};
+use crate::store::{self, ChangeLock, DocumentRow, Store};
 
 /// The names of our documents in the store.
 const APPLICATION: &str = "application";
@@ -123,7 +123,7 @@ impl Settings {
                 .ok_or_else(|| OpenError::Damaged(format!("the document {name} of number {number}")))?;
         }
         let cells = numbers.into_iter().map(|(number, settings)| (number, Cell::new(settings)));
-        Ok(Self(Arc::new(Inner { store, turn: Turn::default(), cells: cells.collect() })))
+        Ok(Self(Arc::new(Inner { store, lock: ChangeLock::default(), cells: cells.collect() })))
     }
 
     /// The settings of a number; the defaults of one that is not configured.
@@ -215,7 +215,7 @@ impl Settings {
             cell.put(next);
             Ok(())
         };
-        self.0.turn.run(change).await
+        self.0.lock.run(change).await
     }
 }
 
@@ -239,7 +239,7 @@ impl NumberSettings {
 
 struct Inner {
     store: Arc<dyn Store>,
-    turn: Turn,
+    lock: ChangeLock,
     cells: HashMap<String, Cell<NumberSettings>>,
 }
 

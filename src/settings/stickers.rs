@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::{Cell, OpenError, SettingsError};
 use crate::onprem::Invalid;
 use crate::onprem::stickers::Packs;
-use crate::store::{DocumentRow, Store, Turn};
+use crate::store::{ChangeLock, DocumentRow, Store};
 
 /// The name of our documents in the store.
 const DOCUMENT: &str = "stickerpacks";
@@ -18,7 +18,7 @@ pub struct Stickers(Arc<Inner>);
 
 struct Inner {
     store: Arc<dyn Store>,
-    turn: Turn,
+    lock: ChangeLock,
     cells: HashMap<String, Cell<Packs>>,
 }
 
@@ -42,7 +42,7 @@ impl Stickers {
             }
         }
         let cells = packs.into_iter().map(|(number, packs)| (number, Cell::new(packs))).collect();
-        Ok(Self(Arc::new(Inner { store, turn: Turn::default(), cells })))
+        Ok(Self(Arc::new(Inner { store, lock: ChangeLock::default(), cells })))
     }
 
     /// The packs of a number; none of one that is not configured.
@@ -67,6 +67,6 @@ impl Stickers {
             cell.put(packs);
             Ok(made)
         };
-        self.0.turn.run(change).await
+        self.0.lock.run(change).await
     }
 }
