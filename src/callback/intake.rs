@@ -12,8 +12,8 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::task::TaskTracker;
 
 use super::aliases::{self, Aliases};
-use super::commit::{Commits, Told};
-use super::queue::{Queue, Reserved, Room};
+use super::commit::{Commits, Counts};
+use super::queue::{NoCapacity, Permit, Queue};
 use crate::clock::Clock;
 use crate::cloud::webhook::{Value, Webhook};
 use crate::settings::NumberSettings;
@@ -39,7 +39,7 @@ pub struct Intake {
     clock: Clock,
     options: Options,
     metrics: CallbackMetrics,
-    commits: Arc<Commits>,
+    commits: Commits,
     /// Under which ids clients know users, by number.
     pub(super) aliases: HashMap<String, Arc<Aliases>>,
     /// When the log last heard of a webhook that was not taken.
@@ -79,14 +79,14 @@ impl Intake {
         metrics: CallbackMetrics,
         tasks: TaskTracker,
     ) -> Self {
-        let commits = Commits::new(Arc::clone(&store), metrics.clone(), tasks.clone());
+        let commits = Commits::new(Arc::clone(&store), metrics.clone());
         Self {
             queues: HashMap::new(),
             store,
             clock,
             options,
             metrics,
-            commits: Arc::new(commits),
+            commits,
             aliases: HashMap::new(),
             complained_at: AtomicI64::new(0),
             tasks,
@@ -115,7 +115,7 @@ impl Intake {
         if let Err(refused) = &taken {
             self.complain(refused, at);
         }
-        let Told { queued, repeated } = taken?;
+        let Counts { queued, repeated } = taken?;
         (receipt.queued, receipt.repeated) = (queued, repeated);
         // What had room is taken, and known when Cloud repeats all of it for the sake of the rest.
         if is_whole { Ok(receipt) } else { Err(Refused::Full) }
@@ -142,21 +142,21 @@ impl Intake {
             return Err(Refused::Full);
         }
         let batch = Batch { at: self.clock.now(), callbacks: load.callbacks, users: load.users };
-        let (done, committed) = oneshot::channel();
-        let commits = Arc::clone(&self.commits);
+        let (done, answer) = oneshot::channel();
+        let committed = self.commits.commit_only(batch, rooms);
         self.tasks.spawn(async move {
-            match commits.alone(batch, rooms).await {
-                Ok(landing) => {
+            match committed.await.unwrap_or(Err(store::Error::Closed)) {
+                Ok(committed) => {
                     let _ = done.send(Ok(()));
                     // The answer that names what this is about is still on its way to the client.
                     sleep(SETTLE).await;
-                    commits.land([landing]);
+                    committed.schedule();
                 }
                 Err(error) => drop(done.send(Err(Refused::Store(error.to_string())))),
             }
         });
         // Without a limit of our own: who is told that it failed must not get it later all the same.
-        committed.await.unwrap_or_else(|_| Err(Refused::Store("the task ended".to_owned())))
+        answer.await.unwrap_or_else(|_| Err(Refused::Store("the task ended".to_owned())))
     }
 
     /// The time, in seconds since the Unix epoch.
@@ -290,13 +290,13 @@ impl Intake {
         let mut all = Rooms { rooms: Vec::with_capacity(wanted.len()), is_whole: true };
         for (Whose { queue, is_message }, count) in wanted {
             match queue.reserve(count) {
-                Room::Some(reserved) => {
-                    all.rooms.push(reserved);
+                Ok(permit) => {
+                    all.rooms.push(permit);
                     continue;
                 }
                 // What users wrote stays with Cloud, in case that somebody says in time where it should go.
-                Room::NotHeld if !is_message => self.throw_away(&queue, count),
-                Room::Full | Room::NotHeld => {
+                Err(NoCapacity::NotHeld) if !is_message => self.throw_away(&queue, count),
+                Err(NoCapacity::Full | NoCapacity::NotHeld) => {
                     all.is_whole = false;
                     self.complain(&Refused::Full, self.clock.now());
                 }
@@ -319,9 +319,9 @@ impl Intake {
     }
 
     /// Waits until it is in the store. The work goes on to its end, whoever waits.
-    async fn committed(&self, batch: Batch, rooms: Vec<Reserved>) -> Result<Told, Refused> {
-        match timeout(PATIENCE, self.commits.begin(batch, rooms)).await {
-            Ok(Ok(Ok(told))) => Ok(told),
+    async fn committed(&self, batch: Batch, rooms: Vec<Permit>) -> Result<Counts, Refused> {
+        match timeout(PATIENCE, self.commits.commit(batch, rooms)).await {
+            Ok(Ok(Ok(counts))) => Ok(counts),
             Ok(Ok(Err(error))) => Err(Refused::Store(error.to_string())),
             Ok(Err(_)) => Err(Refused::Store("the task ended".to_owned())),
             Err(_) => Err(Refused::Store("the store does not answer".to_owned())),
@@ -331,7 +331,7 @@ impl Intake {
 
 /// Room in the queues of a webhook's numbers.
 struct Rooms {
-    rooms: Vec<Reserved>,
+    rooms: Vec<Permit>,
     /// Whether none of them was full.
     is_whole: bool,
 }

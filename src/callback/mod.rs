@@ -7,11 +7,11 @@
 //!    store knows of its users, and under which ids the client knows them (`aliases`); switched-off statuses are left
 //!    out.
 //! 3. `commit`: the callbacks of a webhook are committed to the store's queue in one transaction, with the keys of their
-//!    events, so that repetitions are seen for what they are. Only then is Cloud told. Webhooks that come together share
-//!    a transaction, in the order in which they came, up to a bound.
-//! 4. `lanes`: each chat is a lane, in order, with delays that grow like on-prem's. Pure.
+//!    events, so that repetitions are recognised. Only then is Cloud told. Webhooks that come together share a transaction,
+//!    in the order in which they came, up to a bound.
+//! 4. `schedule`: the callbacks of each chat in order, with delays that grow like on-prem's. Pure.
 //! 5. `worker`: one task per number delivers (`deliver`), as many at a time as the number's settings say. A callback
-//!    leaves the store before its place is given to another, so that a kill repeats at most what is on its way.
+//!    leaves the store before its slot is given to another, so that a kill repeats at most what is in flight.
 //!
 //! # Bounds
 //!
@@ -22,13 +22,14 @@ mod aliases;
 mod commit;
 mod deliver;
 mod intake;
-mod lanes;
+mod memory;
 mod queue;
+mod schedule;
 mod signature;
 mod worker;
 
 pub use aliases::{Aliases, Flight};
-pub use deliver::{Dial, Http, Line, Outcome, Roots};
+pub use deliver::{Dial, Http, Outcome, Roots, Transport};
 pub use intake::{Intake, Receipt, Refused};
 pub use queue::{HELD, Queue};
 pub use signature::{SIGNATURE, Secrets, Signed, Unsigned, is_signature};
@@ -47,8 +48,8 @@ use crate::translate::{Options, WaId};
 
 /// How long Cloud repeats what is not acknowledged, in seconds ("Webhooks", retries: "up to 7 days").
 const CLOUD_REPEATS_FOR: i64 = 7 * 86_400;
-/// How long seen events are remembered, in seconds: for a day longer than Cloud repeats.
-const SEEN_FOR: i64 = CLOUD_REPEATS_FOR + 86_400;
+/// How long events are remembered, in seconds: for a day longer than Cloud repeats.
+const REMEMBERED_FOR: i64 = CLOUD_REPEATS_FOR + 86_400;
 /// How much is forgotten at once.
 const PURGE: usize = 2000;
 
@@ -153,7 +154,7 @@ impl Callbacks {
     /// Forgets what has lapsed.
     pub async fn purge(&self) -> Result<(), store::Error> {
         let (store, now) = (&self.tools.store, self.tools.clock.now());
-        while store.purge_seen(now.saturating_sub(SEEN_FOR), PURGE).await? > 0 {}
+        store.forget_events(now.saturating_sub(REMEMBERED_FOR)).await?;
         self.writes.again();
         while store.purge_aliases(now.saturating_sub(aliases::KEPT_FOR), PURGE).await? == PURGE {}
         Ok(())

@@ -9,11 +9,12 @@ use std::pin::Pin;
 mod aliases;
 mod callbacks;
 mod change_lock;
+mod group_commit;
 mod media;
 mod sqlite;
 
 pub use aliases::{AliasRow, AliasStore};
-pub use callbacks::{Batch, Batches, CallbackStore, EventKey, NewCallback, Queued, QueuedRow, UserRow};
+pub use callbacks::{Batch, CallbackStore, Done, EventKey, NewCallback, Queued, QueuedRow, UserRow};
 pub use change_lock::ChangeLock;
 pub use media::{Digest, FileRow, MediaStore, ProviderRow, UploadRow, WantedRow};
 pub use sqlite::Sqlite;
