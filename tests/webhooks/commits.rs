@@ -112,7 +112,7 @@ impl Scene {
         assert!(self.taken.try_recv().is_err());
     }
 
-    /// Keeps the thread of the inner store busy until the sender is dropped; webhooks wait for it there.
+    /// Lets changes pass, and keeps the thread of the inner store busy until the sender is dropped: they wait for it there.
     fn hold(&self) -> mpsc::Sender<()> {
         let ((open, opened), (begun, begins)) = (mpsc::channel(), mpsc::channel());
         let held = move |_| {
@@ -121,6 +121,7 @@ impl Scene {
         };
         self.store.queue(Arc::default(), Box::new(held));
         begins.recv().unwrap();
+        self.open();
         open
     }
 }
@@ -187,7 +188,7 @@ fn many_webhooks_that_wait_are_committed_in_their_order() {
     let (mut scene, workers) = (Scene::new(), [Worker::new(1), Worker::new(2)]);
     let open = scene.hold();
     // More than one commit takes.
-    let texts: Vec<String> = (0..600).map(|index| index.to_string()).collect();
+    let texts: Vec<String> = (0..2_000).map(|index| index.to_string()).collect();
     let mut takings = [Vec::new(), Vec::new()];
     for (index, text) in texts.iter().enumerate() {
         takings[index % 2].push(workers[index % 2].comes(&scene, "16315550001", text));
@@ -196,7 +197,7 @@ fn many_webhooks_that_wait_are_committed_in_their_order() {
     for (worker, takings) in workers.iter().zip(takings) {
         takings.into_iter().for_each(|taking| drop(worker.answer(taking).unwrap()));
     }
-    assert_eq!(scene.delivered(600), texts);
+    assert_eq!(scene.delivered(2_000), texts);
     scene.ends();
 }
 
