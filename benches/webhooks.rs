@@ -5,7 +5,7 @@
 //! is read from `/proc`, so this needs Linux. It is the measure because it depends least on what else the machine
 //! does: messages per second of processor time are what one core could do.
 //!
-//! `COUNT`, `ROUNDS`, `RATE`, `SECONDS` and `SEEN` measure something else, `ONLY=core`, `flood` or `seen` a part of it. `CONCURRENCY` is how
+//! `COUNT`, `ROUNDS`, `RATE`, `SECONDS` and `EVENTS` measure something else, `ONLY=core`, `flood` or `dedupe` a part of it. `CONCURRENCY` is how
 //! many callbacks are under way at once, and `PROXY` the path of another build of the proxy.
 
 #![expect(
@@ -16,12 +16,12 @@
     reason = "a bench that cannot run should stop"
 )]
 
+#[path = "webhooks/dedupe.rs"]
+mod dedupe;
 #[path = "webhooks/load.rs"]
 mod load;
 #[path = "webhooks/proxy.rs"]
 mod proxy;
-#[path = "webhooks/seen.rs"]
-mod seen;
 #[path = "webhooks/sink.rs"]
 mod sink;
 
@@ -67,10 +67,10 @@ fn main() {
     if "per core".contains(&only) {
         runtime.block_on(per_core(&amount));
     }
-    if "events seen before".contains(&only) {
-        let count = number("SEEN", if is_test { 1_000_000 } else { 17_280_000 });
+    if "dedupe".contains(&only) {
+        let count = number("EVENTS", if is_test { 1_000_000 } else { 17_280_000 });
         let events = if is_test { 500 } else { 20_000 };
-        runtime.block_on(seen::measure(count, events, amount.rounds));
+        runtime.block_on(dedupe::measure(count, events, amount.rounds));
     }
     let floods = ["flood, 1 event", "flood, 10 events"].into_iter().zip([1, 10]);
     let floods: Vec<_> = floods.filter(|(name, _)| name.contains(&only)).collect();

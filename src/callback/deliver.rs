@@ -20,9 +20,9 @@ use crate::net::{self, ConnectError, Connector, Deadlines, innermost, user_agent
 use crate::settings::NumberSettings;
 
 /// How long a client may take to answer.
-const ANSWER: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 /// What is read of an answer, so that its connection can be used again; nobody looks at it.
-const MOST_ANSWER: usize = 64 * 1024;
+const MAX_ANSWER: usize = 64 * 1024;
 /// And for how long.
 const DRAIN: Duration = Duration::from_secs(1);
 /// How long an unused connection is kept.
@@ -54,15 +54,15 @@ impl Outcome {
 }
 
 /// A way to one client.
-pub trait Line: Send + Sync {
+pub trait Transport: Send + Sync {
     /// Posts one callback.
     fn deliver(&self, body: Bytes) -> Pin<Box<dyn Future<Output = Outcome> + Send>>;
 }
 
-/// Makes lines.
+/// Makes transports.
 pub trait Dial: Send + Sync {
-    /// The way to where `settings` say; none when they say nothing.
-    fn dial(&self, settings: &NumberSettings) -> Result<Option<Arc<dyn Line>>, String>;
+    /// The transport to where `settings` say; none when they say nothing.
+    fn dial(&self, settings: &NumberSettings) -> Result<Option<Arc<dyn Transport>>, String>;
 }
 
 /// Posts over HTTP.
@@ -84,7 +84,7 @@ impl Http {
 }
 
 impl Dial for Http {
-    fn dial(&self, settings: &NumberSettings) -> Result<Option<Arc<dyn Line>>, String> {
+    fn dial(&self, settings: &NumberSettings) -> Result<Option<Arc<dyn Transport>>, String> {
         let Some(target) = settings.callback_target() else {
             return Ok(None);
         };
@@ -108,16 +108,16 @@ impl Dial for Http {
             .http1_allow_spaces_after_header_name_in_responses(true)
             .http1_ignore_invalid_headers_in_responses(true)
             .build(connector);
-        Ok(Some(Arc::new(HttpLine { client, uri })))
+        Ok(Some(Arc::new(HttpTransport { client, uri })))
     }
 }
 
-struct HttpLine {
+struct HttpTransport {
     client: Client<Connector, Full<Bytes>>,
     uri: Uri,
 }
 
-impl Line for HttpLine {
+impl Transport for HttpTransport {
     fn deliver(&self, body: Bytes) -> Pin<Box<dyn Future<Output = Outcome> + Send>> {
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = Method::POST;
@@ -127,7 +127,7 @@ impl Line for HttpLine {
         user_agent(headers);
         let response = self.client.request(request);
         Box::pin(async move {
-            let end = Instant::now() + ANSWER;
+            let end = Instant::now() + TIMEOUT;
             match timeout_at(end, response).await {
                 Err(_) => Outcome::TimedOut,
                 Ok(Err(error)) => Outcome::Unreached(reason(&error)),
@@ -147,7 +147,7 @@ fn reason(error: &hyper_util::client::legacy::Error) -> String {
 }
 
 async fn drain(mut body: Incoming) {
-    let mut left = MOST_ANSWER;
+    let mut left = MAX_ANSWER;
     while let Some(Ok(frame)) = body.frame().await {
         match left.checked_sub(frame.data_ref().map_or(0, Bytes::len)) {
             Some(rest) => left = rest,

@@ -4,9 +4,9 @@
 //!
 //! 1. `commit`: it is committed to the store's queue, with those that came with it. Those that come together share a
 //!    transaction, in the order in which they came, up to a bound.
-//! 2. `lanes`: each chat is a lane, in order, with delays that grow like on-prem's. Pure.
+//! 2. `schedule`: the callbacks of each chat in order, with delays that grow like on-prem's. Pure.
 //! 3. `worker`: one task per number delivers (`deliver`), as many at a time as the number's settings say. A callback
-//!    leaves the store before its place is given to another, so that a kill repeats at most what is on its way.
+//!    leaves the store before its slot is given to another, so that a kill repeats at most what is in flight.
 //!
 //! `aliases` are the ids under which a client knows users.
 //!
@@ -18,14 +18,15 @@
 mod aliases;
 mod commit;
 mod deliver;
-mod lanes;
+mod memory;
 mod queue;
+mod schedule;
 mod worker;
 
 pub use aliases::{Aliases, Flight, numbers};
-pub use commit::Told;
-pub use deliver::{Dial, Http, Line, Outcome, Roots};
-pub use queue::{HELD, Queue, Reserved, Room};
+pub use commit::Counts;
+pub use deliver::{Dial, Http, Outcome, Roots, Transport};
+pub use queue::{HELD, NoCapacity, Permit, Queue};
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,8 +46,8 @@ use commit::Commits;
 
 /// How long Cloud repeats what is not acknowledged, in seconds ("Webhooks", retries: "up to 7 days").
 const CLOUD_REPEATS_FOR: i64 = 7 * 86_400;
-/// How long seen events are remembered, in seconds: for a day longer than Cloud repeats.
-const SEEN_FOR: i64 = CLOUD_REPEATS_FOR + 86_400;
+/// How long events are remembered, in seconds: for a day longer than Cloud repeats.
+const REMEMBERED_FOR: i64 = CLOUD_REPEATS_FOR + 86_400;
 /// How much is forgotten at once.
 const PURGE: usize = 2000;
 /// How long a callback of our own making waits: the answer that gives its id to the client must come first.
@@ -81,7 +82,7 @@ pub struct Tools {
 
 /// Queues callbacks, and delivers them.
 pub struct Callbacks {
-    commits: Arc<Commits>,
+    commits: Commits,
     writes: Arc<Writes>,
     tools: worker::Tools,
     wa_id: WaId,
@@ -101,7 +102,7 @@ impl Callbacks {
     pub fn new(tools: Tools) -> Self {
         let Tools { store, dial, clock, metrics, wa_id, most } = tools;
         let (tasks, ending) = (TaskTracker::new(), CancellationToken::new());
-        let commits = Arc::new(Commits::new(Arc::clone(&store), metrics.clone(), tasks.clone()));
+        let commits = Commits::new(Arc::clone(&store), metrics.clone());
         let writes = Writes::new(Arc::clone(&store), tasks.clone(), ending.clone());
         let tools = worker::Tools { store, dial, clock, metrics };
         Self { commits, writes, tools, wa_id, most, tasks, ending }
@@ -143,14 +144,14 @@ impl Callbacks {
         self.tasks.spawn(worker::run(Arc::clone(queue), self.tools.clone(), self.ending.clone()));
     }
 
-    /// Commits callbacks for which there is room, and puts them into their queues, whether or not anybody waits for the
+    /// Commits callbacks for which there is capacity, and schedules them, whether or not anybody waits for the
     /// answer.
     pub fn commit(
         &self,
         batch: Batch,
-        rooms: Vec<Reserved>,
-    ) -> oneshot::Receiver<Result<Told, store::Error>> {
-        self.commits.begin(batch, rooms)
+        permits: Vec<Permit>,
+    ) -> oneshot::Receiver<Result<Counts, store::Error>> {
+        self.commits.commit(batch, permits)
     }
 
     /// Queues a callback of our own making.
@@ -158,25 +159,25 @@ impl Callbacks {
         if queue.depth() >= queue.own_share() {
             return Err(Refused::Full);
         }
-        let Room::Some(room) = queue.reserve(1) else { return Err(Refused::Full) };
+        let permit = queue.reserve(1).map_err(|_| Refused::Full)?;
         let callback =
             NewCallback { number: queue.number.clone(), chat, key: None, wanted: None, body: body.into() };
         let batch = Batch { at: self.now(), callbacks: vec![callback], users: Vec::new() };
-        let (done, committed) = oneshot::channel();
-        let commits = Arc::clone(&self.commits);
+        let (done, answer) = oneshot::channel();
+        let committed = self.commits.commit_only(batch, vec![permit]);
         self.tasks.spawn(async move {
-            match commits.alone(batch, vec![room]).await {
-                Ok(landing) => {
+            match committed.await.unwrap_or(Err(store::Error::Closed)) {
+                Ok(committed) => {
                     let _ = done.send(Ok(()));
                     // The answer that names what this is about is still on its way to the client.
                     sleep(SETTLE).await;
-                    commits.land([landing]);
+                    committed.schedule();
                 }
                 Err(error) => drop(done.send(Err(Refused::Store(error.to_string())))),
             }
         });
         // Without a limit of our own: who is told that it failed must not get it later all the same.
-        committed.await.unwrap_or_else(|_| Err(Refused::Store("the task ended".to_owned())))
+        answer.await.unwrap_or_else(|_| Err(Refused::Store("the task ended".to_owned())))
     }
 
     /// The time, in seconds since the Unix epoch.
@@ -203,7 +204,7 @@ impl Callbacks {
     /// Forgets what has lapsed.
     pub async fn purge(&self) -> Result<(), store::Error> {
         let (store, now) = (&self.tools.store, self.tools.clock.now());
-        while store.purge_seen(now.saturating_sub(SEEN_FOR), PURGE).await? > 0 {}
+        store.forget_events(now.saturating_sub(REMEMBERED_FOR)).await?;
         self.writes.again();
         while store.purge_aliases(now.saturating_sub(aliases::KEPT_FOR), PURGE).await? == PURGE {}
         Ok(())

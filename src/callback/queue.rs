@@ -3,64 +3,18 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bytes::Bytes;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Duration, Instant};
 
-use super::lanes::{Event, Lanes};
+use super::schedule::{Event, Schedule};
 use crate::settings::NumberSettings;
 use crate::telemetry::Deliveries;
 
-/// Bytes of bodies that all queues together keep in memory; what is beyond is read from the store when its turn
-/// comes.
-const MEMORY: usize = 32 * 1024 * 1024;
 /// How many callbacks are kept of a number whose client has not said where it wants them: until it does so, or for
 /// as long as Cloud itself would have kept them. Numbers that only send must not fill the disk.
 pub const HELD: usize = 1000;
 /// How long a number that had a place for its callbacks is waited for.
 const LEFT_AFTER: Duration = Duration::from_secs(86_400);
-
-/// A body in memory, counted for as long as it is there.
-#[derive(Clone)]
-pub struct Kept(Arc<Counted>);
-
-/// Leaves the body out: it is what people wrote.
-impl std::fmt::Debug for Kept {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Kept")
-    }
-}
-
-struct Counted {
-    body: Bytes,
-    memory: Memory,
-}
-
-/// How many bytes are in memory. Clones count together.
-#[derive(Clone, Debug, Default)]
-pub struct Memory(Arc<AtomicUsize>);
-
-impl Memory {
-    /// Keeps `body`, unless there is too much already.
-    pub fn keep(&self, body: Bytes) -> Option<Kept> {
-        let held = self.0.fetch_add(body.len(), Ordering::Relaxed);
-        let counted = Counted { body, memory: self.clone() };
-        (held < MEMORY).then(|| Kept(Arc::new(counted)))
-    }
-}
-
-impl Kept {
-    /// The body.
-    pub fn body(&self) -> Bytes {
-        self.0.body.clone()
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.memory.0.fetch_sub(self.body.len(), Ordering::Relaxed);
-    }
-}
 
 /// The callbacks of one number that have not been taken.
 pub struct Queue {
@@ -70,14 +24,14 @@ pub struct Queue {
     pub name: String,
     /// What became of deliveries.
     pub deliveries: Deliveries,
-    most: usize,
+    max: usize,
     depth: AtomicUsize,
-    lanes: Mutex<Lanes>,
+    schedule: Mutex<Schedule>,
     /// Places of callbacks that were taken, or thrown away, while the store took no change.
     undeleted: Mutex<Vec<i64>>,
     /// When somebody last knew where callbacks should go.
     aimed_at: Mutex<Option<Instant>>,
-    bell: Notify,
+    added: Notify,
     is_occupied: AtomicBool,
     settings: watch::Receiver<Arc<NumberSettings>>,
 }
@@ -90,42 +44,40 @@ impl std::fmt::Debug for Queue {
     }
 }
 
-/// Whether there is room.
+/// Why a queue has no capacity.
 #[derive(Debug)]
-pub enum Room {
-    /// For all that was asked for.
-    Some(Reserved),
-    /// Not now.
+pub enum NoCapacity {
+    /// It is full for now.
     Full,
-    /// Not before the client says where it wants its callbacks.
+    /// Nothing is held before the client says where it wants its callbacks.
     NotHeld,
 }
 
-/// Room for callbacks that are on their way into the store; given back unless it is used.
+/// Capacity for callbacks that are on their way into the store; given back unless it is used.
 #[derive(Debug)]
-pub struct Reserved {
+pub struct Permit {
     queue: Arc<Queue>,
     left: usize,
 }
 
 impl Queue {
-    /// The queue of `number`, with room for `most`.
+    /// The queue of `number`, with a capacity of `max`.
     pub fn new(
         number: String,
         name: String,
-        most: usize,
+        max: usize,
         settings: watch::Receiver<Arc<NumberSettings>>,
     ) -> Self {
         Self {
             number,
             name,
             deliveries: Deliveries::default(),
-            most,
+            max,
             depth: AtomicUsize::new(0),
-            lanes: Mutex::default(),
+            schedule: Mutex::default(),
             undeleted: Mutex::default(),
             aimed_at: Mutex::default(),
-            bell: Notify::new(),
+            added: Notify::new(),
             is_occupied: AtomicBool::new(false),
             settings,
         }
@@ -133,22 +85,22 @@ impl Queue {
 
     /// Whether no callback gets in any more. Then its number should not cause further ones.
     pub fn is_full(&self) -> bool {
-        self.depth() >= self.most
+        self.depth() >= self.max
     }
 
     /// How far it may fill up before callbacks of our own making stay out: what Cloud tells needs the rest.
     pub fn own_share(&self) -> usize {
-        (self.most / 10).max(HELD.min(self.most))
+        (self.max / 10).max(HELD.min(self.max))
     }
 
-    /// How many callbacks wait, are on their way to the client, or into the store.
+    /// How many callbacks wait, are in flight, or on their way into the store.
     pub fn depth(&self) -> usize {
         self.depth.load(Ordering::Relaxed)
     }
 
     /// When the oldest one was queued, in seconds since the Unix epoch.
     pub fn oldest(&self) -> Option<i64> {
-        self.lanes().oldest()
+        self.schedule().oldest()
     }
 
     /// What its client wants.
@@ -160,18 +112,18 @@ impl Queue {
         self.settings.clone()
     }
 
-    /// Room for `count` more. An empty queue takes as many as come at once: Cloud would repeat them for ever.
-    pub fn reserve(self: &Arc<Self>, count: usize) -> Room {
+    /// Capacity for `count` more. An empty queue takes as many as come at once: Cloud would repeat them for ever.
+    pub fn reserve(self: &Arc<Self>, count: usize) -> Result<Permit, NoCapacity> {
         let is_wanted = self.settings.borrow().callback_target().is_some();
         let is_left = self.is_left(is_wanted);
-        let most = if is_wanted { self.most } else { HELD.min(self.most) };
+        let max = if is_wanted { self.max } else { HELD.min(self.max) };
         let update = self.depth.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |depth| {
-            depth.checked_add(count).filter(|sum| depth == 0 || *sum <= most)
+            depth.checked_add(count).filter(|sum| depth == 0 || *sum <= max)
         });
         match update {
-            Ok(_) => Room::Some(Reserved { queue: Arc::clone(self), left: count }),
-            Err(_) if is_left => Room::NotHeld,
-            Err(_) => Room::Full,
+            Ok(_) => Ok(Permit { queue: Arc::clone(self), left: count }),
+            Err(_) if is_left => Err(NoCapacity::NotHeld),
+            Err(_) => Err(NoCapacity::Full),
         }
     }
 
@@ -188,34 +140,27 @@ impl Queue {
     /// Takes in what an earlier run left in the store.
     pub(super) fn restore(&self, chat: &str, place: i64, at: i64) {
         self.depth.fetch_add(1, Ordering::Relaxed);
-        self.lanes().add(Arc::from(chat), Event { place, at, body: None });
+        self.schedule().add(Arc::from(chat), Event { place, at, body: None });
     }
 
-    /// Gives back the room of `count` callbacks that are out of the store.
+    /// Gives back the capacity of `count` callbacks that are out of the store.
     pub(super) fn release(&self, count: usize) {
         self.depth.fetch_sub(count, Ordering::Relaxed);
     }
 
     /// Waits until something was added.
-    pub(super) async fn bell(&self) {
-        self.bell.notified().await;
+    pub(super) async fn added(&self) {
+        self.added.notified().await;
     }
 
-    /// Says that something was added. A worker that cannot begin anything looks by itself when it can.
-    pub(super) fn ring(&self) {
-        if !self.is_occupied.load(Ordering::Relaxed) {
-            self.bell.notify_one();
-        }
-    }
-
-    /// Whether the bell is in vain. To be taken back before the lanes are looked at: who adds something later, under
-    /// the lanes' lock, sees it then.
+    /// Whether all slots of the worker are taken, so that it need not be woken. To be taken back before the schedule is
+    /// looked at: who adds something later, under the schedule's lock, sees it then.
     pub(super) fn occupy(&self, is_occupied: bool) {
         self.is_occupied.store(is_occupied, Ordering::Relaxed);
     }
 
-    pub(super) fn lanes(&self) -> MutexGuard<'_, Lanes> {
-        lock(&self.lanes)
+    pub(super) fn schedule(&self) -> MutexGuard<'_, Schedule> {
+        lock(&self.schedule)
     }
 
     pub(super) fn undeleted(&self) -> MutexGuard<'_, Vec<i64>> {
@@ -224,7 +169,7 @@ impl Queue {
 
     /// How many callbacks the client refuses while it takes others.
     pub fn set_apart(&self) -> usize {
-        self.lanes().set_apart_count()
+        self.schedule().set_apart_count()
     }
 }
 
@@ -233,27 +178,29 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Reserved {
-    /// Whose room it is.
+impl Permit {
+    /// The number whose queue it is.
     pub fn number(&self) -> &str {
         &self.queue.number
     }
 
-    /// The same.
-    pub(super) fn queue(&self) -> &Arc<Queue> {
-        &self.queue
-    }
-
-    /// Uses room for a callback that is in the store now. Whoever has put all of theirs rings.
-    pub fn put(&mut self, chat: &str, event: Event) {
+    /// Schedules a callback that is in the store now. [`Permit::wake`] is due after the last one.
+    pub fn schedule(&mut self, chat: &str, event: Event) {
         if let Some(left) = self.left.checked_sub(1) {
             self.left = left;
-            self.queue.lanes().add(Arc::from(chat), event);
+            self.queue.schedule().add(Arc::from(chat), event);
+        }
+    }
+
+    /// Wakes the worker, unless it will look by itself when a slot is free.
+    pub(super) fn wake(&self) {
+        if !self.queue.is_occupied.load(Ordering::Relaxed) {
+            self.queue.added.notify_one();
         }
     }
 }
 
-impl Drop for Reserved {
+impl Drop for Permit {
     fn drop(&mut self) {
         self.queue.release(self.left);
     }

@@ -13,9 +13,9 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::CLOUD_REPEATS_FOR;
-use super::deliver::{Dial, Line, Outcome};
-use super::lanes::{Attempt, Backoff};
+use super::deliver::{Dial, Outcome, Transport};
 use super::queue::Queue;
+use super::schedule::{Attempt, Backoff};
 use crate::clock::Clock;
 use crate::onprem::callback::CallbackTopic;
 use crate::settings::NumberSettings;
@@ -24,8 +24,8 @@ use crate::telemetry::{CallbackMetrics, DeliveryKey};
 
 /// How often what nobody asked for is thrown away.
 const SWEEP: Duration = Duration::from_secs(300);
-/// How soon what could not be done is tried again.
-const AGAIN: Duration = Duration::from_secs(5);
+/// How soon what could not be done is retried.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
 /// At the end there is less time, and these are the pauses: what stays in the store is delivered again after the next
 /// start.
 const LAST: [Duration; 4] =
@@ -42,7 +42,7 @@ const NOW_AND_THEN: u32 = 20;
 pub struct Tools {
     /// Where the queue is.
     pub store: Arc<dyn Store>,
-    /// Makes ways to clients.
+    /// Makes transports to clients.
     pub dial: Arc<dyn Dial>,
     /// What time it is.
     pub clock: Clock,
@@ -50,10 +50,10 @@ pub struct Tools {
     pub metrics: CallbackMetrics,
 }
 
-type Flight = Pin<Box<dyn Future<Output = Landed> + Send>>;
+type Delivery = Pin<Box<dyn Future<Output = Delivered> + Send>>;
 
 /// A delivery that has ended.
-struct Landed {
+struct Delivered {
     attempt: Attempt,
     end: End,
 }
@@ -71,41 +71,40 @@ struct Worker {
     queue: Arc<Queue>,
     tools: Tools,
     settings: watch::Receiver<Arc<NumberSettings>>,
-    line: Option<Arc<dyn Line>>,
-    /// Whether there should be a line, and cannot be.
+    transport: Option<Arc<dyn Transport>>,
+    /// Whether there should be a transport, and cannot be.
     is_cut: bool,
     /// Since when there has been nowhere to deliver to.
     aimless_since: Option<Instant>,
-    flights: FuturesUnordered<Flight>,
-    /// How many of them are of lanes that have failed before.
+    deliveries: FuturesUnordered<Delivery>,
+    /// How many of them are of chats that have failed before.
     retries: usize,
 }
 
-/// Delivers until `ending`; then waits for what is on its way. A panic, which would be our mistake, costs what was on
-/// its way a repetition, and never the deliveries of the number.
+/// Delivers until `ending`; then waits for what is in flight. A panic, which would be our mistake, costs what was in
+/// flight a repetition, and never the deliveries of the number.
 pub async fn run(queue: Arc<Queue>, tools: Tools, ending: CancellationToken) {
     while !ending.is_cancelled() {
-        let work = deliver(Arc::clone(&queue), tools.clone(), ending.clone());
+        let work = work(Arc::clone(&queue), tools.clone(), ending.clone());
         if AssertUnwindSafe(work).catch_unwind().await.is_ok() {
             return;
         }
         tracing::error!(number = queue.name, "the delivery of callbacks panicked, and begins anew");
-        sleep(AGAIN).await;
-        queue.lanes().restart();
+        sleep(RETRY_AFTER).await;
+        queue.schedule().restart();
     }
 }
 
-async fn deliver(queue: Arc<Queue>, tools: Tools, ending: CancellationToken) {
+async fn work(queue: Arc<Queue>, tools: Tools, ending: CancellationToken) {
     let settings = queue.watch();
-    let flights = FuturesUnordered::new();
     let mut worker = Worker {
         queue,
         tools,
         settings,
-        line: None,
+        transport: None,
         is_cut: false,
         aimless_since: None,
-        flights,
+        deliveries: FuturesUnordered::new(),
         retries: 0,
     };
     worker.redial();
@@ -114,17 +113,17 @@ async fn deliver(queue: Arc<Queue>, tools: Tools, ending: CancellationToken) {
         if worker.settings.has_changed().unwrap_or(false) {
             // Nothing more goes to where it should not go any more.
             worker.redial();
-            worker.queue.lanes().wake();
+            worker.queue.schedule().wake();
         }
-        let due = worker.take_off();
+        let due = worker.dispatch();
         if worker.has_chores() {
-            sweep = sweep.min(Instant::now() + AGAIN);
+            sweep = sweep.min(Instant::now() + RETRY_AFTER);
         }
         tokio::select! {
             () = ending.cancelled() => break,
-            Some(landed) = worker.flights.next(), if !worker.flights.is_empty() => worker.land(landed),
+            Some(delivered) = worker.deliveries.next(), if !worker.deliveries.is_empty() => worker.complete(delivered),
             Ok(()) = changed(&mut worker.settings) => {}
-            () = worker.queue.bell() => {}
+            () = worker.queue.added() => {}
             () = sleep_until(due.unwrap_or(sweep)), if due.is_some() => {}
             () = sleep_until(sweep) => {
                 worker.sweep().await;
@@ -132,10 +131,10 @@ async fn deliver(queue: Arc<Queue>, tools: Tools, ending: CancellationToken) {
             }
         }
     }
-    // First, since those on their way may take longer than there is time.
+    // First, since those in flight may take longer than there is time.
     worker.delete_late().await;
-    while let Some(landed) = worker.flights.next().await {
-        worker.land(landed);
+    while let Some(delivered) = worker.deliveries.next().await {
+        worker.complete(delivered);
     }
     worker.delete_last().await;
 }
@@ -155,7 +154,7 @@ impl Worker {
             tracing::error!(number = self.queue.name, reason, "callbacks cannot be delivered");
         }
         self.is_cut = dialled.is_err();
-        self.line = dialled.unwrap_or_default();
+        self.transport = dialled.unwrap_or_default();
         match settings.callback_target() {
             Some(_) => self.aimless_since = None,
             None => drop(self.aimless_since.get_or_insert_with(Instant::now)),
@@ -168,47 +167,47 @@ impl Worker {
     }
 
     /// Begins what can be begun, and says when more can be.
-    fn take_off(&mut self) -> Option<Instant> {
-        let line = Arc::clone(self.line.as_ref()?);
-        let most = self.settings.borrow().application.max_concurrent_requests();
+    fn dispatch(&mut self) -> Option<Instant> {
+        let transport = Arc::clone(self.transport.as_ref()?);
+        let max = self.settings.borrow().application.max_concurrent_requests();
         self.queue.occupy(false);
-        while self.flights.len() < most {
-            // Half of the turns are for what has not failed yet: callbacks that hang must not hold up everybody.
-            let may_retry = self.retries < most.div_ceil(2);
-            let Some(attempt) = self.queue.lanes().next(Instant::now(), may_retry) else {
-                return self.queue.lanes().due();
+        while self.deliveries.len() < max {
+            // Half of the slots are for what has not failed yet: callbacks that hang must not hold up everybody.
+            let may_retry = self.retries < max.div_ceil(2);
+            let Some(attempt) = self.queue.schedule().next(Instant::now(), may_retry) else {
+                return self.queue.schedule().due();
             };
             self.retries += usize::from(attempt.is_retry);
-            self.flights.push(Box::pin(guarded(
+            self.deliveries.push(Box::pin(guarded(
                 attempt,
-                Arc::clone(&line),
+                Arc::clone(&transport),
                 self.tools.clone(),
                 Arc::clone(&self.queue),
             )));
         }
-        // Each landing brings us here again.
+        // Each delivery that completes brings us here again.
         self.queue.occupy(true);
         None
     }
 
-    fn land(&mut self, landed: Landed) {
-        let Landed { attempt, end } = landed;
+    fn complete(&mut self, delivered: Delivered) {
+        let Delivered { attempt, end } = delivered;
         self.retries -= usize::from(attempt.is_retry);
         let now = Instant::now();
         let backoff = {
             let settings = self.settings.borrow();
             let application = &settings.application;
-            Backoff { step: application.backoff_step(), most: application.backoff_most() }
+            Backoff { step: application.backoff_step(), max: application.backoff_most() }
         };
         match end {
             End::Taken { is_deleted } => {
                 if !is_deleted {
                     self.queue.undeleted().push(attempt.event.place);
                 }
-                self.queue.lanes().delivered(&attempt, now);
+                self.queue.schedule().delivered(&attempt, now);
                 self.queue.release(1);
             }
-            End::NotTaken | End::NotRead => self.queue.lanes().failed(&attempt, now, backoff),
+            End::NotTaken | End::NotRead => self.queue.schedule().failed(&attempt, now, backoff),
         }
     }
 
@@ -221,7 +220,7 @@ impl Worker {
         let is_long = |since: Instant| since.elapsed() >= HELD_FOR;
         if self.aimless_since.is_some_and(is_long) {
             let since = self.tools.clock.now().saturating_sub(CLOUD_REPEATS_FOR);
-            let old = self.queue.lanes().take_older(since);
+            let old = self.queue.schedule().take_older(since);
             if !old.is_empty() {
                 tracing::warn!(
                     number = self.queue.name,
@@ -269,17 +268,22 @@ impl Worker {
 }
 
 /// A panic, which would be our mistake, counts as a failure of the one callback.
-async fn guarded(attempt: Attempt, line: Arc<dyn Line>, tools: Tools, queue: Arc<Queue>) -> Landed {
-    let flight = AssertUnwindSafe(fly(&attempt, line, tools, &queue)).catch_unwind().await;
-    let end = flight.unwrap_or_else(|_| {
+async fn guarded(
+    attempt: Attempt,
+    transport: Arc<dyn Transport>,
+    tools: Tools,
+    queue: Arc<Queue>,
+) -> Delivered {
+    let delivery = AssertUnwindSafe(deliver(&attempt, transport, tools, &queue)).catch_unwind().await;
+    let end = delivery.unwrap_or_else(|_| {
         let (number, place) = (queue.name.as_str(), attempt.event.place);
         tracing::error!(number, place, "the delivery of a callback panicked");
         End::NotTaken
     });
-    Landed { attempt, end }
+    Delivered { attempt, end }
 }
 
-async fn fly(attempt: &Attempt, line: Arc<dyn Line>, tools: Tools, queue: &Queue) -> End {
+async fn deliver(attempt: &Attempt, transport: Arc<dyn Transport>, tools: Tools, queue: &Queue) -> End {
     let (place, name) = (attempt.event.place, &*queue.name);
     let body = match &attempt.event.body {
         Some(kept) => kept.body(),
@@ -293,7 +297,7 @@ async fn fly(attempt: &Attempt, line: Arc<dyn Line>, tools: Tools, queue: &Queue
         },
     };
     let (kind, started) = (CallbackTopic::of(&body), Instant::now());
-    let outcome = line.deliver(body).await;
+    let outcome = transport.deliver(body).await;
     let code = if let Outcome::Refused(status) = outcome { status } else { 0 };
     let key = DeliveryKey { kind: kind.name(), outcome: outcome.name(), code };
     queue.deliveries.add(key, started.elapsed());

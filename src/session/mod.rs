@@ -11,7 +11,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 use std::time::Duration;
 
 use crate::clock::Clock;
-use crate::store::{self, Identities, Jti, Store, Turn};
+use crate::store::{self, ChangeLock, Identities, Jti, Store};
 use accounts::{Deployment, Stored};
 use password::Hasher;
 use remembered::{Kind, Presented, Remembered, Standing, Verified};
@@ -109,7 +109,7 @@ impl Sessions {
             remembered: Remembered::default(),
             changes: AtomicU64::new(1),
             revoked: RwLock::default(),
-            turn: Turn::default(),
+            lock: ChangeLock::default(),
             hasher: Hasher::new(settings.hash_cost, settings.hash_concurrency)?,
             throttle: Throttle::default(),
             token_lifetime: i64::try_from(settings.token_lifetime.as_secs()).unwrap_or(i64::MAX),
@@ -155,7 +155,7 @@ impl Sessions {
 
     /// Takes the snapshot anew from the store, for changes that another replica made.
     pub async fn refresh(&self) -> Result<(), store::Error> {
-        let _turn = self.0.turn.wait().await;
+        let _lock = self.0.lock.lock().await;
         let identities = self.0.store.identities().await?;
         let _shown = Shown(&self.0.changes);
         self.0.load(identities);
@@ -186,7 +186,7 @@ struct Inner {
     /// Held for a lookup or an update, never longer.
     revoked: RwLock<HashMap<Jti, i64>>,
     /// Whoever changes store and snapshot holds this, so that both see the changes in one order.
-    turn: Turn,
+    lock: ChangeLock,
     hasher: Hasher,
     throttle: Throttle,
     token_lifetime: i64,
@@ -204,7 +204,7 @@ impl Inner {
             let _shown = Shown(&inner.changes);
             change.await
         };
-        self.turn.run(shown).await
+        self.lock.run(shown).await
     }
 
     /// What a token says, if we have signed it for the number.

@@ -9,8 +9,8 @@ use crate::translate::WaId;
 ///
 /// Each setting has rows of its own, since they say different things.
 pub trait AliasStore: Send + Sync {
-    /// The `most` rows of a number that were used last, the latest first.
-    fn aliases(&self, number: &str, setting: WaId, most: usize) -> Reply<'_, Vec<AliasRow>>;
+    /// The `max` rows of a number that were used last, the latest first.
+    fn aliases(&self, number: &str, setting: WaId, max: usize) -> Reply<'_, Vec<AliasRow>>;
 
     /// The rows of a number for these ids.
     fn recall_aliases(&self, number: &str, setting: WaId, ids: Vec<String>) -> Reply<'_, Vec<AliasRow>>;
@@ -21,8 +21,8 @@ pub trait AliasStore: Send + Sync {
     /// Removes the rows of a number that say that a client knows a user by `shown`.
     fn end_aliases(&self, number: &str, setting: WaId, shown: &str) -> Reply<'_, ()>;
 
-    /// Forgets `most` of the rows that were last used before `t` at most, and says how many.
-    fn purge_aliases(&self, t: i64, most: usize) -> Reply<'_, usize>;
+    /// Forgets up to `max` of the rows that were last used before `t`, and says how many.
+    fn purge_aliases(&self, t: i64, max: usize) -> Reply<'_, usize>;
 }
 
 /// That a client knows a user by another id than this one, or by this one whatever others there may be.

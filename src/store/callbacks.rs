@@ -1,34 +1,42 @@
-//! What is kept of callbacks: the queue, which events were seen, and what webhooks told about users.
+//! What is kept of callbacks: the queue, which events have come, and what webhooks told about users.
 
 use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use tokio::sync::oneshot;
 
 use super::{Error, Reply, WantedRow};
 
 /// Equal for repetitions of one event: a hash that the caller makes.
 pub type EventKey = [u8; 16];
 
-/// Gives batches when their turn has come.
-pub type Batches = Box<dyn FnOnce() -> Vec<Arc<Batch>> + Send>;
-
-/// The place of each callback of a batch, in the order given and rising; none for those whose key was seen before.
+/// The place of each callback of a batch, in the order given and rising; none for those whose event had come before.
 pub type Queued = Result<Vec<Option<i64>>, Error>;
+
+/// Learns what became of a batch.
+pub type Done = Box<dyn FnOnce(Queued) + Send>;
 
 /// The part of an engine that callbacks need; every [`Store`](super::Store) has it.
 ///
 /// The same rules hold as for [`Store`](super::Store). A place in the queue is never given twice, so that
 /// whoever deletes late deletes nobody else's.
 pub trait CallbackStore: Send + Sync {
-    /// Queues callbacks and remembers what they tell about users; of each batch all or nothing. One that cannot be
-    /// queued does not keep the others out. An engine that is busy asks for them when it is free.
-    fn queue_all(&self, batches: Batches) -> Reply<'_, Vec<Queued>>;
+    /// Queues the callbacks of a batch and remembers what they tell about users: all or nothing. Batches are committed in
+    /// the order in which they come, those that come together in one commit; one that cannot be queued does not keep the
+    /// others out.
+    ///
+    /// `done` is called in that order, when the batch is on disk or cannot be. It runs on the engine's thread, so it has to
+    /// be short and must not own the store. It is dropped when the engine ends before it gets there.
+    fn queue(&self, batch: Arc<Batch>, done: Done);
 
-    /// Queues one batch.
+    /// Queues one batch, and waits for it.
     fn queue_callbacks(&self, batch: Batch) -> Reply<'_, Vec<Option<i64>>> {
-        let queued = self.queue_all(Box::new(|| vec![Arc::new(batch)]));
-        Box::pin(async move { queued.await?.pop().unwrap_or(Err(Error::Closed)) })
+        Box::pin(async {
+            let (sender, answer) = oneshot::channel();
+            self.queue(Arc::new(batch), Box::new(|queued| drop(sender.send(queued))));
+            answer.await.map_err(|_| Error::Closed)?
+        })
     }
 
     /// The queues of all numbers, in their order, without the bodies.
@@ -43,10 +51,8 @@ pub trait CallbackStore: Send + Sync {
     /// The phone numbers behind business-scoped ids, as far as a number knows them: pairs of id and phone number.
     fn recall(&self, number: &str, user_ids: Vec<String>) -> Reply<'_, Vec<(String, String)>>;
 
-    /// Forgets some of the events that were seen before `t`, the oldest, and says how many; none when all are forgotten.
-    /// Few at a time keep everybody else's wait short: `most`, unless an engine forgets them in larger pieces. Then it
-    /// may keep those that came little before `t` for some time longer.
-    fn purge_seen(&self, t: i64, most: usize) -> Reply<'_, usize>;
+    /// Forgets events that came before `t`. It may keep some of them for longer.
+    fn forget_events(&self, t: i64) -> Reply<'_, ()>;
 }
 
 /// What one webhook brings.
@@ -69,7 +75,7 @@ pub struct NewCallback {
     pub chat: String,
     /// None where repetitions cannot be told.
     pub key: Option<EventKey>,
-    /// A file of it that is wanted, unless the event was seen before.
+    /// A file of it that is wanted, unless the event had come before.
     pub wanted: Option<WantedRow>,
     /// What is posted.
     pub body: Bytes,

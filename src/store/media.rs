@@ -23,8 +23,8 @@ pub trait MediaStore: Send + Sync {
     /// What was last kept of a link.
     fn source(&self, key: Digest) -> Reply<'_, Option<Vec<u8>>>;
 
-    /// Keeps what a link gave, as the newest entry, and forgets all but the `most` newest.
-    fn put_source(&self, key: Digest, entry: Vec<u8>, most: u64) -> Reply<'_, ()>;
+    /// Keeps what a link gave, as the newest entry, and forgets all but the `max` newest.
+    fn put_source(&self, key: Digest, entry: Vec<u8>, max: u64) -> Reply<'_, ()>;
 
     /// Forgets a link. Doing it twice is no error.
     fn delete_source(&self, key: Digest) -> Reply<'_, ()>;
@@ -32,8 +32,8 @@ pub trait MediaStore: Send + Sync {
     /// The Cloud id of an upload, whether it is still usable or not.
     fn upload(&self, key: Digest) -> Reply<'_, Option<UploadRow>>;
 
-    /// Keeps an upload, as the newest entry, and forgets all but the `most` newest; pinned ones stay.
-    fn put_upload(&self, key: Digest, row: UploadRow, most: u64) -> Reply<'_, ()>;
+    /// Keeps an upload, as the newest entry, and forgets all but the `max` newest; pinned ones stay.
+    fn put_upload(&self, key: Digest, row: UploadRow, max: u64) -> Reply<'_, ()>;
 
     /// Keeps an upload that is all that is left of a file, however many others there are. It stays pinned when it is
     /// put anew.
@@ -61,11 +61,11 @@ pub trait MediaStore: Send + Sync {
     /// Remembers that these bytes are gone; the ids stay.
     fn mark_not_kept(&self, digest: Digest) -> Reply<'_, ()>;
 
-    /// Files of all numbers whose last use was at `t` or before, the longest unused first.
-    fn files_unused_since(&self, t: i64, most: usize) -> Reply<'_, Vec<FileRow>>;
+    /// Files of all numbers whose last use was at `t` or before, the least recently used first.
+    fn files_unused_since(&self, t: i64, max: usize) -> Reply<'_, Vec<FileRow>>;
 
-    /// Bytes that are kept, those first that nobody of any number used for the longest time, from the `skip`th on.
-    fn oldest_kept(&self, skip: usize, most: usize) -> Reply<'_, Vec<Digest>>;
+    /// Bytes that are kept, the least recently used of all numbers first, from the `skip`th on.
+    fn oldest_kept(&self, skip: usize, max: usize) -> Reply<'_, Vec<Digest>>;
 
     /// All files of all numbers that have these bytes.
     fn files_of(&self, digest: Digest) -> Reply<'_, Vec<FileRow>>;
@@ -79,9 +79,9 @@ pub trait MediaStore: Send + Sync {
     /// Notes files at Cloud whose bytes are to be fetched; those that are noted already stay as they are.
     fn want_media(&self, rows: Vec<WantedRow>) -> Reply<'_, ()>;
 
-    /// What is noted by [`want_media`](Self::want_media), oldest first: of each number the `most` oldest, so that one
+    /// What is noted by [`want_media`](Self::want_media), oldest first: of each number the `max` oldest, so that one
     /// whose files cannot be had hides nobody else's.
-    fn wanted_media(&self, most: usize) -> Reply<'_, Vec<WantedRow>>;
+    fn wanted_media(&self, max: usize) -> Reply<'_, Vec<WantedRow>>;
 
     /// A file of that id is not wanted any more. Doing it twice is no error.
     fn drop_wanted(&self, number: &str, media_id: &str) -> Reply<'_, ()>;

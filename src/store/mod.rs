@@ -8,17 +8,18 @@ use std::pin::Pin;
 
 mod aliases;
 mod callbacks;
+mod change_lock;
+mod group_commit;
 mod media;
 mod snapshot;
 mod sqlite;
-mod turn;
 
 pub use aliases::{AliasRow, AliasStore};
-pub use callbacks::{Batch, Batches, CallbackStore, EventKey, NewCallback, Queued, QueuedRow, UserRow};
+pub use callbacks::{Batch, CallbackStore, Done, EventKey, NewCallback, Queued, QueuedRow, UserRow};
+pub use change_lock::ChangeLock;
 pub use media::{Digest, FileRow, MediaStore, ProviderRow, UploadRow, WantedRow};
 pub use snapshot::Snapshot;
 pub use sqlite::Sqlite;
-pub use turn::Turn;
 
 /// The answer of a store, boxed so that `dyn Store` works.
 pub type Reply<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;

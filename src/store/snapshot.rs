@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::{Error, Turn};
+use super::{ChangeLock, Error};
 
 /// What memory shows of a value that the store keeps. Reading asks memory alone; a change is committed to the store
 /// first and shows after, where whoever watches is told of it. Clones share the value.
@@ -13,7 +13,7 @@ pub struct Snapshot<T>(Arc<Shared<T>>);
 
 struct Shared<T> {
     shown: watch::Sender<Arc<T>>,
-    turn: Turn,
+    lock: ChangeLock,
 }
 
 impl<T> Clone for Snapshot<T> {
@@ -32,7 +32,7 @@ impl<T> fmt::Debug for Snapshot<T> {
 impl<T: Send + Sync + 'static> Snapshot<T> {
     /// Shows `value`, as the store has it.
     pub fn new(value: T) -> Self {
-        Self(Arc::new(Shared { shown: watch::Sender::new(Arc::new(value)), turn: Turn::default() }))
+        Self(Arc::new(Shared { shown: watch::Sender::new(Arc::new(value)), lock: ChangeLock::default() }))
     }
 
     /// The value.
@@ -59,6 +59,6 @@ impl<T: Send + Sync + 'static> Snapshot<T> {
             this.0.shown.send_replace(Arc::new(next));
             Ok(result)
         };
-        self.0.turn.run(run).await
+        self.0.lock.run(run).await
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::callback::{Aliases, Callbacks, Queue, Refused, Reserved, Room, Told, numbers};
+use crate::callback::{Aliases, Callbacks, Counts, NoCapacity, Permit, Queue, Refused, numbers};
 use crate::cloud::webhook::{Value, Webhook};
 use crate::number::Number;
 use crate::settings::NumberSettings;
@@ -103,23 +103,23 @@ impl Intake {
             return Ok(receipt);
         }
         let mut batch = Batch { at: came.at, callbacks: Vec::new(), users: Vec::new() };
-        let (mut rooms, mut is_whole) = (Vec::with_capacity(groups.len()), true);
+        let (mut permits, mut is_whole) = (Vec::with_capacity(groups.len()), true);
         for group in groups {
             batch.users.extend(group.users);
             match self.reserve(group.inbox.queue, group.callbacks.len(), group.has_message) {
-                Some(Room::Some(room)) => {
-                    rooms.push(room);
+                Ok(Some(permit)) => {
+                    permits.push(permit);
                     batch.callbacks.extend(group.callbacks);
                 }
-                Some(Room::Full | Room::NotHeld) => is_whole = false,
-                None => {}
+                Ok(None) => {}
+                Err(_) => is_whole = false,
             }
         }
-        let taken = self.committed(batch, rooms).await;
+        let taken = self.committed(batch, permits).await;
         if let Err(refused) = &taken {
             self.complain(refused, came.at);
         }
-        let Told { queued, repeated } = taken?;
+        let Counts { queued, repeated } = taken?;
         (receipt.queued, receipt.repeated) = (queued, repeated);
         // What had room is taken, and known when Cloud repeats all of it for the sake of the rest.
         if is_whole { Ok(receipt) } else { Err(Refused::Full) }
@@ -238,22 +238,28 @@ impl Intake {
         Ok(known)
     }
 
-    /// Room for `count` callbacks; nothing where nobody wants them.
-    fn reserve(&self, queue: &Arc<Queue>, count: usize, has_message: bool) -> Option<Room> {
+    /// Capacity for `count` callbacks; none where there are none, or where nobody wants them.
+    fn reserve(
+        &self,
+        queue: &Arc<Queue>,
+        count: usize,
+        has_message: bool,
+    ) -> Result<Option<Permit>, NoCapacity> {
         if count == 0 {
-            return None;
+            return Ok(None);
         }
-        let room = queue.reserve(count);
-        match room {
-            Room::Some(_) => {}
+        match queue.reserve(count) {
+            Ok(permit) => Ok(Some(permit)),
             // What users wrote stays with Cloud, in case that somebody says in time where it should go.
-            Room::NotHeld if !has_message => {
+            Err(NoCapacity::NotHeld) if !has_message => {
                 self.throw_away(queue, count);
-                return None;
+                Ok(None)
             }
-            Room::Full | Room::NotHeld => self.complain(&Refused::Full, self.callbacks.now()),
+            Err(full) => {
+                self.complain(&Refused::Full, self.callbacks.now());
+                Err(full)
+            }
         }
-        Some(room)
     }
 
     fn throw_away(&self, queue: &Queue, count: usize) {
@@ -268,9 +274,9 @@ impl Intake {
     }
 
     /// Waits until it is in the store. The work goes on to its end, whoever waits.
-    async fn committed(&self, batch: Batch, rooms: Vec<Reserved>) -> Result<Told, Refused> {
-        match timeout(COMMIT_TIMEOUT, self.callbacks.commit(batch, rooms)).await {
-            Ok(Ok(Ok(told))) => Ok(told),
+    async fn committed(&self, batch: Batch, permits: Vec<Permit>) -> Result<Counts, Refused> {
+        match timeout(COMMIT_TIMEOUT, self.callbacks.commit(batch, permits)).await {
+            Ok(Ok(Ok(counts))) => Ok(counts),
             Ok(Ok(Err(error))) => Err(Refused::Store(error.to_string())),
             Ok(Err(_)) => Err(Refused::Store("the task ended".to_owned())),
             Err(_) => Err(Refused::Store("the store does not answer".to_owned())),

@@ -1,8 +1,8 @@
 //! What every engine promises about callbacks.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-use prembridge::store::{AliasRow, Batch, Error, EventKey, NewCallback, QueuedRow, Store, UserRow};
+use prembridge::store::{AliasRow, Batch, Error, EventKey, NewCallback, Queued, QueuedRow, Store, UserRow};
 use prembridge::translate::WaId;
 
 /// Everything an engine promises about callbacks.
@@ -67,24 +67,37 @@ async fn an_event_is_queued_once(store: &dyn Store) {
     let places = store.queue_callbacks(batch(20, later.clone())).await.unwrap();
     assert!(places[0].is_none() && places[1].is_some(), "delivered ones are remembered, too");
     store.delete_callbacks(vec![places[1].unwrap()]).await.unwrap();
-    assert_eq!(store.purge_seen(10, 9).await.unwrap(), 0);
-    assert_eq!(store.purge_seen(21, 1).await.unwrap(), 1, "the oldest, and no more than asked for");
-    let places = store.queue_callbacks(batch(30, later)).await.unwrap();
-    assert!(places[0].is_some() && places[1].is_none());
+    store.forget_events(10).await.unwrap();
+    assert_eq!(store.queue_callbacks(batch(25, later.clone())).await.unwrap(), [None, None]);
+    store.forget_events(20).await.unwrap();
+    let places = store.queue_callbacks(batch(30, later.clone())).await.unwrap();
+    assert!(places[0].is_some() && places[1].is_none(), "the older one is forgotten");
     store.delete_callbacks(vec![places[0].unwrap()]).await.unwrap();
-    assert_eq!(store.purge_seen(31, 9).await.unwrap(), 2);
+    store.forget_events(31).await.unwrap();
+    let places = store.queue_callbacks(batch(40, later)).await.unwrap();
+    let places: Vec<i64> = places.into_iter().map(Option::unwrap).collect();
+    store.delete_callbacks(places).await.unwrap();
+    store.forget_events(41).await.unwrap();
 }
 
 async fn batches_that_come_together_know_of_each_other(store: &dyn Store) {
-    let one = |key| Arc::new(batch(40, vec![callback("support", Some(key), "{}")]));
-    let all = store.queue_all(Box::new(move || vec![one(3), one(4), one(3)])).await.unwrap();
-    let places: Vec<Vec<Option<i64>>> = all.into_iter().map(Result::unwrap).collect();
-    let [first, second] = [places[0][0].unwrap(), places[1][0].unwrap()];
-    assert!(second > first && places[2] == [None], "{places:?}");
-    assert!(store.queue_all(Box::new(Vec::new)).await.unwrap().is_empty());
+    let one = |key| store.queue_callbacks(batch(40, vec![callback("support", Some(key), "{}")]));
+    let (first, second, third) = tokio::join!(biased; one(3), one(4), one(3));
+    let [first, second] = [first, second].map(|places| places.unwrap()[0].unwrap());
+    assert!(second > first && third.unwrap() == [None]);
+    assert!(store.queue_callbacks(Batch::default()).await.unwrap().is_empty());
     store.delete_callbacks(vec![first, second]).await.unwrap();
-    assert_eq!(store.purge_seen(41, 9).await.unwrap(), 2);
-    assert_eq!(store.purge_seen(41, 9).await.unwrap(), 0);
+    let outcomes = Arc::new(Mutex::new(Vec::new()));
+    for body in ["a", "b", "c"] {
+        let outcomes = Arc::clone(&outcomes);
+        let done = move |queued: Queued| outcomes.lock().unwrap().push(queued.unwrap()[0].unwrap());
+        store.queue(Arc::new(batch(40, vec![callback("support", None, body)])), Box::new(done));
+    }
+    store.queue_callbacks(Batch::default()).await.unwrap();
+    let places = outcomes.lock().unwrap().clone();
+    assert!(places.len() == 3 && places.is_sorted(), "told in the order of their commits: {places:?}");
+    store.delete_callbacks(places).await.unwrap();
+    store.forget_events(41).await.unwrap();
 }
 
 async fn users_are_known_per_number(store: &dyn Store) {
@@ -113,7 +126,7 @@ async fn aliases_are_known_per_number_and_setting(store: &dyn Store) {
         shown: shown.map(str::to_owned),
         used_at,
     };
-    let all = async |number: &str, setting, most| store.aliases(number, setting, most).await.unwrap();
+    let all = async |number: &str, setting, max| store.aliases(number, setting, max).await.unwrap();
     let (sent, cloud) = (WaId::AsSent, WaId::AsCloud);
     let [a, b] = [row("support", sent, "1", Some("10"), 10), row("support", sent, "2", Some("2"), 20)];
     let c = row("support", cloud, "1", Some("11"), 30);

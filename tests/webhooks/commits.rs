@@ -1,4 +1,4 @@
-//! Webhooks that wait for the store: in their order, in bounded jobs, and never for nothing.
+//! Webhooks that wait for the store: in their order, and never for nothing.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -23,7 +23,7 @@ use crate::support::until;
 /// More than any test needs.
 const PERMITS: usize = 100_000;
 /// Until a test that waits for what never comes fails.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A thread that serves clients, which runs when it is told to.
 struct Worker {
@@ -40,7 +40,7 @@ impl Worker {
 
     fn run<T>(&self, work: impl Future<Output = T>) -> T {
         become_worker(self.number);
-        let done = self.runtime.block_on(async { timeout(PATIENCE, work).await });
+        let done = self.runtime.block_on(async { timeout(TIMEOUT, work).await });
         become_worker(0);
         done.expect("it never came to that")
     }
@@ -81,10 +81,6 @@ impl Scene {
         self.callbacks.queue.depth()
     }
 
-    fn jobs(&self) -> Vec<usize> {
-        self.store.jobs.lock().unwrap().clone()
-    }
-
     /// Lets changes pass.
     fn open(&self) {
         self.store.gate.add_permits(PERMITS);
@@ -117,24 +113,23 @@ impl Scene {
         assert!(self.taken.try_recv().is_err());
     }
 
-    /// Keeps the thread of the inner store busy until the sender is dropped; jobs wait for it there. Forgets which
-    /// changes have begun.
+    /// Lets changes pass, and keeps the thread of the inner store busy until the sender is dropped: they wait for it there.
     fn hold(&self) -> mpsc::Sender<()> {
-        let (open, opened) = mpsc::channel();
-        let held = self.store.queue_all(Box::new(move || {
+        let ((open, opened), (begun, begins)) = (mpsc::channel(), mpsc::channel());
+        let held = move |_| {
+            begun.send(()).unwrap();
             let _ = opened.recv();
-            Vec::new()
-        }));
-        assert!(held.now_or_never().is_none());
-        self.store.close();
+        };
+        self.store.queue(Arc::default(), Box::new(held));
+        begins.recv().unwrap();
         self.open();
         open
     }
 }
 
-/// Those who come while the store is asked share its answer, whatever that is, and nobody waits for ever after.
+/// Each gets the outcome of its own, and nobody waits for ever after.
 #[tokio::test]
-async fn webhooks_that_come_together_are_committed_together() {
+async fn webhooks_that_come_together_are_committed_or_refused() {
     let Parts { store, callbacks, mut taken } = parts().await;
     for (is_broken, expected) in [(true, 0), (false, 3)] {
         store.close();
@@ -145,10 +140,9 @@ async fn webhooks_that_come_together_are_committed_together() {
         };
         let open = async {
             // The three have been polled once before this, and wait.
-            store.entered.acquire().await.unwrap().forget();
+            store.entered.acquire_many(3).await.unwrap().forget();
             assert_eq!(callbacks.queue.depth(), 3);
-            assert_eq!(store.entered.available_permits(), 0, "one change for all");
-            store.gate.add_permits(1);
+            store.gate.add_permits(3);
         };
         let (one, two, three, ()) =
             tokio::join!(biased; take("wamid.1"), take("wamid.2"), take("wamid.3"), open);
@@ -178,85 +172,54 @@ fn a_chat_stays_in_order_whatever_threads_its_webhooks_come_on() {
 }
 
 #[test]
-fn who_is_committed_later_waits_for_who_was_committed_before() {
+fn a_thread_that_hears_late_of_its_commit_holds_up_nobody() {
     let (mut scene, one, two) = (Scene::new(), Worker::new(1), Worker::new(2));
     let open = scene.hold();
     let first = one.comes(&scene, "16315550001", "first");
-    one.run(scene.store.entered.acquire()).unwrap().forget();
-    // The store does it, and its thread does not hear of it.
-    drop(open);
-    scene.main.run(scene.stored(1));
     let second = two.comes(&scene, "16315550001", "second");
-    two.run(async {
-        scene.stored(2).await;
-        // This comes after the answer about the second.
-        scene.stored(2).await;
-    });
-    assert!(!second.is_finished(), "it would be delivered before the first");
-    one.answer(first).unwrap();
+    drop(open);
     two.answer(second).unwrap();
     assert_eq!(scene.delivered(2), ["first", "second"]);
+    one.answer(first).unwrap();
     scene.ends();
 }
 
 #[test]
-fn a_job_of_the_store_takes_so_many_webhooks_and_no_more() {
+fn many_webhooks_that_wait_are_committed_in_their_order() {
     let (mut scene, workers) = (Scene::new(), [Worker::new(1), Worker::new(2)]);
-    scene.store.close();
+    let open = scene.hold();
+    // More than one commit takes.
     let texts: Vec<String> = (0..2_000).map(|index| index.to_string()).collect();
     let mut takings = [Vec::new(), Vec::new()];
     for (index, text) in texts.iter().enumerate() {
         takings[index % 2].push(workers[index % 2].comes(&scene, "16315550001", text));
     }
-    scene.open();
-    // The first thread called, and hears of all of them.
+    drop(open);
     for (worker, takings) in workers.iter().zip(takings) {
         takings.into_iter().for_each(|taking| drop(worker.answer(taking).unwrap()));
     }
-    assert_eq!(scene.jobs(), [512, 512, 512, 464]);
     assert_eq!(scene.delivered(2_000), texts);
     scene.ends();
 }
 
 #[test]
-fn a_job_of_the_store_takes_so_many_bytes_and_no_more() {
-    const MIB: usize = 1024 * 1024;
+fn a_commit_that_fails_costs_its_own_webhooks_and_no_others() {
     let (mut scene, worker) = (Scene::new(), Worker::new(1));
     scene.store.close();
-    let texts: Vec<String> =
-        [("a", 2 * MIB), ("b", MIB), ("c", 5 * MIB), ("d", 1)].map(|(text, count)| text.repeat(count)).into();
+    let texts: Vec<String> = (0..600).map(|index| index.to_string()).collect();
     let takings: Vec<Taking> = texts.iter().map(|text| worker.comes(&scene, "16315550001", text)).collect();
+    scene.store.broken.store(true, Ordering::SeqCst);
+    scene.store.gate.add_permits(512);
+    scene.store.broken.store(false, Ordering::SeqCst);
+    assert_eq!(scene.depth(), 88, "the capacity of the others is given back");
     scene.open();
-    takings.into_iter().for_each(|taking| drop(worker.answer(taking).unwrap()));
-    assert_eq!(scene.jobs(), [2, 1, 1], "one that is larger goes alone");
-    assert!(scene.delivered(4) == texts);
+    let answers: Vec<bool> = takings.into_iter().map(|taking| worker.answer(taking).is_ok()).collect();
+    assert_eq!((answers[..512].contains(&true), answers[512..].contains(&false)), (false, false));
+    assert_eq!(scene.delivered(88), texts[512..]);
+    let again = worker.comes(&scene, "16315550001", "0");
+    worker.answer(again).unwrap();
+    assert_eq!(scene.delivered(1), ["0"], "nobody takes it for a repetition");
     scene.ends();
-}
-
-/// Whether the store does nothing, or panics half-way.
-#[test]
-fn a_job_that_fails_costs_its_own_webhooks_and_no_others() {
-    for panics in [false, true] {
-        let (mut scene, worker) = (Scene::new(), Worker::new(1));
-        scene.store.close();
-        let texts: Vec<String> = (0..600).map(|index| index.to_string()).collect();
-        let takings: Vec<Taking> =
-            texts.iter().map(|text| worker.comes(&scene, "16315550001", text)).collect();
-        scene.store.broken.store(!panics, Ordering::SeqCst);
-        scene.store.panics.store(panics, Ordering::SeqCst);
-        scene.store.gate.add_permits(1);
-        worker.run(scene.store.entered.acquire_many(2)).unwrap().forget();
-        scene.store.broken.store(false, Ordering::SeqCst);
-        assert_eq!(scene.depth(), 88, "the room of the others is given back");
-        scene.open();
-        let answers: Vec<bool> = takings.into_iter().map(|taking| worker.answer(taking).is_ok()).collect();
-        assert_eq!((answers[..512].contains(&true), answers[512..].contains(&false)), (false, false));
-        assert_eq!(scene.delivered(88), texts[512..]);
-        let again = worker.comes(&scene, "16315550001", "0");
-        worker.answer(again).unwrap();
-        assert_eq!(scene.delivered(1), ["0"], "nobody takes it for a repetition");
-        scene.ends();
-    }
 }
 
 #[test]
@@ -277,39 +240,31 @@ fn a_webhook_whose_request_is_gone_is_committed_in_its_place() {
     scene.ends();
 }
 
+/// Before the commit or during it.
 #[test]
-fn a_thread_that_ends_before_it_calls_tells_those_who_rely_on_it() {
-    let (mut scene, one, two) = (Scene::new(), Worker::new(1), Worker::new(2));
-    let lost = text("wamid.lost", "lost").to_string();
-    let webhook = Webhook::read(lost.as_bytes()).unwrap();
-    // Nothing else has run there yet.
-    assert!(one.run(async { scene.callbacks.take(&webhook).now_or_never() }).is_none());
-    let refused = two.comes(&scene, "16315550001", "refused");
-    drop(one);
-    let refused = two.answer(refused);
-    assert!(matches!(&refused, Err(Refused::Store(reason)) if reason.contains("ended")), "{refused:?}");
-    assert_eq!((scene.depth(), scene.jobs()), (0, vec![]));
-    let third = two.comes(&scene, "16315550001", "third");
-    two.answer(third).unwrap();
-    assert_eq!(scene.delivered(1), ["third"]);
-    scene.ends();
-}
-
-#[test]
-fn nobody_is_told_of_a_commit_that_no_thread_has_heard_of() {
-    let (mut scene, one, two) = (Scene::new(), Worker::new(1), Worker::new(2));
-    let open = scene.hold();
-    let _first = one.comes(&scene, "16315550001", "first");
-    one.run(scene.store.entered.acquire()).unwrap().forget();
-    let second = two.comes(&scene, "16315550001", "second");
-    drop(one);
-    drop(open);
-    assert!(matches!(two.answer(second), Err(Refused::Store(_))));
-    let third = two.comes(&scene, "16315550001", "third");
-    two.answer(third).unwrap();
-    assert_eq!(scene.delivered(1), ["third"]);
-    // The next start delivers the others; Cloud's repetitions are known until then.
-    scene.main.run(scene.stored(2));
+fn a_thread_that_ends_costs_nobody_else_anything() {
+    for is_asked in [false, true] {
+        let (mut scene, one, two) = (Scene::new(), Worker::new(1), Worker::new(2));
+        let open = scene.hold();
+        if is_asked {
+            let _first = one.comes(&scene, "16315550001", "first");
+        } else {
+            let first = text_from("16315550001", "wamid.first", "first").to_string();
+            let webhook = Webhook::read(first.as_bytes()).unwrap();
+            // Nothing else has run there yet.
+            assert!(one.run(async { scene.callbacks.take(&webhook).now_or_never() }).is_none());
+        }
+        let second = two.comes(&scene, "16315550001", "second");
+        drop(one);
+        drop(open);
+        two.answer(second).unwrap();
+        assert_eq!(scene.delivered(2), ["first", "second"]);
+        // Cloud has heard nothing of the first.
+        let again = text_from("16315550001", "wamid.first", "first").to_string();
+        let receipt = two.run(scene.callbacks.take(&Webhook::read(again.as_bytes()).unwrap())).unwrap();
+        assert_eq!((receipt.queued, receipt.repeated), (0, 1));
+        scene.ends();
+    }
 }
 
 /// The store's thread cannot wait for its own end.
@@ -318,7 +273,6 @@ fn a_job_that_waits_does_not_own_the_store() {
     let (scene, worker) = (Scene::new(), Worker::new(1));
     let open = scene.hold();
     let _taking = worker.comes(&scene, "16315550001", "first");
-    worker.run(scene.store.entered.acquire()).unwrap().forget();
     let Scene { main, store, callbacks, taken } = scene;
     drop(worker);
     main.run(callbacks.stop());

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use prembridge::callback::{Aliases, Callbacks, Dial, Line, Outcome, Queue, Refused, Tools};
+use prembridge::callback::{Aliases, Callbacks, Dial, Outcome, Queue, Refused, Tools, Transport};
 use prembridge::clock::Clock;
 use prembridge::cloud::webhook::Webhook;
 use prembridge::config::Secret;
@@ -22,12 +22,12 @@ use crate::support::faulty::Faulty;
 struct Taker(mpsc::UnboundedSender<Vec<u8>>, Arc<AtomicBool>);
 
 impl Dial for Taker {
-    fn dial(&self, settings: &NumberSettings) -> Result<Option<Arc<dyn Line>>, String> {
-        Ok(settings.callback_target().map(|_| Arc::new(self.clone()) as Arc<dyn Line>))
+    fn dial(&self, settings: &NumberSettings) -> Result<Option<Arc<dyn Transport>>, String> {
+        Ok(settings.callback_target().map(|_| Arc::new(self.clone()) as Arc<dyn Transport>))
     }
 }
 
-impl Line for Taker {
+impl Transport for Taker {
     fn deliver(&self, body: bytes::Bytes) -> std::pin::Pin<Box<dyn Future<Output = Outcome> + Send>> {
         let is_fatal = body.windows(7).any(|text| text == b"\"panic\"");
         if is_fatal && !self.1.swap(true, Ordering::SeqCst) {

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use prembridge::callback::{Dial, Line, Outcome, Refused, Tools};
+use prembridge::callback::{Dial, Outcome, Refused, Tools, Transport};
 use prembridge::clock::Clock;
 use prembridge::cloud::webhook::Webhook;
 use prembridge::onprem::settings::Patch;
@@ -41,12 +41,12 @@ type Rule = Arc<Mutex<Box<dyn FnMut(&str) -> Deed + Send>>>;
 struct Wilful(Rule, mpsc::UnboundedSender<String>);
 
 impl Dial for Wilful {
-    fn dial(&self, settings: &NumberSettings) -> Result<Option<Arc<dyn Line>>, String> {
-        Ok(settings.callback_target().map(|_| Arc::new(self.clone()) as Arc<dyn Line>))
+    fn dial(&self, settings: &NumberSettings) -> Result<Option<Arc<dyn Transport>>, String> {
+        Ok(settings.callback_target().map(|_| Arc::new(self.clone()) as Arc<dyn Transport>))
     }
 }
 
-impl Line for Wilful {
+impl Transport for Wilful {
     fn deliver(&self, body: bytes::Bytes) -> Pin<Box<dyn Future<Output = Outcome> + Send>> {
         let body = String::from_utf8(body.to_vec()).unwrap();
         let deed = (self.0.lock().unwrap())(&body);

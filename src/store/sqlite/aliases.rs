@@ -2,7 +2,7 @@
 
 use rusqlite::{Row, Transaction, params};
 
-use super::media::at_most;
+use super::media::limit;
 use super::{Sqlite, write};
 use crate::store::{AliasRow, AliasStore, Error, Reply};
 use crate::translate::WaId;
@@ -22,13 +22,13 @@ pub(super) const SCHEMA: &str = "
 ";
 
 impl AliasStore for Sqlite {
-    fn aliases(&self, number: &str, setting: WaId, most: usize) -> Reply<'_, Vec<AliasRow>> {
+    fn aliases(&self, number: &str, setting: WaId, max: usize) -> Reply<'_, Vec<AliasRow>> {
         let number = number.to_owned();
         self.writer.submit(move |tx| {
             let sql = "SELECT id, shown, used_at FROM aliases WHERE number = ?1 AND setting = ?2
                        ORDER BY used_at DESC LIMIT ?3";
             let mut query = tx.prepare_cached(sql)?;
-            let values = params![number, setting.name(), at_most(most)];
+            let values = params![number, setting.name(), limit(max)];
             let rows = query.query_map(values, |row| alias(row, &number, setting))?;
             Ok(rows.collect::<Result<_, _>>()?)
         })
@@ -63,11 +63,11 @@ impl AliasStore for Sqlite {
         })
     }
 
-    fn purge_aliases(&self, t: i64, most: usize) -> Reply<'_, usize> {
+    fn purge_aliases(&self, t: i64, max: usize) -> Reply<'_, usize> {
         self.writer.submit(move |tx| {
             let sql = "DELETE FROM aliases WHERE (number, setting, id) IN (
                            SELECT number, setting, id FROM aliases WHERE used_at < ?1 ORDER BY used_at LIMIT ?2)";
-            write(tx, sql, params![t, at_most(most)])
+            write(tx, sql, params![t, limit(max)])
         })
     }
 }

@@ -1,17 +1,18 @@
 //! The tables of callbacks.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use rusqlite::{CachedStatement, OptionalExtension, Transaction, params};
+use rusqlite::{OptionalExtension, Transaction, params};
 
+use super::dedupe::Change;
 use super::media::want;
-use super::seen::Seen;
-use super::writer::alone;
+use super::writer::Job;
 use super::{Sqlite, write};
-use crate::store::{Batch, Batches, CallbackStore, Error, NewCallback, Queued, QueuedRow, Reply, UserRow};
+use crate::store::{Batch, CallbackStore, Done, Error, NewCallback, QueuedRow, Reply, UserRow};
 
 /// `AUTOINCREMENT`, so that the place of a callback that was taken out is not given again. Bodies are read one
-/// by one and seen events by key, so nothing else needs an index but what is forgotten by age.
+/// by one and events by key, so nothing else needs an index but what is forgotten by age.
 pub(super) const SCHEMA: &str = "
     CREATE TABLE callbacks (
         place  INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -42,29 +43,8 @@ pub(super) const SCHEMA: &str = "
 ";
 
 impl CallbackStore for Sqlite {
-    /// Most batches are good: they are tried without a savepoint for each, and once more with one when any fails.
-    fn queue_all(&self, batches: Batches) -> Reply<'_, Vec<Queued>> {
-        let mut asked = Some(batches);
-        let mut batches = Vec::new();
-        self.writer.submit_with_seen(move |tx, seen| {
-            if let Some(asked) = asked.take() {
-                batches = asked();
-            }
-            let all = alone(tx, seen, |tx, seen| {
-                let mut insert = tx.prepare_cached(INSERT)?;
-                batches.iter().map(|batch| queue(tx, seen, &mut insert, batch)).collect::<Result<Vec<_>, _>>()
-            })?;
-            match all {
-                Ok(all) => return Ok(all.into_iter().map(Ok).collect()),
-                // There may be room for all of them in a moment.
-                Err(Error::Full) => return Err(Error::Full),
-                Err(_) => {}
-            }
-            let one = |batch: &Arc<Batch>| {
-                alone(tx, seen, |tx, seen| queue(tx, seen, &mut tx.prepare_cached(INSERT)?, batch))
-            };
-            batches.iter().map(one).collect()
-        })
+    fn queue(&self, batch: Arc<Batch>, done: Done) {
+        self.writer.join(Box::new(Queueing { batch, places: Vec::new(), done }));
     }
 
     fn queued_callbacks(&self) -> Reply<'_, Vec<QueuedRow>> {
@@ -109,37 +89,51 @@ impl CallbackStore for Sqlite {
         })
     }
 
-    fn purge_seen(&self, t: i64, most: usize) -> Reply<'_, usize> {
-        self.writer.submit_with_seen(move |tx, seen| seen.purge(tx, t, most))
+    fn forget_events(&self, t: i64) -> Reply<'_, ()> {
+        self.writer.submit(move |tx| tx.forget_before(t))
     }
 }
 
-const INSERT: &str = "INSERT INTO callbacks (number, chat, body, at) VALUES (?1, ?2, ?3, ?4)";
+/// A batch on its way into the queue.
+struct Queueing {
+    batch: Arc<Batch>,
+    places: Vec<Option<i64>>,
+    done: Done,
+}
 
-fn queue(
-    tx: &Transaction<'_>,
-    seen: &mut Seen,
-    insert: &mut CachedStatement<'_>,
-    batch: &Batch,
-) -> Result<Vec<Option<i64>>, Error> {
-    for user in &batch.users {
-        put_user(tx, user)?;
+impl Job for Queueing {
+    fn bytes(&self) -> usize {
+        self.batch.callbacks.iter().map(|callback| callback.body.len()).sum()
     }
-    let mut places = Vec::with_capacity(batch.callbacks.len());
-    for NewCallback { number, chat, key, wanted, body } in &batch.callbacks {
-        if let Some(key) = key
-            && !seen.add(tx, key, batch.at)?
-        {
-            places.push(None);
-            continue;
+
+    fn run(&mut self, tx: &mut Change<'_>) -> Result<(), Error> {
+        let Self { batch, places, .. } = self;
+        places.clear();
+        for user in &batch.users {
+            put_user(tx, user)?;
         }
-        if let Some(wanted) = wanted {
-            want(tx, wanted)?;
+        for NewCallback { number, chat, key, wanted, body } in &batch.callbacks {
+            if let Some(key) = key
+                && !tx.insert(key, batch.at)?
+            {
+                places.push(None);
+                continue;
+            }
+            if let Some(wanted) = wanted {
+                want(tx, wanted)?;
+            }
+            let sql = "INSERT INTO callbacks (number, chat, body, at) VALUES (?1, ?2, ?3, ?4)";
+            write(tx, sql, params![number, chat, &body[..], batch.at])?;
+            places.push(Some(tx.last_insert_rowid()));
         }
-        insert.execute(params![number, chat, &body[..], batch.at])?;
-        places.push(Some(tx.last_insert_rowid()));
+        Ok(())
     }
-    Ok(places)
+
+    /// A panic of the caller's must not end the thread.
+    fn finish(self: Box<Self>, committed: Result<(), Error>) {
+        let Self { places, done, .. } = *self;
+        let _ = catch_unwind(AssertUnwindSafe(|| done(committed.map(|()| places))));
+    }
 }
 
 fn put_user(tx: &Transaction<'_>, user: &UserRow) -> Result<(), Error> {

@@ -58,7 +58,7 @@ impl MediaStore for Sqlite {
         })
     }
 
-    fn put_source(&self, key: Digest, entry: Vec<u8>, most: u64) -> Reply<'_, ()> {
+    fn put_source(&self, key: Digest, entry: Vec<u8>, max: u64) -> Reply<'_, ()> {
         self.writer.submit(move |tx| {
             write(tx, "DELETE FROM media_sources WHERE key = ?1", params![key.as_slice()])?;
             let sql = "INSERT INTO media_sources (key, entry) VALUES (?1, ?2)";
@@ -66,7 +66,7 @@ impl MediaStore for Sqlite {
             let oldest = "DELETE FROM media_sources WHERE seq IN (
                               SELECT seq FROM media_sources ORDER BY seq LIMIT max(0, (
                                   SELECT held FROM media_counts WHERE name = 'media_sources') - ?1))";
-            write(tx, oldest, params![at_most(most)]).map(drop)
+            write(tx, oldest, params![limit(max)]).map(drop)
         })
     }
 
@@ -87,7 +87,7 @@ impl MediaStore for Sqlite {
         })
     }
 
-    fn put_upload(&self, key: Digest, row: UploadRow, most: u64) -> Reply<'_, ()> {
+    fn put_upload(&self, key: Digest, row: UploadRow, max: u64) -> Reply<'_, ()> {
         self.writer.submit(move |tx| {
             let pinned = "SELECT count(*) FROM media_uploads WHERE key = ?1 AND is_pinned = 1";
             let is_pinned = number(tx, pinned, params![key.as_slice()])? > 0;
@@ -99,7 +99,7 @@ impl MediaStore for Sqlite {
                               SELECT seq FROM media_uploads WHERE is_pinned = 0 ORDER BY seq LIMIT max(0, (
                                   SELECT held FROM media_counts WHERE name = 'media_uploads') - (
                                   SELECT count(*) FROM media_uploads WHERE is_pinned = 1) - ?1))";
-            write(tx, oldest, params![at_most(most)]).map(drop)
+            write(tx, oldest, params![limit(max)]).map(drop)
         })
     }
 
@@ -159,19 +159,19 @@ impl MediaStore for Sqlite {
         })
     }
 
-    fn files_unused_since(&self, t: i64, most: usize) -> Reply<'_, Vec<FileRow>> {
+    fn files_unused_since(&self, t: i64, max: usize) -> Reply<'_, Vec<FileRow>> {
         self.writer.submit(move |tx| {
             let sql = select_files!("WHERE used_at <= ?1 ORDER BY used_at, id LIMIT ?2");
-            files(tx, sql, params![t, at_most(most)])
+            files(tx, sql, params![t, limit(max)])
         })
     }
 
-    fn oldest_kept(&self, skip: usize, most: usize) -> Reply<'_, Vec<Digest>> {
+    fn oldest_kept(&self, skip: usize, max: usize) -> Reply<'_, Vec<Digest>> {
         self.writer.submit(move |tx| {
             let sql = "SELECT digest FROM media_files WHERE is_kept = 1
                        GROUP BY digest ORDER BY max(used_at), digest LIMIT ?2 OFFSET ?1";
             let mut query = tx.prepare_cached(sql)?;
-            let rows = query.query_map(params![at_most(skip), at_most(most)], |row| row.get(0))?;
+            let rows = query.query_map(params![limit(skip), limit(max)], |row| row.get(0))?;
             Ok(rows.collect::<Result<_, _>>()?)
         })
     }
@@ -203,8 +203,8 @@ impl MediaStore for Sqlite {
         self.writer.submit(move |tx| rows.iter().try_for_each(|row| want(tx, row)))
     }
 
-    fn wanted_media(&self, most: usize) -> Reply<'_, Vec<WantedRow>> {
-        self.writer.submit(move |tx| wanted(tx, most))
+    fn wanted_media(&self, max: usize) -> Reply<'_, Vec<WantedRow>> {
+        self.writer.submit(move |tx| wanted(tx, max))
     }
 
     fn drop_wanted(&self, number: &str, media_id: &str) -> Reply<'_, ()> {
@@ -265,7 +265,7 @@ pub(super) fn want(tx: &Transaction<'_>, row: &WantedRow) -> Result<(), Error> {
 }
 
 /// From number to number by the index: a table with many rows of one number is not read whole.
-fn wanted(tx: &Transaction<'_>, most: usize) -> Result<Vec<WantedRow>, Error> {
+fn wanted(tx: &Transaction<'_>, max: usize) -> Result<Vec<WantedRow>, Error> {
     let mut numbers = tx.prepare_cached("SELECT min(number) FROM media_wanted WHERE number > ?1")?;
     let mut oldest = tx.prepare_cached(
         "SELECT number, media_id, media_type, added_at FROM media_wanted
@@ -275,7 +275,7 @@ fn wanted(tx: &Transaction<'_>, most: usize) -> Result<Vec<WantedRow>, Error> {
         tx.query_row("SELECT min(number) FROM media_wanted", [], |row| row.get(0))?;
     let mut found = Vec::new();
     while let Some(number) = first {
-        let rows = oldest.query_map(params![number, at_most(most)], |row| {
+        let rows = oldest.query_map(params![number, limit(max)], |row| {
             Ok(WantedRow {
                 number: row.get(0)?,
                 media_id: row.get(1)?,
@@ -331,6 +331,6 @@ fn not_negative(value: i64) -> u64 {
 }
 
 /// SQLite counts in signed numbers, of which it never has so many.
-pub(super) fn at_most(most: impl TryInto<i64>) -> i64 {
-    most.try_into().unwrap_or(i64::MAX)
+pub(super) fn limit(max: impl TryInto<i64>) -> i64 {
+    max.try_into().unwrap_or(i64::MAX)
 }

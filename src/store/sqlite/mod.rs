@@ -6,15 +6,15 @@ use std::path::Path;
 use rusqlite::{Transaction, params};
 
 use super::{DocumentRow, Error, Identities, Jti, Reply, Revocation, Store, User};
-use room::Room;
+use reserve::Reserve;
 use writer::Writer;
 
 mod aliases;
 mod callbacks;
+mod dedupe;
 mod media;
 mod open;
-mod room;
-mod seen;
+mod reserve;
 mod writer;
 
 /// A store in one SQLite file, or in memory.
@@ -32,8 +32,8 @@ impl Sqlite {
         let inside = |problem| Error::Open { path: path.display().to_string(), problem: Box::new(problem) };
         let claim = open::claim(path).map_err(inside)?;
         let connection = open::file(path).map_err(inside)?;
-        let room = Room::open(path, &connection).map_err(inside)?;
-        let writer = Writer::start(connection, Some(room)).map_err(inside)?;
+        let reserve = Reserve::open(path, &connection).map_err(inside)?;
+        let writer = Writer::start(connection, Some(reserve)).map_err(inside)?;
         Ok(Self { writer, _claim: Some(claim) })
     }
 

@@ -18,8 +18,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const CLAIM_AGAIN: Duration = Duration::from_millis(50);
 
 /// KiB of pages in memory (SQLite, "PRAGMA cache_size", where a negative number means KiB; 2000 without this). They are
-/// taken as they are needed: runs of seen events are found by pages that lead to their rows, 4 MiB of them for sixty
-/// million events.
+/// taken as they are needed: the buckets of events are found by pages that lead to their rows.
 const CACHE: i64 = -8192;
 
 /// "prem" in ASCII: `PRAGMA application_id` tells our file from another program's.
@@ -32,7 +31,7 @@ const MIGRATIONS: &[&str] = &[
     super::callbacks::SCHEMA,
     DOCUMENTS,
     MEDIA_WANTED,
-    super::seen::SCHEMA,
+    super::dedupe::SCHEMA,
     super::aliases::SCHEMA,
 ];
 
@@ -156,12 +155,12 @@ pub(super) fn claim(path: &Path) -> Result<File, Error> {
             Error::Engine(format!("its lock cannot be opened: {error}"))
         }
     })?;
-    let patience = Instant::now() + BUSY_TIMEOUT;
+    let deadline = Instant::now() + BUSY_TIMEOUT;
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(file),
             // The process before us may be on its way out.
-            Err(TryLockError::WouldBlock) if Instant::now() < patience => thread::sleep(CLAIM_AGAIN),
+            Err(TryLockError::WouldBlock) if Instant::now() < deadline => thread::sleep(CLAIM_AGAIN),
             Err(TryLockError::WouldBlock) => return Err(Error::InUse),
             // A file system without locks is better than no store.
             Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => return Ok(file),
@@ -239,14 +238,14 @@ fn examine(connection: &Connection) -> Result<usize, Error> {
     Ok(version)
 }
 
-/// Looks for damage, in one table after the other: that of seen events may have gigabytes, in which damage shows when they
+/// Looks for damage, in one table after the other: those of events may have gigabytes, in which damage shows when they
 /// are asked for.
 fn check(connection: &Connection) -> Result<(), Error> {
     let mut tables = connection.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'")?;
     let tables = tables.query_map([], |row| row.get(0))?;
     for table in tables {
         let table: String = table?;
-        if super::seen::LARGE.contains(&table.as_str()) {
+        if super::dedupe::LARGE.contains(&table.as_str()) {
             continue;
         }
         let mut verdict = String::new();

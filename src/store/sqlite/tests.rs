@@ -4,10 +4,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::task::{Context, Waker};
 
+use futures_util::FutureExt as _;
+use futures_util::future::join_all;
 use rusqlite::Connection;
 
+use super::dedupe::Change;
 use super::{Error, Sqlite, Store, User};
-use crate::store::{Batch, CallbackStore, NewCallback};
+use crate::store::{Batch, CallbackStore, NewCallback, Queued};
 
 #[tokio::test]
 async fn a_full_disk_is_an_error_and_the_thread_survives() {
@@ -76,62 +79,83 @@ async fn a_failed_job_leaves_nothing_behind() {
     assert_eq!(store.secret("half", vec![7]).await.unwrap(), vec![7]);
 }
 
-/// Holds the thread until the sender says so or goes, so that what is submitted meanwhile shares a commit.
-fn hold(store: &Sqlite) -> (std::sync::mpsc::Sender<()>, crate::store::Reply<'_, ()>) {
+/// Holds the thread until the sender is used or dropped, so that what is submitted meanwhile shares a commit.
+fn hold(store: &Sqlite) -> std::sync::mpsc::Sender<()> {
     let (gate, wait) = std::sync::mpsc::channel::<()>();
-    // Once, even if what shares its commit has to be tried again.
-    let mut wait = Some(wait);
+    let (begun, begins) = std::sync::mpsc::channel::<()>();
     let held = store.writer.submit(move |_| {
-        if let Some(wait) = wait.take() {
-            let _ = wait.recv();
-        }
+        begun.send(()).unwrap();
+        let _ = wait.recv();
         Ok(())
     });
-    (gate, held)
+    assert!(held.now_or_never().is_none());
+    begins.recv().unwrap();
+    gate
 }
 
 #[tokio::test]
-async fn what_waits_together_is_committed_together_and_fails_alone() {
+async fn what_waits_together_is_committed_together() {
     let path = temp_file("group");
     let store = Sqlite::open(&path).unwrap();
-    let (gate, held) = hold(&store);
-    let bad = store.writer.submit(|tx| {
-        tx.execute("INSERT INTO secrets (name, value) VALUES ('half', x'00')", [])?;
-        Err::<(), _>(Error::Engine("on purpose".to_owned()))
-    });
-    let seen = store
+    let gate = hold(&store);
+    let first = store.create_user(User { name: "first".into(), ..user() });
+    let within = store
         .writer
         .submit(|tx| Ok(tx.query_row("SELECT count(*) FROM users", [], |row| row.get::<_, i64>(0))?));
     let other = Connection::open(&path).unwrap();
     let committed =
         move || other.query_row("SELECT count(*) FROM users", [], |row| row.get::<_, i64>(0)).unwrap();
-    let between = store.writer.submit(move |_| Ok(committed()));
-    let first = store.create_user(User { name: "first".into(), ..user() });
+    let outside = store.writer.submit(move |_| Ok(committed()));
     let last = store.create_user(User { name: "last".into(), ..user() });
-    let open = async {
-        // The others are queued by now, each polled once before this.
-        gate.send(()).unwrap();
-    };
-    let (held, first, bad, seen, between, last, ()) =
-        tokio::join!(biased; held, first, bad, seen, between, last, open);
-    held.unwrap();
+    // The others wait by now, each polled once before this.
+    let open = async { gate.send(()).unwrap() };
+    let (first, within, outside, last, ()) = tokio::join!(biased; first, within, outside, last, open);
     assert!(first.unwrap() && last.unwrap());
-    assert!(matches!(bad, Err(Error::Engine(_))));
-    assert_eq!((seen.unwrap(), between.unwrap()), (1, 0), "the second is in the transaction, not committed");
+    assert_eq!((within.unwrap(), outside.unwrap()), (1, 0), "the first is in the transaction, not committed");
     assert_eq!(store.identities().await.unwrap().users.len(), 2);
-    assert_eq!(store.secret("half", vec![7]).await.unwrap(), vec![7], "nothing of the bad one is left");
+}
+
+#[tokio::test]
+async fn what_fails_or_panics_fails_alone() {
+    let store = Sqlite::memory().unwrap();
+    let gate = hold(&store);
+    let first = store.create_user(User { name: "first".into(), ..user() });
+    let bad = store.writer.submit(|tx| {
+        tx.execute("INSERT INTO secrets (name, value) VALUES ('half', x'00')", [])?;
+        Err::<(), _>(Error::Engine("on purpose".to_owned()))
+    });
+    let worse = store.writer.submit(|tx| -> Result<(), Error> {
+        tx.execute("INSERT INTO secrets (name, value) VALUES ('half', x'00')", [])?;
+        tx.insert(&[1; 16], 10)?;
+        panic!("on purpose")
+    });
+    let last = store.create_user(User { name: "last".into(), ..user() });
+    let open = async { gate.send(()).unwrap() };
+    let (first, bad, worse, last, ()) = tokio::join!(biased; first, bad, worse, last, open);
+    assert!(first.unwrap() && last.unwrap());
+    assert!(matches!((bad, worse), (Err(Error::Engine(_)), Err(Error::Engine(_)))));
+    assert_eq!(store.secret("half", vec![7]).await.unwrap(), vec![7], "nothing of the bad ones is left");
+    assert!(store.writer.submit(|tx| tx.insert(&[1; 16], 10)).await.unwrap(), "nor of the events");
+}
+
+/// The thread goes on, and so do those who wait.
+#[tokio::test]
+async fn who_panics_at_an_outcome_ends_nothing() {
+    let store = Sqlite::memory().unwrap();
+    store.queue(Arc::default(), Box::new(|_| panic!("on purpose")));
+    assert!(store.create_user(user()).await.unwrap());
 }
 
 #[tokio::test]
 async fn a_full_disk_fails_everything_that_shares_its_commit() {
     let store = Sqlite::memory().unwrap();
-    let (gate, held) = hold(&store);
+    let gate = hold(&store);
     let before = store.create_user(user());
     let limit = store.writer.submit(|tx| Ok(tx.pragma_update(None, "max_page_count", 1)?));
     let big = store.secret("big", vec![1; 100_000]);
     let after = store.create_user(User { name: "after".into(), ..user() });
     let open = async { gate.send(()).unwrap() };
-    let (_, before, _, big, after, ()) = tokio::join!(biased; held, before, limit, big, after, open);
+    let (before, _, big, after, ()) = tokio::join!(biased; before, limit, big, after, open);
     assert!(matches!(big, Err(Error::Full)), "{big:?}");
     store.writer.submit(|tx| Ok(tx.pragma_update(None, "max_page_count", 10_000)?)).await.unwrap();
     let users = store.identities().await.unwrap().users;
@@ -153,54 +177,63 @@ async fn a_bad_webhook_among_good_ones_fails_alone() {
             wanted: None,
             body: "{}".into(),
         };
-        Arc::new(Batch { at: 10, callbacks: callbacks.iter().map(callback).collect(), users: Vec::new() })
+        Batch { at: 10, callbacks: callbacks.iter().map(callback).collect(), users: Vec::new() }
     };
     // The good half of the bad one is the third's, too.
     let all = vec![webhook(&[("a", 1)]), webhook(&[("a", 2), ("bad", 3)]), webhook(&[("a", 2), ("b", 1)])];
-    let again = all.clone();
-    let queued = store.queue_all(Box::new(move || all)).await.unwrap();
+    let queued = queue_together(&store, all.clone()).await;
     let [Ok(first), Err(Error::Engine(_)), Ok(last)] = &queued[..] else { panic!("{queued:?}") };
     assert!(matches!((&first[..], &last[..]), ([Some(_)], [Some(_), None])), "{queued:?}");
     assert_eq!(store.queued_callbacks().await.unwrap().len(), 2);
     store.writer.submit(|tx| Ok(tx.execute_batch("DROP TRIGGER bad")?)).await.unwrap();
-    let queued = store.queue_all(Box::new(move || again)).await.unwrap();
+    let queued = queue_together(&store, all).await;
     let new: Vec<usize> =
         queued.into_iter().map(|places| places.unwrap().into_iter().flatten().count()).collect();
     assert_eq!(new, [0, 1, 0], "only what failed, and nobody else had, is new");
+}
+
+/// Queues webhooks that share a commit.
+async fn queue_together(store: &Sqlite, webhooks: Vec<Batch>) -> Vec<Queued> {
+    let gate = hold(store);
+    let all = join_all(webhooks.into_iter().map(|webhook| store.queue_callbacks(webhook)));
+    let open = async { gate.send(()).unwrap() };
+    tokio::join!(biased; all, open).0
+}
+
+/// A webhook with one event.
+fn one_event(key: u8, length: usize) -> Batch {
+    let callback = NewCallback {
+        number: "support".into(),
+        chat: "a".into(),
+        key: Some([key; 16]),
+        wanted: None,
+        body: vec![b' '; length].into(),
+    };
+    Batch { at: 10, callbacks: vec![callback], users: Vec::new() }
 }
 
 /// The keys of a webhook that shared a commit with what broke it are not known: Cloud is not told, and sends it again.
 #[tokio::test]
 async fn events_of_a_commit_that_failed_are_new_again() {
     let store = Sqlite::memory().unwrap();
-    let webhook = |key: u8, length: usize| {
-        let callback = NewCallback {
-            number: "support".into(),
-            chat: "a".into(),
-            key: Some([key; 16]),
-            wanted: None,
-            body: vec![b' '; length].into(),
-        };
-        Arc::new(Batch { at: 10, callbacks: vec![callback], users: Vec::new() })
-    };
-    let queue = |webhooks: Vec<Arc<Batch>>| store.queue_all(Box::new(move || webhooks));
-    assert!(matches!(&queue(vec![webhook(1, 2)]).await.unwrap()[..], [Ok(_)]));
-    let (gate, held) = hold(&store);
-    let small = queue(vec![webhook(2, 2)]);
+    let queue = |key, length| store.queue_callbacks(one_event(key, length));
+    queue(1, 2).await.unwrap();
+    let gate = hold(&store);
     let limit = store.writer.submit(|tx| Ok(tx.pragma_update(None, "max_page_count", 1)?));
-    let large = queue(vec![webhook(3, 2), webhook(4, 100_000)]);
     let open = async { gate.send(()).unwrap() };
-    let (_, small, _, large, ()) = tokio::join!(biased; held, small, limit, large, open);
-    assert!(matches!((small, large), (Err(Error::Full), Err(Error::Full))));
+    let (two, _, three, four, ()) =
+        tokio::join!(biased; queue(2, 2), limit, queue(3, 2), queue(4, 100_000), open);
+    assert!(matches!((two, three, four), (Err(Error::Full), Err(Error::Full), Err(Error::Full))));
     store.writer.submit(|tx| Ok(tx.pragma_update(None, "max_page_count", 10_000)?)).await.unwrap();
-    let again = queue(vec![webhook(1, 2), webhook(2, 2), webhook(3, 2), webhook(4, 100_000)]).await.unwrap();
+    let again = [(1, 2), (2, 2), (3, 2), (4, 100_000)].map(|(key, length)| one_event(key, length));
+    let again = queue_together(&store, again.to_vec()).await;
     let new: Vec<bool> = again.into_iter().map(|places| places.unwrap()[0].is_some()).collect();
     assert_eq!(new, [false, true, true, true]);
     assert_eq!(store.queued_callbacks().await.unwrap().len(), 4);
 }
 
 /// Pages may be added to the file until this is taken back, as if the disk had no more.
-fn no_more(tx: &rusqlite::Transaction<'_>) -> Result<(), Error> {
+fn no_more(tx: &mut Change<'_>) -> Result<(), Error> {
     Ok(tx.pragma_update(None, "max_page_count", 1)?)
 }
 
@@ -236,13 +269,12 @@ async fn what_takes_no_room_is_done_on_a_full_disk_and_the_rest_when_there_is_so
     std::fs::remove_file(&reserve).unwrap();
     std::fs::create_dir(&reserve).unwrap();
     store.writer.submit(no_more).await.unwrap();
-    let (gate, held) = hold(&store);
+    let gate = hold(&store);
     let first = store.secret("first", vec![1; 100_000]);
     let gone = store.delete_user("support", "alice");
     let second = store.secret("second", vec![1; 100_000]);
     let open = async { gate.send(()).unwrap() };
-    let (held, first, gone, second, ()) = tokio::join!(biased; held, first, gone, second, open);
-    held.unwrap();
+    let (first, gone, second, ()) = tokio::join!(biased; first, gone, second, open);
     assert!(matches!((first, second), (Err(Error::Full), Err(Error::Full))));
     assert!(gone.unwrap(), "in the same commit, and all the same");
     assert!(matches!(store.secret("first", vec![1; 100_000]).await, Err(Error::Full)));
@@ -255,18 +287,9 @@ async fn what_takes_no_room_is_done_on_a_full_disk_and_the_rest_when_there_is_so
 #[tokio::test]
 async fn webhooks_that_are_tried_again_are_queued_once() {
     let store = Sqlite::open(&temp_file("again")).unwrap();
-    let webhook = |key: u8| {
-        let callback = NewCallback {
-            number: "support".into(),
-            chat: "a".into(),
-            key: Some([key; 16]),
-            wanted: None,
-            body: vec![b' '; 50_000].into(),
-        };
-        Arc::new(Batch { at: 10, callbacks: vec![callback], users: Vec::new() })
-    };
     store.writer.submit(no_more).await.unwrap();
-    let queued = store.queue_all(Box::new(move || vec![webhook(1), webhook(1), webhook(2)])).await.unwrap();
+    let webhooks = [1, 1, 2].map(|key| one_event(key, 50_000));
+    let queued = queue_together(&store, webhooks.to_vec()).await;
     let places: Vec<_> = queued.into_iter().flat_map(Result::unwrap).collect();
     assert!(matches!(places[..], [Some(_), None, Some(_)]), "{places:?}");
     assert_eq!(store.queued_callbacks().await.unwrap().len(), 2);

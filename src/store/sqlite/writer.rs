@@ -1,25 +1,19 @@
-//! The one thread that owns the connection, and the queue in front of it.
+//! The one thread that owns the connection, and commits what waits for it in groups.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use rusqlite::{Connection, Transaction, TransactionBehavior};
-use tokio::sync::mpsc::error::TryRecvError;
-use tokio::sync::{mpsc, oneshot};
+use rusqlite::Connection;
+use tokio::sync::oneshot;
 
-use super::room::Room;
-use super::seen::{self, Seen};
+use super::dedupe::{self, Change, Dedupe};
+use super::reserve::Reserve;
+use crate::store::group_commit::{self, Gathered, GroupCommit};
 use crate::store::{Error, Reply};
 
 /// How many compiled statements are kept: all that there are, with room for more.
 const STATEMENTS: usize = 64;
-
-/// How many jobs may wait; a caller beyond that waits for room, which is the back-pressure.
-const QUEUE: usize = 1024;
-
-/// How many jobs share one commit at most: what the first of them waits for the last stays short.
-const BATCH: usize = 256;
 
 /// A commit that brings so many events says that more are on their way.
 const MANY: usize = 8;
@@ -27,52 +21,79 @@ const MANY: usize = 8;
 /// How long the next one then waits for company: a commit costs as much as some twenty events, whoever shares it.
 const LINGER: Duration = Duration::from_micros(500);
 
-/// Hands jobs to the thread. Dropping it lets the thread finish what is queued, and waits for it.
+/// How many pieces of upkeep may follow one commit; what is left is done after the next ones.
+const UPKEEP: usize = 8;
+
+/// Hands jobs to the thread. Dropping it lets the thread finish what waits, and waits for it.
 pub(super) struct Writer {
-    jobs: Option<mpsc::Sender<Box<dyn Job>>>,
+    commits: Option<GroupCommit<Box<dyn Job>>>,
     thread: Option<JoinHandle<()>>,
+}
+
+/// What is done in a transaction.
+pub(super) trait Job: Send {
+    /// How many bytes it writes, as far as that matters.
+    fn bytes(&self) -> usize {
+        0
+    }
+    /// Does the work. It is done again if its transaction fails for the sake of others.
+    fn run(&mut self, tx: &mut Change<'_>) -> Result<(), Error>;
+    /// Tells the caller of the end of the transaction; nobody listening is no error.
+    fn finish(self: Box<Self>, committed: Result<(), Error>);
+}
+
+impl group_commit::Job for Box<dyn Job> {
+    fn bytes(&self) -> usize {
+        (**self).bytes()
+    }
+}
+
+struct Work<T, F> {
+    work: F,
+    value: Option<T>,
+    reply: oneshot::Sender<Result<T, Error>>,
 }
 
 impl Writer {
     /// Gives the connection to a thread of its own: SQLite blocks, and has one writer anyway.
-    pub(super) fn start(mut connection: Connection, room: Option<Room>) -> Result<Self, Error> {
+    pub(super) fn start(mut connection: Connection, reserve: Option<Reserve>) -> Result<Self, Error> {
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
-        let seen = Seen::load(&mut connection, seen::SIZES)?;
-        let (jobs, queue) = mpsc::channel(QUEUE);
+        let dedupe = Dedupe::open(&mut connection, dedupe::SIZES)?;
+        let (commits, gathered) = GroupCommit::new();
         let thread = thread::Builder::new()
             .name("store".to_owned())
-            .spawn(move || run(connection, seen, room, queue))
+            .spawn(move || Engine { connection, dedupe, reserve }.run(gathered))
             .map_err(|error| Error::Engine(format!("its thread cannot be started: {error}")))?;
-        Ok(Self { jobs: Some(jobs), thread: Some(thread) })
+        Ok(Self { commits: Some(commits), thread: Some(thread) })
     }
 
-    /// Runs `work` in a transaction, which is committed before the reply and rolled back on an error. On a full disk it
-    /// is run once more.
+    /// Runs `work` in a transaction, which is committed before the reply and rolled back on an error. It may be run more
+    /// than once, when a transaction fails that it shares with others.
     pub(super) fn submit<T: Send + 'static>(
         &self,
-        mut work: impl FnMut(&Transaction<'_>) -> Result<T, Error> + Send + 'static,
-    ) -> Reply<'_, T> {
-        self.submit_with_seen(move |tx, _| work(tx))
-    }
-
-    /// The same for work that changes what was seen.
-    pub(super) fn submit_with_seen<T: Send + 'static>(
-        &self,
-        work: impl FnMut(&Transaction<'_>, &mut Seen) -> Result<T, Error> + Send + 'static,
+        work: impl FnMut(&mut Change<'_>) -> Result<T, Error> + Send + 'static,
     ) -> Reply<'_, T> {
         let (reply, answer) = oneshot::channel();
-        let job = Box::new(Work { work, outcome: None, reply });
+        let job = Work { work, value: None, reply };
         Box::pin(async move {
-            let jobs = self.jobs.as_ref().ok_or(Error::Closed)?;
-            jobs.send(job).await.map_err(|_| Error::Closed)?;
+            self.join(Box::new(job));
             answer.await.map_err(|_| Error::Closed)?
         })
+    }
+
+    /// Puts a job behind all others.
+    pub(super) fn join(&self, job: Box<dyn Job>) {
+        let refused = match &self.commits {
+            Some(commits) => commits.join(job).err(),
+            None => Some(job),
+        };
+        refused.into_iter().for_each(|job| job.finish(Err(Error::Closed)));
     }
 }
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        drop(self.jobs.take());
+        drop(self.commits.take());
         if let Some(thread) = self.thread.take() {
             // A thread that panicked has nothing left to drain; its callers were told `Closed`.
             let _ = thread.join();
@@ -80,179 +101,120 @@ impl Drop for Writer {
     }
 }
 
-/// A job in two steps, so that one commit serves many: first all run, then the transaction is decided, then
-/// all learn of it.
-trait Job: Send {
-    /// Does the work; on an error it must be undone.
-    fn run(&mut self, tx: &Transaction<'_>, seen: &mut Seen) -> Result<(), Error>;
-    /// Whether the disk was too full for it, when its transaction has ended like this.
-    fn is_short_of_room(&self, committed: &Result<(), Error>) -> bool;
-    /// Tells the caller; nobody listening is no error.
-    fn finish(self: Box<Self>, committed: Result<(), Error>);
-}
-
-struct Work<T, F> {
-    work: F,
-    outcome: Option<Result<T, Error>>,
-    reply: oneshot::Sender<Result<T, Error>>,
-}
-
-impl<T: Send, F: FnMut(&Transaction<'_>, &mut Seen) -> Result<T, Error> + Send> Job for Work<T, F> {
-    fn run(&mut self, tx: &Transaction<'_>, seen: &mut Seen) -> Result<(), Error> {
-        let outcome = (self.work)(tx, seen);
-        let done = outcome.as_ref().map(drop).map_err(Error::clone);
-        self.outcome = Some(outcome);
-        done
+impl<T: Send, F: FnMut(&mut Change<'_>) -> Result<T, Error> + Send> Job for Work<T, F> {
+    fn run(&mut self, tx: &mut Change<'_>) -> Result<(), Error> {
+        self.value = Some((self.work)(tx)?);
+        Ok(())
     }
 
-    fn is_short_of_room(&self, committed: &Result<(), Error>) -> bool {
-        let of_all = committed.as_ref().err();
-        let own = self.outcome.as_ref().and_then(|outcome| outcome.as_ref().err());
-        matches!(own.or(of_all), Some(Error::Full))
-    }
-
-    /// A job's own error says more than that of the commit.
     fn finish(self: Box<Self>, committed: Result<(), Error>) {
-        let Self { outcome, reply, .. } = *self;
-        let _ = reply.send(match outcome {
-            Some(Ok(value)) => committed.map(|()| value),
-            Some(Err(error)) => Err(error),
-            None => Err(committed.err().unwrap_or(Error::Closed)),
-        });
+        let Self { value, reply, .. } = *self;
+        let _ = reply.send(committed.and_then(|()| value.ok_or(Error::Closed)));
     }
 }
 
-/// Whatever waits when the thread is free shares one transaction, and so one wait for the disk: a commit is
-/// dear, and under load everybody's comes with it. A lone job is committed at once, unless it follows on many events.
-fn run(
-    mut connection: Connection,
-    mut seen: Seen,
-    mut room: Option<Room>,
-    mut queue: mpsc::Receiver<Box<dyn Job>>,
-) {
-    let mut jobs = Vec::with_capacity(BATCH);
-    let mut is_busy = false;
-    while let Some(job) = next(&mut queue, || keep(&mut seen, |seen| seen.go_on(&mut connection))) {
-        jobs.push(job);
-        if is_busy {
-            thread::sleep(LINGER);
-        }
-        while jobs.len() < BATCH
-            && let Ok(job) = queue.try_recv()
-        {
-            jobs.push(job);
-        }
-        let committed = attempt(&mut connection, &mut seen, &mut jobs);
-        is_busy = seen.added() >= MANY;
-        seen.end(committed.is_ok());
-        let mut again = Vec::new();
-        for job in jobs.drain(..) {
-            if room.is_some() && job.is_short_of_room(&committed) {
-                again.push(job);
-            } else {
-                job.finish(committed.clone());
+/// What the thread works with.
+struct Engine {
+    connection: Connection,
+    dedupe: Dedupe,
+    /// None in memory.
+    reserve: Option<Reserve>,
+}
+
+/// Why a transaction was rolled back.
+enum Failed {
+    /// For the sake of one of its jobs.
+    Job(Error),
+    /// For a reason that concerns all of them.
+    All(Error),
+}
+
+impl Engine {
+    /// Whatever waits when the thread is free shares one transaction, and so one wait for the disk. A lone job is
+    /// committed at once, unless it follows on many events.
+    fn run(mut self, mut gathered: Gathered<Box<dyn Job>>) {
+        let mut is_busy = false;
+        while let Some(first) = gathered.first(|| self.dedupe.maintain(&mut self.connection, true)) {
+            if is_busy {
+                thread::sleep(LINGER);
             }
-        }
-        if let (Some(room), false) = (&mut room, again.is_empty()) {
-            room.make(&connection);
-            let left = once_more(&mut connection, &mut seen, again);
-            let is_short = !left.is_empty();
-            if is_short {
-                room.spend(&connection);
-                for (job, committed) in
-                    once_more(&mut connection, &mut seen, left.into_iter().map(|(job, _)| job))
-                {
-                    job.finish(committed);
+            is_busy = self.flush(gathered.group(first)) >= MANY;
+            for _ in 0..UPKEEP {
+                if !self.dedupe.maintain(&mut self.connection, false) {
+                    break;
                 }
             }
-            room.tell(is_short);
-        }
-        keep(&mut seen, |seen| {
-            seen.settle(&mut connection);
-            true
-        });
-    }
-}
-
-/// Waits for a job; until there is one, does what is left to do, piece by piece.
-fn next(queue: &mut mpsc::Receiver<Box<dyn Job>>, mut go_on: impl FnMut() -> bool) -> Option<Box<dyn Job>> {
-    loop {
-        match queue.try_recv() {
-            Ok(job) => return Some(job),
-            Err(TryRecvError::Disconnected) => return None,
-            Err(TryRecvError::Empty) if go_on() => {}
-            Err(TryRecvError::Empty) => return queue.blocking_recv(),
         }
     }
-}
 
-/// Upkeep of what was seen; a panic, which would be our mistake, must not end the thread.
-fn keep(seen: &mut Seen, work: impl FnOnce(&mut Seen) -> bool) -> bool {
-    catch_unwind(AssertUnwindSafe(|| work(seen))).unwrap_or_else(|_| {
-        seen.failed(&Error::Engine("it panicked".to_owned()));
-        false
-    })
-}
-
-/// Tries each of `jobs` for itself, so that what needs room does not undo what makes some. Gives back those for which
-/// there was still none.
-fn once_more(
-    connection: &mut Connection,
-    seen: &mut Seen,
-    jobs: impl IntoIterator<Item = Box<dyn Job>>,
-) -> Vec<(Box<dyn Job>, Result<(), Error>)> {
-    let mut left = Vec::new();
-    for mut job in jobs {
-        let committed = attempt(connection, seen, std::slice::from_mut(&mut job));
-        seen.end(committed.is_ok());
-        if job.is_short_of_room(&committed) {
-            left.push((job, committed));
-        } else {
-            job.finish(committed);
+    /// Commits a group, and says how many events it brought. When one of its jobs fails, each is tried for itself. When
+    /// the disk is full, room is made, and each that needs some is tried again, in two steps ([`Reserve`]).
+    fn flush(&mut self, mut jobs: Vec<Box<dyn Job>>) -> usize {
+        let mut added = 0;
+        let mut is_full = match self.commit(&mut jobs) {
+            Ok(events) => {
+                jobs.into_iter().for_each(|job| job.finish(Ok(())));
+                return events;
+            }
+            Err(Failed::All(Error::Full) | Failed::Job(Error::Full)) => true,
+            Err(Failed::Job(_)) if jobs.len() > 1 => false,
+            Err(Failed::Job(error) | Failed::All(error)) => {
+                jobs.into_iter().for_each(|job| job.finish(Err(error.clone())));
+                return 0;
+            }
+        };
+        let mut steps = [Reserve::make_room, Reserve::spend].into_iter().enumerate();
+        let mut is_short = None;
+        loop {
+            if is_full {
+                let (Some(reserve), Some((step, make_room))) = (&self.reserve, steps.next()) else { break };
+                make_room(reserve, &self.connection);
+                is_short = Some(step > 0);
+            }
+            jobs = self.one_by_one(jobs, &mut added);
+            if jobs.is_empty() {
+                break;
+            }
+            is_full = true;
         }
+        jobs.into_iter().for_each(|job| job.finish(Err(Error::Full)));
+        if let (Some(reserve), Some(is_short)) = (&mut self.reserve, is_short) {
+            reserve.report(is_short);
+        }
+        added
     }
-    left
-}
 
-/// One transaction. That of a panic, which would be our mistake, is rolled back on its way.
-fn attempt(connection: &mut Connection, seen: &mut Seen, jobs: &mut [Box<dyn Job>]) -> Result<(), Error> {
-    catch_unwind(AssertUnwindSafe(|| decide(connection, seen, jobs)))
-        .unwrap_or_else(|_| Err(Error::Engine("it panicked; nothing was changed".to_owned())))
-}
+    /// Tries each job for itself, so that what needs room does not undo what makes some, and gives back those for which
+    /// there is none.
+    fn one_by_one(&mut self, jobs: Vec<Box<dyn Job>>, added: &mut usize) -> Vec<Box<dyn Job>> {
+        let mut left = Vec::new();
+        for mut job in jobs {
+            match self.commit(std::slice::from_mut(&mut job)) {
+                Err(Failed::Job(Error::Full) | Failed::All(Error::Full)) => left.push(job),
+                Err(Failed::Job(error) | Failed::All(error)) => job.finish(Err(error)),
+                Ok(events) => {
+                    *added += events;
+                    job.finish(Ok(()));
+                }
+            }
+        }
+        left
+    }
 
-/// Takes the write lock at once: a transaction that upgrades later can fail half-way with "busy".
-fn decide(connection: &mut Connection, seen: &mut Seen, jobs: &mut [Box<dyn Job>]) -> Result<(), Error> {
-    let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let mut is_worth_it = false;
-    for job in jobs.iter_mut() {
-        is_worth_it |= alone(&tx, seen, |tx, seen| job.run(tx, seen))?.is_ok();
+    /// One transaction, and how many events it brought. A panic, which would be our mistake, rolls it back on its way.
+    fn commit(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<usize, Failed> {
+        let Self { connection, dedupe, .. } = self;
+        let work = || {
+            let mut tx = dedupe.begin(connection).map_err(Failed::All)?;
+            for job in jobs {
+                if let Err(error) = job.run(&mut tx) {
+                    // Some errors undo the whole transaction (SQLite, "Transactions", 3.1): they are nobody's own.
+                    return Err(if tx.is_autocommit() { Failed::All(error) } else { Failed::Job(error) });
+                }
+            }
+            tx.commit().map_err(Failed::All)
+        };
+        let panicked = || Error::Engine("it panicked; nothing was changed".to_owned());
+        catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(Failed::Job(panicked())))
     }
-    // Otherwise the drop rolls back; its own failure would only hide the jobs' errors.
-    if is_worth_it {
-        seen.write(&tx)?;
-        tx.commit()?;
-    }
-    Ok(())
-}
-
-/// What failed work had done is undone alone. An error of its own is within; the other one undoes everything.
-pub(super) fn alone<T>(
-    tx: &Transaction<'_>,
-    seen: &mut Seen,
-    work: impl FnOnce(&Transaction<'_>, &mut Seen) -> Result<T, Error>,
-) -> Result<Result<T, Error>, Error> {
-    let mark = seen.mark();
-    tx.prepare_cached("SAVEPOINT job")?.execute([])?;
-    let done = work(tx, seen);
-    if let (Err(error), true) = (&done, tx.is_autocommit()) {
-        // Some errors, a full disk among them, undo the whole transaction (SQLite, "Transactions", 3.1):
-        // then nothing of what ran before has happened either.
-        return Err(error.clone());
-    }
-    if done.is_err() {
-        seen.undo(mark);
-        tx.prepare_cached("ROLLBACK TO job")?.execute([])?;
-    }
-    tx.prepare_cached("RELEASE job")?.execute([])?;
-    Ok(done)
 }

@@ -1,18 +1,17 @@
-//! What an event costs the store when many were seen before it.
+//! What an event costs the store when many have come before it.
 //!
-//! The keys of eight days are put into the log as a file of that age might have them, so the store sorts and merges them
-//! as it would have all along. Then new events and repetitions are queued, in turn with a store that is empty.
+//! The keys of eight days are put into the log, from where the store moves them as it would have all along. Then new events
+//! and repetitions are queued, in turn with a store that is empty.
 
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use prembridge::store::{Batch, CallbackStore, EventKey, NewCallback, Sqlite};
 use rusqlite::Connection;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
-use tokio::time::sleep;
 
 /// For how long keys are kept.
 const SECONDS: u64 = 8 * 86_400;
@@ -27,22 +26,21 @@ struct Cost {
     again: Duration,
 }
 
-/// `count` events were seen before; `events` of each kind are measured in a round.
+/// `count` events have come before; `events` of each kind are measured in a round.
 pub async fn measure(count: u64, events: u64, rounds: usize) {
-    let folder = tempfile::Builder::new().prefix("seen-").tempdir().unwrap();
+    let folder = tempfile::Builder::new().prefix("dedupe-").tempdir().unwrap();
     let (full, empty) = (folder.path().join("full.db"), folder.path().join("empty.db"));
     drop(Sqlite::open(&full).unwrap());
     fill(&full, count);
     let before = resident();
     let started = Instant::now();
     let store = Sqlite::open(&full).unwrap();
-    println!("\n{count} events seen; sorted in {:.1?}", started.elapsed());
-    let (runs, merging) = merged(&full, started).await;
+    println!("\n{count} events before; moved from the log in {:.1?}", started.elapsed());
     drop(store);
     let started = Instant::now();
     let store = Sqlite::open(&full).unwrap();
     let opened = started.elapsed();
-    println!("merged {merging:.1?} later; opened with {runs} runs in {opened:.1?}");
+    println!("opened in {opened:.1?}");
     let sizes = (fs::metadata(&full).unwrap().len() >> 20, resident().saturating_sub(before) >> 10);
     println!("{} MiB of file, as large as it ever was; {} MiB of memory more", sizes.0, sizes.1);
     let beside = Sqlite::open(&empty).unwrap();
@@ -87,22 +85,6 @@ fn key(number: u64) -> EventKey {
     *digest.first_chunk().unwrap()
 }
 
-/// Waits until nothing has changed for two seconds; gives the number of runs, and how long it took.
-async fn merged(path: &Path, started: Instant) -> (i64, Duration) {
-    let connection = Connection::open(path).unwrap();
-    let sorted = started.elapsed();
-    let mut last = ((0, 0, 0), Instant::now());
-    while last.1.elapsed() < Duration::from_secs(2) {
-        let sql = "SELECT count(*), coalesce(max(run), 0), coalesce(sum(is_alive), 0) FROM seen_runs";
-        let now = connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
-        if now != last.0 || now.0 != now.2 {
-            last = (now, Instant::now());
-        }
-        sleep(Duration::from_millis(20)).await;
-    }
-    (last.0.2, last.1.duration_since(started).saturating_sub(sorted))
-}
-
 /// Queues events and takes them out again; gives the processor time of queueing, for each.
 async fn queue(store: &Sqlite, from: u64, events: u64, step: u64, is_new: bool) -> Duration {
     let at = i64::try_from(SECONDS).unwrap();
@@ -116,11 +98,11 @@ async fn queue(store: &Sqlite, from: u64, events: u64, step: u64, is_new: bool) 
                 wanted: None,
                 body: vec![b' '; 400].into(),
             };
-            Arc::new(Batch { at, callbacks: vec![callback], users: Vec::new() })
+            Batch { at, callbacks: vec![callback], users: Vec::new() }
         };
         let webhooks: Vec<_> = (first..first + TOGETHER).map(webhook).collect();
         let before = processor_time();
-        let queued = store.queue_all(Box::new(move || webhooks)).await.unwrap();
+        let queued = join_all(webhooks.into_iter().map(|webhook| store.queue_callbacks(webhook))).await;
         spent += processor_time() - before;
         let places: Vec<i64> = queued.into_iter().flat_map(|places| places.unwrap()).flatten().collect();
         assert_eq!(places.len(), if is_new { TOGETHER as usize } else { 0 });

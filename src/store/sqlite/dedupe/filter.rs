@@ -8,8 +8,8 @@ const BITS_SET: u32 = 7;
 const WORDS: usize = 8;
 /// The bits that name one of a block's bits.
 const PLACE: u32 = 9;
-/// The blocks that are stored together: 64 KiB, so that each adds little to the commit that it is part of.
-pub(super) const CHUNK: usize = 1024;
+/// The blocks that are stored together: 64 KiB.
+const CHUNK: usize = 1024;
 
 /// A Bloom filter in blocks (Putze, Sanders, Singler, "Cache-, Hash- and Space-Efficient Bloom Filters"). Keys are
 /// hashes, so their own bits take the place of hash functions. One without blocks lets everything through.
@@ -54,10 +54,11 @@ impl Filter {
         self.0.len()
     }
 
-    /// The bytes that [`Filter::stored`] takes; none behind the last chunk.
-    pub(super) fn chunk(&self, index: usize) -> Option<Vec<u8>> {
-        let blocks = self.0.chunks(CHUNK).nth(index)?;
-        Some(blocks.iter().flatten().flat_map(|word| word.to_le_bytes()).collect())
+    /// The bytes that [`Filter::stored`] takes.
+    pub(super) fn chunks(&self) -> impl Iterator<Item = Vec<u8>> {
+        self.0
+            .chunks(CHUNK)
+            .map(|blocks| blocks.iter().flatten().flat_map(|word| word.to_le_bytes()).collect())
     }
 
     pub(super) fn add(&mut self, probe: &Probe) {
@@ -73,8 +74,8 @@ impl Filter {
         words.is_none_or(|words| words.iter().zip(probe.bits).all(|(word, bits)| word & bits == bits))
     }
 
-    /// The upper half of a key, taken as a fraction, chooses the block: rising keys fill rising blocks.
-    pub(super) fn block(&self, key: u128) -> usize {
+    /// The upper half of a key, taken as a fraction, chooses the block.
+    fn block(&self, key: u128) -> usize {
         let blocks = u128::try_from(self.0.len()).unwrap_or(u128::MAX);
         usize::try_from(((key >> 64) * blocks) >> 64).unwrap_or_default()
     }
@@ -100,7 +101,7 @@ mod tests {
     use super::*;
 
     fn stored(filter: &Filter) -> Filter {
-        Filter::stored(filter.blocks(), (0..).map_while(|index| filter.chunk(index)))
+        Filter::stored(filter.blocks(), filter.chunks())
     }
 
     proptest! {
@@ -134,8 +135,10 @@ mod tests {
         let mut filter = Filter::new(100_000);
         filter.add(&Probe::new(1));
         for chunks in [vec![], vec![0], vec![0, 1], vec![0, 2], vec![0, 1, 2, 2]] {
-            let short =
-                Filter::stored(filter.blocks(), chunks.iter().map_while(|index| filter.chunk(*index)));
+            let short = Filter::stored(
+                filter.blocks(),
+                chunks.iter().filter_map(|index| filter.chunks().nth(*index)),
+            );
             assert!((0..1000).all(|n| short.may_have(&Probe::new(n << 90))), "{chunks:?}");
         }
     }

@@ -21,7 +21,7 @@ use crate::store::Error;
 
 /// Pages in the log of changes after which they are written into the main file (SQLite, "Write-Ahead Logging", 3.1;
 /// 1000 without this). Commits that follow each other mostly change the same pages, the last ones of the queue and of the
-/// log of seen events, and a longer log writes these once where a shorter one does several times. The file beside the
+/// log of events, and a longer log writes these once where a shorter one does several times. The file beside the
 /// store reaches 16 MiB so. Where there is no room for the reserve of a long log, it is shorter.
 const LOGS: [u32; 4] = [4000, 1000, 250, 62];
 /// The bytes of a page (SQLite, "PRAGMA page_size", which nobody changes).
@@ -31,13 +31,13 @@ const UNLIMITED: i64 = 0xffff_fffe;
 const NO_MORE: i64 = 1;
 
 /// The reserve of one store.
-pub(super) struct Room {
-    reserve: PathBuf,
+pub(super) struct Reserve {
+    path: PathBuf,
     size: u64,
     is_short: bool,
 }
 
-impl Room {
+impl Reserve {
     /// Makes the reserve of `store`, unless an earlier run has left it, and keeps the log as short as that allows.
     pub(super) fn open(store: &Path, connection: &Connection) -> Result<Self, Error> {
         let mut reserve = OsString::from(store);
@@ -49,12 +49,12 @@ impl Room {
         connection.pragma_update(None, "wal_autocheckpoint", pages)?;
         // What a longer one has taken is given back.
         connection.pragma_update(None, "journal_size_limit", i64::from(pages) * PAGE.cast_signed())?;
-        Ok(Self { reserve, size: size_for(pages), is_short: false })
+        Ok(Self { path: reserve, size: size_for(pages), is_short: false })
     }
 
     /// Cuts the log, after something did not fit.
-    pub(super) fn make(&self, connection: &Connection) {
-        self.cut(connection, || if keep(&self.reserve, self.size).is_ok() { UNLIMITED } else { NO_MORE });
+    pub(super) fn make_room(&self, connection: &Connection) {
+        self.cut(connection, || if keep(&self.path, self.size).is_ok() { UNLIMITED } else { NO_MORE });
     }
 
     /// When that was not enough: lets the log have the reserve, for what needs no room in the file.
@@ -63,17 +63,17 @@ impl Room {
     }
 
     /// An error leaves things as they are, for the next time.
-    fn cut(&self, connection: &Connection, most: impl FnOnce() -> i64) {
+    fn cut(&self, connection: &Connection, max_pages: impl FnOnce() -> i64) {
         // There may be none.
-        let _ = fs::remove_file(&self.reserve);
+        let _ = fs::remove_file(&self.path);
         let cut = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
-        if let Err(error) = cut.and_then(|()| connection.pragma_update(None, "max_page_count", most())) {
+        if let Err(error) = cut.and_then(|()| connection.pragma_update(None, "max_page_count", max_pages())) {
             tracing::warn!(%error, "the log of the store could not be cut");
         }
     }
 
-    /// Says whether that was enough, if it was the other way the last time.
-    pub(super) fn tell(&mut self, is_short: bool) {
+    /// Logs whether that was enough, if it was the other way the last time.
+    pub(super) fn report(&mut self, is_short: bool) {
         match (std::mem::replace(&mut self.is_short, is_short), is_short) {
             (false, true) => {
                 tracing::error!("the disk of the store is full: nothing is taken that needs room")
