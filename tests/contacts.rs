@@ -247,7 +247,7 @@ async fn without_an_address_nobody_is_called_back() {
     let body = json!({"contacts": [TO]}).to_string();
     assert_eq!(scene.proxy.call("POST", PATH, &body).await.status, 200);
     assert_begun(&scene.proxy.call_as(&format!("Bearer {ADMIN_KEY}"), "PUT", GC, "").await);
-    assert_eq!(scene.proxy.app.state().numbers.by_id(PHONE_NUMBER_ID).unwrap().callbacks.depth(), 0);
+    assert_eq!(scene.proxy.app.state().numbers.load().by_id(PHONE_NUMBER_ID).unwrap().callbacks.depth(), 0);
 }
 
 /// The callback is lost with the store, the answer is not.
@@ -273,7 +273,7 @@ async fn when_the_store_fails_the_answer_is_still_given() {
     let results = json!([{"input": TO, "status": "valid", "wa_id": TO}]);
     assert_results(&call("POST", PATH, &json!({"contacts": [TO]}).to_string()).await, &results);
     assert_begun(&call("PUT", GC, "").await);
-    assert_eq!(app.state().numbers.by_id(PHONE_NUMBER_ID).unwrap().callbacks.depth(), 0);
+    assert_eq!(app.state().numbers.load().by_id(PHONE_NUMBER_ID).unwrap().callbacks.depth(), 0);
 }
 
 /// Only the body limits how many; each callback has a thousand at most.

@@ -2,9 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use prembridge::mock::{MockCloud, Options};
+use prembridge::number::Registry;
 use tokio::io::AsyncReadExt as _;
 use tokio::io::AsyncWriteExt as _;
 
@@ -208,4 +210,24 @@ async fn the_books_balance() {
         mock.clear_faults();
         assert_eq!(proxy.send("the end").await.status, 201);
     }
+}
+
+/// The registry is swapped whole, as a reload does.
+#[tokio::test]
+async fn a_request_keeps_the_number_that_it_began_with() {
+    let stub = Stub::start([Act::Gather(2), Act::Gather(2)]).await;
+    let proxy = Proxy::start(&stub.base_url(), "").await;
+    let swapping = async {
+        stub.until(|seen| seen.whole.len() == 1).await;
+        let numbers = &proxy.0.state().numbers;
+        let before = numbers.load_full();
+        numbers.store(Arc::new(Registry::new(Arc::clone(&before.compat))));
+        let refused = proxy.send("nobody").await;
+        assert_eq!((refused.status, refused.code()), (404, 1006), "{refused:?}");
+        numbers.store(before);
+        assert_eq!(proxy.send("second").await.status, 201);
+    };
+    let (first, ()) = tokio::join!(proxy.send("first"), swapping);
+    assert_eq!(first.status, 201, "{first:?}");
+    assert_eq!(stub.seen().whole.len(), 2);
 }

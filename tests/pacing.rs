@@ -94,7 +94,7 @@ async fn what_comes_too_fast_waits_and_what_would_wait_too_long_is_refused() {
 async fn a_number_may_have_a_rate_of_its_own() {
     let number = number("support", PHONE_NUMBER_ID, "messages_per_second = 3");
     let proxy = Proxy::numbers("[pacing]\nmessages_per_second = 20\n", &number).await;
-    assert_eq!(proxy.app.state().numbers.all()[0].pacer.as_ref().unwrap().per_second(), 3);
+    assert_eq!(proxy.app.state().numbers.load().all()[0].pacer.as_ref().unwrap().per_second(), 3);
     assert_eq!(proxy.mock.seen(), 0, "nobody has to be asked");
 }
 
@@ -104,7 +104,7 @@ async fn graph_tells_the_rate() {
         let options = mock::Options { throughput: level.to_owned(), ..mock::Options::default() };
         let number = number("support", PHONE_NUMBER_ID, "");
         let proxy = Proxy::behind(options, "[pacing]\n", &number).await;
-        let pacer = proxy.app.state().numbers.all()[0].pacer.clone().unwrap();
+        let pacer = proxy.app.state().numbers.load().all()[0].pacer.clone().unwrap();
         until(|| !proxy.mock.recorded().is_empty()).await;
         until(|| pacer.per_second() == per_second).await;
         let asked = &proxy.mock.recorded()[0];
@@ -119,7 +119,7 @@ async fn a_question_that_failed_is_soon_asked_again() {
     let faults = vec!["http 500@any:once".parse::<FaultRule>().unwrap()];
     let options = mock::Options { throughput: "HIGH".to_owned(), faults, ..mock::Options::default() };
     let proxy = Proxy::behind(options, "[pacing]\n", &number("support", PHONE_NUMBER_ID, "")).await;
-    let pacer = proxy.app.state().numbers.all()[0].pacer.clone().unwrap();
+    let pacer = proxy.app.state().numbers.load().all()[0].pacer.clone().unwrap();
     until(|| pacer.per_second() == 1000).await;
     assert_eq!(proxy.mock.seen(), 2);
 }
@@ -135,7 +135,7 @@ async fn asking_for_the_rate_is_nobodys_business() {
         let proxy = Proxy::behind(options, sections, &number).await;
         until(|| proxy.mock.seen() == 1).await;
         proxy.mock.clear_faults();
-        let number = &proxy.app.state().numbers.all()[0];
+        let number = std::sync::Arc::clone(&proxy.app.state().numbers.load().all()[0]);
         assert_eq!(number.health.standing(), prembridge::upstream::Standing::Unknown, "{line}");
         assert_eq!(number.pacer.as_ref().unwrap().per_second(), 80, "{line}");
         assert_eq!(proxy.send(&text(TO)).await.status, 201, "{line}");

@@ -247,7 +247,7 @@ async fn a_restart_keeps_them_under_any_name_of_the_number() {
     let body = json!([basic("p", "user", "word"), bearer("q", "token")]);
     assert_eq!(call(&app, ADMIN_KEY, "POST", PATH, &body).await.status, 200);
     let facts = |app: &App| {
-        let all = app.state().numbers.by_id(PHONE_NUMBER_ID).unwrap().account.providers.list();
+        let all = app.state().numbers.load().by_id(PHONE_NUMBER_ID).unwrap().account.providers.list();
         let fact = |provider: &prembridge::media::providers::Provider| {
             (provider.name.clone(), provider.generation, provider.authorization.clone())
         };
@@ -275,8 +275,9 @@ async fn when_the_store_fails_nothing_changes() {
                  BEGIN SELECT RAISE(ABORT, 'on purpose'); END;",
         )
         .unwrap();
-    let provider =
-        |name| app.state().numbers.by_id(PHONE_NUMBER_ID).unwrap().account.providers.find(name).unwrap();
+    let provider = |name| {
+        app.state().numbers.load().by_id(PHONE_NUMBER_ID).unwrap().account.providers.find(name).unwrap()
+    };
     let before = ["p", "q"].map(|name| provider(name).generation);
     for (method, path, body) in [("POST", PATH, token("two")), ("DELETE", &format!("{PATH}/p"), Value::Null)]
     {
@@ -290,7 +291,16 @@ async fn when_the_store_fails_nothing_changes() {
     assert!(app.drain().await);
     let app = start(&folder, "support").await;
     let kept = ["p", "q"].map(|name| {
-        app.state().numbers.by_id(PHONE_NUMBER_ID).unwrap().account.providers.find(name).unwrap().generation
+        app.state()
+            .numbers
+            .load()
+            .by_id(PHONE_NUMBER_ID)
+            .unwrap()
+            .account
+            .providers
+            .find(name)
+            .unwrap()
+            .generation
     });
     assert_eq!(kept, before, "the first of the two was not stored either");
 }
@@ -313,7 +323,7 @@ async fn secrets_do_not_show() {
         replies.push(admin(&proxy, "POST", PATH, &body).await);
     }
     let encoded = "dXNlcjpjYW5hcnktcGFzc3dvcmQ=";
-    let providers = proxy.app.state().numbers.by_id(PHONE_NUMBER_ID).unwrap().account.providers.list();
+    let providers = proxy.app.state().numbers.load().by_id(PHONE_NUMBER_ID).unwrap().account.providers.list();
     assert_eq!(providers[2].authorization.as_ref().unwrap(), &format!("Basic {encoded}"));
     let shown = format!("{providers:?} {providers:#?} {replies:?} {}", proxy.metrics().await);
     assert!(shown.contains("\"cdn\"") && shown.contains("\"user\""), "the rest does show: {shown}");

@@ -114,7 +114,7 @@ async fn every_field_goes_in_and_out_and_back_to_its_default() {
     assert_eq!(shown(&proxy).await, defaults());
     set(&proxy, &others()).await;
     assert_eq!(shown(&proxy).await, others());
-    let settings = proxy.app.state().numbers.by_id(PHONE_NUMBER_ID).unwrap().settings.now();
+    let settings = proxy.app.state().numbers.load().by_id(PHONE_NUMBER_ID).unwrap().settings.now();
     assert_eq!(settings.application.webhooks_url(), Some(URL));
     assert_eq!(settings.application.max_concurrent_requests(), 24);
     set(&proxy, &shown(&proxy).await).await;

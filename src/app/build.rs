@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use thiserror::Error;
@@ -148,7 +149,7 @@ pub(super) async fn build(config: Config, clock: Clock) -> Result<Built, StartEr
             metrics: Arc::clone(&metrics),
             logs_media: config.log.requests,
         },
-        numbers,
+        numbers: ArcSwap::from_pointee(numbers),
         sessions,
         own_certificate,
         callback_guard,
@@ -162,11 +163,13 @@ pub(super) async fn build(config: Config, clock: Clock) -> Result<Built, StartEr
         process: format!("{:016x}", u64::from_ne_bytes(process)),
         draining: AtomicBool::new(false),
     };
-    let numbers = || state.numbers.all().iter();
-    let accounts = numbers().map(|number| (number.phone_number_id.clone(), Arc::clone(&number.account)));
+    let numbers = state.numbers.load();
+    let accounts =
+        numbers.all().iter().map(|number| (number.phone_number_id.clone(), Arc::clone(&number.account)));
     // Last, when nothing can fail any more that would leave it behind.
     state.relay.media.serve_wanted(accounts.collect());
-    numbers().for_each(|number| state.relay.callbacks.start(&number.callbacks));
+    numbers.all().iter().for_each(|number| state.relay.callbacks.start(&number.callbacks));
+    drop(numbers);
     let config::Shutdown { lame_duck, drain_timeout } = config.shutdown;
     Ok(Built { state, api, admin, webhook, workers, scheme, lame_duck, drain_timeout })
 }

@@ -24,7 +24,8 @@ pub(super) fn announce(pacing: &config::Pacing) {
 
 /// Asks Graph for the throughput of the numbers whose configuration does not say it, until `ending`.
 pub(super) fn follow_throughput(state: &State, tasks: &TaskTracker, ending: &CancellationToken) {
-    let pacers = || state.numbers.all().iter().filter_map(|number| number.pacer.as_ref());
+    let numbers = state.numbers.load();
+    let pacers = || numbers.all().iter().filter_map(|number| number.pacer.as_ref());
     let asked = || pacers().filter(|pacer| pacer.is_asked());
     let questions = Arc::new(Questions::of(asked().count()));
     for pacer in asked() {

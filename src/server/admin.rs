@@ -27,8 +27,9 @@ pub async fn dispatch(state: Arc<State>, _peer: SocketAddr, request: Request) ->
         "/livez" => text(StatusCode::OK, "ok\n"),
         "/readyz" => ready(&state).await,
         "/metrics" => {
-            let queues = state.numbers.all().iter().map(|number| &number.callbacks);
-            queues.for_each(|queue| state.relay.callbacks.measure(queue));
+            for number in state.numbers.load().all() {
+                state.relay.callbacks.measure(&number.callbacks);
+            }
             let mut reply = text(StatusCode::OK, state.metrics.render());
             let format = "application/openmetrics-text; version=1.0.0; charset=utf-8";
             reply.set(CONTENT_TYPE, HeaderValue::from_static(format));

@@ -80,7 +80,7 @@ pub async fn dispatch(state: Arc<State>, peer: SocketAddr, request: Request) -> 
         Ok(reply) => (reply, None),
         Err(mut failure) => {
             log.media = failure.media.take();
-            (respond::failure(&failure, &state.numbers.compat.api_version), Some(failure))
+            (respond::failure(&failure, &state.numbers.load().compat.api_version), Some(failure))
         }
     };
     if let Ok(value) = HeaderValue::from_str(&context.request_id) {
@@ -157,7 +157,8 @@ async fn handle(
     incoming: RequestBody,
     log: &mut RequestLog,
 ) -> Result<Reply, Failure> {
-    let admitted = match admit(state, head, route, log) {
+    let RequestLog { number, media } = log;
+    let admitted = match admit(state, head, route, number) {
         Ok(admitted) => admitted,
         Err(failure) => return Err(Box::pin(body::refuse(incoming, failure)).await),
     };
@@ -192,36 +193,37 @@ async fn handle(
     call.body = body::read(incoming, &Limits { body: limit, ..state.limits }).await?;
     drop(reading);
     let _handling = number.ledger.handling.begin();
-    handlers::handle(&call, route, log).await
+    handlers::handle(&call, route, media).await
 }
 
 /// A request that may be read.
-struct Admitted<'s, 'p> {
+struct Admitted<'n, 'p> {
     route: Route<'p>,
-    number: &'s Arc<Number>,
+    number: &'n Arc<Number>,
     principal: Option<Principal>,
 }
 
 /// Everything that a request's head decides, so that nobody makes us hold a body without a login.
-/// `None` is `GET /`, which belongs to no number.
-fn admit<'s, 'p>(
-    state: &'s State,
+/// `None` is `GET /`, which belongs to no number. The request keeps its number in `kept`, whatever becomes of the registry.
+fn admit<'n, 'p>(
+    state: &State,
     head: &Head,
     route: Result<Route<'p>, NoRoute>,
-    log: &mut RequestLog,
-) -> Result<Option<Admitted<'s, 'p>>, Failure> {
+    kept: &'n mut Option<Arc<Number>>,
+) -> Result<Option<Admitted<'n, 'p>>, Failure> {
     check_framing(head, state.limits.headers)?;
     let route = route.map_err(|no_route| unrouted(no_route, &head.method))?;
     if route.endpoint.action == Action::Root {
         return Ok(None);
     }
-    let number = state.numbers.select(head.fields.text(Name::Host)).ok_or_else(|| {
-        Failure::client(
-            ErrorCode::ResourceNotFound,
-            "no number has this Host name; add it to the hosts of a [[number]]",
-        )
-    })?;
-    log.number = Some(Arc::clone(number));
+    let number =
+        state.numbers.load().select(head.fields.text(Name::Host)).map(Arc::clone).ok_or_else(|| {
+            Failure::client(
+                ErrorCode::ResourceNotFound,
+                "no number has this Host name; add it to the hosts of a [[number]]",
+            )
+        })?;
+    let number = &*kept.insert(number);
     let principal = handlers::admit(state, number, &head.fields, route.endpoint.access)?;
     Ok(Some(Admitted { route, number, principal }))
 }

@@ -100,7 +100,7 @@ impl Listener {
     {
         let slots = Arc::new(Semaphore::new(self.limits.connections));
         let crowd = Arc::new(Crowd::default());
-        let version: Arc<str> = Arc::from(state.numbers.compat.api_version.as_str());
+        let version: Arc<str> = Arc::from(state.numbers.load().compat.api_version.as_str());
         loop {
             let accepted = tokio::select! {
                 () = closing.cancelled() => return,

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
+
 use super::webhook::Access;
 use crate::clock::Clock;
 use crate::net::egress::Guard;
@@ -41,8 +43,8 @@ pub struct Limits {
 
 /// What every request may look at.
 pub struct State {
-    /// The numbers.
-    pub numbers: Registry,
+    /// The numbers. Swapped whole; a request keeps the number that it began with.
+    pub numbers: ArcSwap<Registry>,
     /// Does at Cloud what clients ask for.
     pub relay: Relay,
     /// Logins and tokens.
@@ -80,6 +82,6 @@ impl State {
 
 impl std::fmt::Debug for State {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("State").field("numbers", &self.numbers).finish_non_exhaustive()
+        f.debug_struct("State").field("numbers", &self.numbers.load()).finish_non_exhaustive()
     }
 }

@@ -28,7 +28,7 @@ async fn certificates_go_in_and_out() {
         assert_eq!((reply.status, reply.header("content-type")), (200, Some("text/plain")));
         assert_eq!(reply.text(), *pem, "as it was sent");
     }
-    let settings = || proxy.app.state().numbers.by_id(PHONE_NUMBER_ID).unwrap().settings.now();
+    let settings = || proxy.app.state().numbers.load().by_id(PHONE_NUMBER_ID).unwrap().settings.now();
     assert_eq!(ca_bundle(&settings().webhooks_ca.clone().unwrap()).unwrap().len(), 2);
     assert_done(&admin(&proxy, "DELETE", CA, "").await);
     assert_eq!(admin(&proxy, "GET", CA, "").await.status, 404);

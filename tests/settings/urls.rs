@@ -91,7 +91,7 @@ async fn the_url_of_the_configuration_stands_behind_and_does_not_show() {
     let line = "callback_url = \"http://10.0.0.1/canary\"";
     let proxy = Proxy::numbers("", &number("support", PHONE_NUMBER_ID, line)).await;
     let target = || {
-        let settings = proxy.app.state().numbers.by_id(PHONE_NUMBER_ID).unwrap().settings.now();
+        let settings = proxy.app.state().numbers.load().by_id(PHONE_NUMBER_ID).unwrap().settings.now();
         settings.callback_target().map(|target| (target.url.to_owned(), target.is_configured))
     };
     let configured = Some(("http://10.0.0.1/canary".to_owned(), true));
@@ -125,7 +125,7 @@ async fn a_url_with_a_token_does_not_show() {
         assert_eq!(reply.status, 400, "{body}");
         replies.push(reply);
     }
-    let settings = proxy.app.state().numbers.by_id(PHONE_NUMBER_ID).unwrap().settings.now();
+    let settings = proxy.app.state().numbers.load().by_id(PHONE_NUMBER_ID).unwrap().settings.now();
     assert_eq!(settings.application.webhooks_url(), Some(url));
     let target = settings.callback_target();
     let shown = format!("{settings:?} {settings:#?} {target:?} {}", proxy.metrics().await);

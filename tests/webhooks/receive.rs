@@ -301,13 +301,14 @@ async fn a_full_number_holds_up_nobody_that_shares_its_webhook() {
     };
     assert_eq!(post(["a", "a"]).await, 200);
     sinks[1].take(1).await;
-    let others = &proxy.app.state().numbers.by_id(OTHER).unwrap().callbacks;
+    let others = std::sync::Arc::clone(&proxy.app.state().numbers.load().by_id(OTHER).unwrap().callbacks);
     crate::support::until(|| others.depth() == 0).await;
     assert_eq!(post(["b", "b"]).await, 503, "Cloud keeps the one, and with it the other");
     sinks[1].take(2).await;
     sinks[0].always(crate::stub::Take::Status(200));
     sinks[0].take(1).await;
-    let own = &proxy.app.state().numbers.by_id(PHONE_NUMBER_ID).unwrap().callbacks;
+    let own =
+        std::sync::Arc::clone(&proxy.app.state().numbers.load().by_id(PHONE_NUMBER_ID).unwrap().callbacks);
     crate::support::until(|| own.depth() == 0).await;
     assert_eq!(post(["b", "b"]).await, 200);
     assert_eq!(bodies(&sinks[0].take(2).await), ["a", "b"]);

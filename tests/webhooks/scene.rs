@@ -117,13 +117,15 @@ impl Scene {
     /// Takes a webhook in as if Cloud had posted it.
     pub async fn take(&self, webhook: &Webhook<'_>) -> Result<Receipt, Refused> {
         let state = self.proxy.app.state();
-        let inbox_of = |id: &str| state.numbers.by_id(id).map(|number| Inbox::from(&**number));
+        let numbers = state.numbers.load_full();
+        let inbox_of = |id: &str| numbers.by_id(id).map(|number| Inbox::from(&**number));
         state.webhook.intake.take(webhook, inbox_of).await
     }
 
     /// Waits until no callback is left.
     pub async fn until_empty(&self, number: &str) {
-        let queue = &self.proxy.app.state().numbers.by_id(number).unwrap().callbacks;
+        let queue =
+            std::sync::Arc::clone(&self.proxy.app.state().numbers.load().by_id(number).unwrap().callbacks);
         crate::support::until(|| queue.depth() == 0).await;
     }
 }

@@ -25,7 +25,11 @@ async fn delete_brings_the_defaults_back() {
     let scene = Scene::new().await;
     assert_eq!(scene.settings("DELETE", "").await.status, 200);
     scene.tell(&status("wamid.1", "read")).await;
-    assert_eq!(scene.proxy.app.state().numbers.by_id(PHONE_NUMBER_ID).unwrap().callbacks.depth(), 1, "held");
+    assert_eq!(
+        scene.proxy.app.state().numbers.load().by_id(PHONE_NUMBER_ID).unwrap().callbacks.depth(),
+        1,
+        "held"
+    );
     scene.set(&scene.wishes()).await;
     scene.sink.take(1).await;
 }

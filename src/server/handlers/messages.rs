@@ -3,18 +3,17 @@
 use super::Call;
 use crate::cloud::message::Receipt;
 use crate::onprem::message::{Body, Request, parse_status_update};
-use crate::relay::{Failure, Sent};
-use crate::server::dispatch::RequestLog;
+use crate::relay::Failure;
 use crate::server::respond::{self, Reply};
 
 /// `POST /v1/messages`
-pub(super) async fn send(call: &Call<'_>, log: &mut RequestLog) -> Result<Reply, Failure> {
+pub(super) async fn send(call: &Call<'_>, media: &mut Option<String>) -> Result<Reply, Failure> {
     let body = Body::read(&call.body)?;
     match Request::parse(&body)? {
         Request::Message(message) => {
-            let Sent { reply, media } = call.state.relay.send(call.number, &message, &body).await?;
-            log.media = media;
-            Ok(respond::bytes(call.number.compat.created_status, reply))
+            let sent = call.state.relay.send(call.number, &message, &body).await?;
+            *media = sent.media;
+            Ok(respond::bytes(call.number.compat.created_status, sent.reply))
         }
         Request::Receipt(receipt) => {
             call.state.relay.post_receipt(call.number, &Receipt::from(&receipt)).await?;

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::StatusCode;
 
-use super::dispatch::{Context, RequestLog};
+use super::dispatch::Context;
 use super::request::Fields;
 use super::respond::{self, Reply};
 use super::state::State;
@@ -84,9 +84,9 @@ pub fn admit(
 }
 
 /// Answers a routed and admitted request.
-pub async fn handle(call: &Call<'_>, route: Route<'_>, log: &mut RequestLog) -> Result<Reply, Failure> {
+pub async fn handle(call: &Call<'_>, route: Route<'_>, media: &mut Option<String>) -> Result<Reply, Failure> {
     if route.endpoint.action == Action::SendMessage {
-        return messages::send(call, log).await;
+        return messages::send(call, media).await;
     }
     // The future of a request has room for the largest of its parts, which is moved with it and kept for as long as
     // it runs. In a box of their own, these cost a message nothing.

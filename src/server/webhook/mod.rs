@@ -271,7 +271,7 @@ async fn take(state: &State, signed: &Signed, body: &[u8], told: &mut Told) -> R
         metrics.webhook("not_a_webhook");
         refusal(400, not.reason().to_owned())
     })?;
-    let numbers = &state.numbers;
+    let numbers = state.numbers.load_full();
     let is_foreign = |number: &str| numbers.by_id(number).is_some() && !signed.speaks_for(number);
     if webhook.values().any(|value| is_foreign(&value.phone_number_id)) {
         metrics.webhook("foreign_number");
