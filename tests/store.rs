@@ -302,13 +302,13 @@ async fn damage_among_seen_events_is_told_when_they_are_read() {
     // Their upper bytes differ evenly, as those of hashes do.
     let key = |n: u32| [n.wrapping_mul(0x9e37_79b9).to_be_bytes(); 4].concat();
     let log = rusqlite::Connection::open(&path).unwrap();
-    let keys: Vec<u8> = (0..100_000).flat_map(key).collect();
+    let keys: Vec<u8> = (0..200_000).flat_map(key).collect();
     log.execute("INSERT INTO seen_log (at, keys) VALUES (10, ?1)", [keys]).unwrap();
     drop(log);
     drop(Sqlite::open(&path).unwrap());
     let mut bytes = fs::read(&path).unwrap();
     // The last place that has a key is its bucket.
-    let key_of_some = key(50_000);
+    let key_of_some = key(100_000);
     let place = bytes.windows(16).rposition(|some| some == key_of_some).unwrap();
     let page = place / 4096 * 4096;
     bytes[page..page + 4096].fill(0xA5);
@@ -316,7 +316,7 @@ async fn damage_among_seen_events_is_told_when_they_are_read() {
     let store = Sqlite::open(&path).unwrap();
     let (mut damaged, mut known) = (0, 0);
     for n in 0..2000 {
-        let places = callbacks::queue_event(&store, 20, key(n * 50).try_into().unwrap()).await;
+        let places = callbacks::queue_event(&store, 20, key(n * 100).try_into().unwrap()).await;
         damaged += i32::from(matches!(places, Err(Error::Damaged(_))));
         known += i32::from(places.is_ok_and(|places| places == [None]));
     }

@@ -5,6 +5,8 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
@@ -102,13 +104,28 @@ async fn queue(store: &Sqlite, from: u64, events: u64, step: u64, is_new: bool) 
         };
         let webhooks: Vec<_> = (first..first + TOGETHER).map(webhook).collect();
         let before = processor_time();
-        let queued = join_all(webhooks.into_iter().map(|webhook| store.queue_callbacks(webhook))).await;
+        let open = hold(store);
+        let all = join_all(webhooks.into_iter().map(|webhook| store.queue_callbacks(webhook)));
+        // They are polled before it is dropped, and so share a commit.
+        let (queued, ()) = tokio::join!(biased; all, async { drop(open) });
         spent += processor_time() - before;
         let places: Vec<i64> = queued.into_iter().flat_map(|places| places.unwrap()).flatten().collect();
         assert_eq!(places.len(), if is_new { TOGETHER as usize } else { 0 });
         store.delete_callbacks(places).await.unwrap();
     }
     spent.div_f64(events as f64)
+}
+
+/// Keeps the store's thread busy until the sender is dropped.
+fn hold(store: &Sqlite) -> Sender<()> {
+    let ((open, opened), (begun, begins)) = (channel(), channel());
+    let held = move |_| {
+        begun.send(()).unwrap();
+        let _ = opened.recv();
+    };
+    store.queue(Arc::default(), Box::new(held));
+    begins.recv().unwrap();
+    open
 }
 
 /// Of all threads of this process.

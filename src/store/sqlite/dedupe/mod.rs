@@ -35,7 +35,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
 use crate::store::{Error, EventKey};
 use filter::Probe;
-use moves::{LogHead, Move};
+use moves::{LogPart, Move};
 use segment::Segment;
 
 /// The bytes of a key.
@@ -56,7 +56,7 @@ pub(super) struct Sizes {
 
 /// A full bucket has 195 keys, which leaves room in its page for those that have more than others. 128 buckets take about
 /// as long as a commit does anyway.
-pub(super) const SIZES: Sizes = Sizes { recent: 100_000, segment: 800_000, bucket_bits: 12, slice: 128 };
+pub(super) const SIZES: Sizes = Sizes { recent: 200_000, segment: 800_000, bucket_bits: 12, slice: 128 };
 
 /// Moves what earlier versions knew. `at` is when the latest event of a row came. A run is what is called a segment today,
 /// or was written, already sorted, by a version that merged them; both are read in the same way. `first` and `level` are of
@@ -112,7 +112,7 @@ impl Dedupe {
         let recent = HashSet::default();
         let mut dedupe = Self { sizes, recent, moving: None, segments, forgotten, resume_at: 0 };
         loop {
-            let head = LogHead::read(connection, sizes.recent)?;
+            let head = LogPart::read(connection, i64::MIN, sizes.recent)?;
             let is_all = head.keys.len() < sizes.recent;
             dedupe.recent.extend(head.keys);
             if is_all {
@@ -121,7 +121,7 @@ impl Dedupe {
             while dedupe.moving.is_some() || !dedupe.recent.is_empty() {
                 if !dedupe.maintain(connection, true) {
                     dedupe.moving = None;
-                    dedupe.recent.extend(LogHead::read(connection, usize::MAX)?.keys);
+                    dedupe.recent.extend(LogPart::read(connection, i64::MIN, usize::MAX)?.keys);
                     return Ok(dedupe);
                 }
             }

@@ -21,28 +21,29 @@ pub(super) struct Move {
     through: i64,
 }
 
-/// Keys of the first rows of the log.
-pub(super) struct LogHead {
+/// Keys of rows of the log.
+pub(super) struct LogPart {
     pub(super) keys: Vec<u128>,
     through: i64,
     /// When the latest of them came.
     last: i64,
 }
 
-impl LogHead {
-    /// Reads rows until there are `max` keys or somewhat more.
-    pub(super) fn read(connection: &Connection, max: usize) -> Result<Self, Error> {
-        let mut head = Self { keys: Vec::new(), through: i64::MIN, last: i64::MIN };
-        let mut query = connection.prepare_cached("SELECT id, at, keys FROM seen_log ORDER BY id")?;
-        let mut rows = query.query([])?;
-        while head.keys.len() < max
+impl LogPart {
+    /// Reads the rows behind `behind`, until there are `max` keys or somewhat more.
+    pub(super) fn read(connection: &Connection, behind: i64, max: usize) -> Result<Self, Error> {
+        let mut part = Self { keys: Vec::new(), through: i64::MIN, last: i64::MIN };
+        let sql = "SELECT id, at, keys FROM seen_log WHERE id > ?1 ORDER BY id";
+        let mut query = connection.prepare_cached(sql)?;
+        let mut rows = query.query(params![behind])?;
+        while part.keys.len() < max
             && let Some(row) = rows.next()?
         {
-            head.through = row.get(0)?;
-            head.last = head.last.max(row.get(1)?);
-            head.keys.extend(keys_in(row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?));
+            part.through = row.get(0)?;
+            part.last = part.last.max(row.get(1)?);
+            part.keys.extend(keys_in(row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?));
         }
-        Ok(head)
+        Ok(part)
     }
 }
 
@@ -92,10 +93,11 @@ impl Dedupe {
 
     /// False when there is nothing to be moved.
     fn begin_move(&mut self, connection: &mut Connection) -> Result<bool, Error> {
-        let LogHead { mut keys, through, last } = LogHead::read(connection, self.sizes.recent)?;
+        let LogPart { mut keys, through, last } = LogPart::read(connection, i64::MIN, self.sizes.recent)?;
         if keys.is_empty() {
             return Ok(false);
         }
+        let rest = LogPart::read(connection, through, usize::MAX)?;
         keys.sort_unstable();
         keys.dedup();
         let tx = begin(connection)?;
@@ -111,9 +113,8 @@ impl Dedupe {
         self.segments.extend(new);
         if let Some(segment) = self.segments.last_mut() {
             segment.last = segment.last.max(last);
-            let moving = self.moving.insert(Move { keys, done: 0, through });
-            let is_left = |key: &u128| moving.keys.binary_search(key).is_err();
-            self.recent = self.recent.drain().filter(is_left).collect();
+            self.moving = Some(Move { keys, done: 0, through });
+            self.recent = rest.keys.into_iter().collect();
         }
         Ok(true)
     }
