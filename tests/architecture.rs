@@ -5,6 +5,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+#[path = "architecture/circles.rs"]
+mod circles;
+
 /// Rooms by floor. A new room gets its floor here.
 const FLOORS: &[(&str, u8)] = &[
     ("wire", 0),
@@ -219,6 +222,16 @@ fn nobody_climbs() {
     assert!(files.len() > 50, "the source was not found");
     let found: Vec<_> = files.iter().flat_map(|(path, text)| problems(path, text)).collect();
     assert!(found.is_empty(), "\n{}", found.join("\n"));
+}
+
+#[test]
+fn no_files_go_round_in_circles() {
+    let files = rust_files(&root().join("src"));
+    let found: Vec<_> = circles::circles(&files)
+        .into_iter()
+        .filter(|circle| !circle.iter().all(|file| file.starts_with("mock/")))
+        .collect();
+    assert!(found.is_empty(), "{found:#?}");
 }
 
 #[test]

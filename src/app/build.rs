@@ -1,6 +1,5 @@
 //! From a configuration to the parts of the proxy, top to bottom.
 
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -8,14 +7,15 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use thiserror::Error;
 
+use super::error::StartError;
+use super::upstream::upstream;
 use super::{callbacks, descriptors, egress, installation, media, pacing};
 use crate::callback::Callbacks;
 use crate::clock::Clock;
-use crate::config::{self, Config, HttpVersion, Tls, in_words};
-use crate::media::{Media, MediaError};
-use crate::net::{self, Connector, TlsError};
+use crate::config::{self, Config, Tls};
+use crate::media::Media;
+use crate::net::{self, TlsError};
 use crate::number;
 use crate::relay::Relay;
 use crate::runtime::Workers;
@@ -23,71 +23,9 @@ use crate::server::{Limits, Listener, ServeLimits, State};
 use crate::session::{self, Sessions};
 use crate::store::{self, Store};
 use crate::telemetry::Metrics;
-use crate::upstream::{CallError, Deadlines, Upstream};
 
 /// How long a connection of the admin listener, which serves a person and a scraper, stays idle.
 const ADMIN_IDLE: Duration = Duration::from_secs(2);
-
-/// Why the proxy cannot start.
-#[derive(Debug, Error)]
-pub enum StartError {
-    /// The store cannot be opened.
-    #[error("the store cannot be opened: {0}")]
-    Store(#[from] store::Error),
-    /// The logins cannot be set up.
-    #[error("logins cannot be set up: {0}")]
-    Sessions(#[from] session::Error),
-    /// A number cannot be set up.
-    #[error(transparent)]
-    Number(#[from] number::Error),
-    /// The folder of files cannot be used.
-    #[error("the folder of files cannot be used: {0}; see media.folder")]
-    Media(#[from] MediaError),
-    /// The client for files at Graph.
-    #[error("the client for files cannot be made: {0}")]
-    MediaClient(CallError),
-    /// Certificates or keys.
-    #[error("TLS: {0}")]
-    Tls(#[from] TlsError),
-    /// A listener cannot be bound.
-    #[error("{what} cannot listen on {address}: {}", in_words(source))]
-    Bind {
-        /// The key of the configuration.
-        what: &'static str,
-        /// The address.
-        address: std::net::SocketAddr,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The threads that serve clients cannot be started.
-    #[error("{0}; lower server.workers, or raise the limit of threads")]
-    Workers(io::Error),
-    /// A bound listener has no address.
-    #[error("a listener has no address: {0}")]
-    Listener(io::Error),
-    /// The system has no random numbers.
-    #[error("the system gives no random numbers: {0}")]
-    Random(getrandom::Error),
-}
-
-impl StartError {
-    /// Whether the configuration, or a file that it names, has to be changed. Validation finds such
-    /// things first, unless a file changed after it.
-    pub fn is_bad_config(&self) -> bool {
-        match self {
-            Self::Tls(_) | Self::Number(number::Error::Invalid { .. }) => true,
-            Self::Store(_)
-            | Self::Sessions(_)
-            | Self::Number(_)
-            | Self::Media(_)
-            | Self::MediaClient(_)
-            | Self::Bind { .. }
-            | Self::Workers(_)
-            | Self::Listener(_)
-            | Self::Random(_) => false,
-        }
-    }
-}
 
 /// The parts, not yet running.
 pub(super) struct Built {
@@ -281,25 +219,4 @@ async fn bind(
     limits: ServeLimits,
 ) -> Result<Listener, StartError> {
     Listener::bind(address, tls, limits).await.map_err(|source| StartError::Bind { what, address, source })
-}
-
-/// The pooled client.
-pub(super) fn upstream(config: &Config) -> Result<Upstream, StartError> {
-    let config::Cloud { ca_file, http, .. } = &config.cloud;
-    let tls = net::client_config(ca_file.as_deref())?;
-    let tls = if *http == HttpVersion::Http2 { net::offering_http2(&tls) } else { tls };
-    let connector = Connector::new(tls, connect_deadlines(&config.cloud));
-    Ok(Upstream::new(&connector, *http, deadlines(&config.cloud), config.server.workers))
-}
-
-pub(super) fn connect_deadlines(cloud: &config::Cloud) -> net::Deadlines {
-    net::Deadlines { connect: cloud.connect_timeout, tls: cloud.tls_timeout }
-}
-
-pub(super) fn deadlines(cloud: &config::Cloud) -> Deadlines {
-    Deadlines {
-        first_byte: cloud.first_byte_timeout,
-        total: cloud.total_timeout,
-        pool_idle: cloud.pool_idle_timeout,
-    }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::build::connect_deadlines;
+use super::upstream::connect_deadlines;
 use crate::callback::{Callbacks, Http, Tools};
 use crate::clock::Clock;
 use crate::config::Config;

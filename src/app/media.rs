@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::build::{StartError, connect_deadlines, deadlines};
 use super::egress;
+use super::error::StartError;
+use super::upstream::{connect_deadlines, deadlines};
 use crate::clock::Clock;
 use crate::config::{Config, Store};
 use crate::media::{Folder, MediaParts};

@@ -4,14 +4,16 @@ mod build;
 mod callbacks;
 mod descriptors;
 mod egress;
+mod error;
 mod installation;
 mod media;
 mod pacing;
 mod probe;
+mod upstream;
 
-pub use build::StartError;
 pub use descriptors::{raise_open_files, too_few_open_files};
 pub use egress::{callback_guard, guard, refuses_private_links};
+pub use error::StartError;
 pub use probe::{Probe, probe_numbers};
 
 use std::net::SocketAddr;

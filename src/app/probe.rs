@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::build;
+use super::upstream::upstream;
 use crate::config::Config;
 use crate::number;
 use crate::translate::errors::{CloudFailure, Endpoint};
@@ -23,7 +23,7 @@ pub struct Probe {
 
 /// Asks about every number, one after the other.
 pub async fn probe_numbers(config: &Config) -> Vec<Probe> {
-    let upstream = match build::upstream(config) {
+    let upstream = match upstream(config) {
         Ok(upstream) => upstream,
         Err(error) => {
             return vec![Probe { name: "*".to_owned(), outcome: Err(error.to_string()) }];

@@ -3,7 +3,7 @@
 use httparse::Status;
 use memchr::{memchr, memrchr};
 
-use super::response_reader::Parsed;
+use super::error::Parsed;
 use super::{MAX_FIELDS, ResponseError};
 
 /// The size of the chunk that follows, and how many more bytes its line has.

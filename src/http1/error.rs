@@ -42,3 +42,6 @@ pub enum ResponseError {
     #[error("the answer broke off: the connection ended")]
     Incomplete,
 }
+
+/// What was found in some bytes, and how many of them it took; nothing when more are needed.
+pub(super) type Parsed<T> = Result<Option<(T, usize)>, ResponseError>;

@@ -5,8 +5,8 @@ use httparse::{ParserConfig, Status};
 use memchr::memrchr;
 
 use super::ResponseError;
+use super::error::Parsed;
 use super::fields::{Field, ROOM, Room, digits, retry_after, values};
-use super::response_reader::Parsed;
 
 /// What a head says.
 #[derive(Debug)]

@@ -5,8 +5,8 @@ use std::mem;
 use http::StatusCode;
 use memchr::memchr;
 
-use super::ResponseError;
 use super::chunks::{chunk_end, chunk_size, trailers};
+use super::error::{Parsed, ResponseError};
 use super::response::{Framing, Head, head};
 
 /// The largest head.
@@ -45,9 +45,6 @@ pub struct Response {
     /// Whether another one may follow on the same connection.
     pub keeps_connection: bool,
 }
-
-/// What was found in some bytes, and how many of them it took; nothing when more are needed.
-pub(super) type Parsed<T> = Result<Option<(T, usize)>, ResponseError>;
 
 /// What comes next.
 #[derive(Clone, Copy, Debug)]

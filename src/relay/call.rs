@@ -221,7 +221,8 @@ impl Relay {
             return Err(Failure::overloaded(Source::Upstream, details, seconds).log(line));
         }
         let failure = self.refused(number, operation.endpoint, operation.object_id(number), &answer);
-        if operation.is_message() && status >= 500 && failure.cloud.code.is_none() {
+        let code = failure.cloud.as_ref().and_then(|error| error.code);
+        if operation.is_message() && status >= 500 && code.is_none() {
             self.metrics.in_doubt.inc();
         }
         Err(failure.log(line))
@@ -251,8 +252,8 @@ impl Relay {
         }
         Failure {
             retry_after: error.retry_after,
-            deferred: error.deferred,
-            cloud: CloudError { code: error.cloud_code, trace: error.trace },
+            deferred: error.deferred.map(Box::new),
+            cloud: Some(Box::new(CloudError { code: error.cloud_code, trace: error.trace })),
             ..Failure::new(Source::Upstream, error.code, error.details).http(error.http)
         }
     }

@@ -31,7 +31,7 @@ impl Relay {
         let recipient = known_as.remove(written).unwrap_or_else(|| written.to_owned());
         let (options, version) = (&compat.options, &compat.api_version);
         let Deferred { reply, callback, chat } =
-            defer(error, sent, &recipient, random, now, options, version);
+            defer(*error, sent, &recipient, random, now, options, version);
         match self.callbacks.add(&number.callbacks, chat, callback).await {
             Ok(()) => {
                 let labels = ErrorLabels { code: failure.code.code(), source: failure.source.name() };

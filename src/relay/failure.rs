@@ -48,11 +48,9 @@ pub struct Failure {
     /// Whether the connection cannot go on: its next bytes would be misread.
     pub close: bool,
     /// The same as on-prem would have told it later, by a failed status.
-    pub deferred: Option<CallbackError>,
+    pub deferred: Option<Box<CallbackError>>,
     /// Graph's error, where Graph answered with one.
-    pub cloud: CloudError,
-    /// How the files of the message were found, where requests are logged.
-    pub media: Option<String>,
+    pub cloud: Option<Box<CloudError>>,
 }
 
 /// What the log says of an error of Graph.
@@ -77,8 +75,7 @@ impl Failure {
             allow: None,
             close: false,
             deferred: None,
-            cloud: CloudError::default(),
-            media: None,
+            cloud: None,
         }
     }
 

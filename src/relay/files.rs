@@ -27,7 +27,7 @@ impl Relay {
                 // a secret.
                 let deferred = CallbackError { code: ErrorCode::InternalError, details: Some(text()) };
                 let failure = Failure::new(Source::Provider, ErrorCode::InternalError, text());
-                Failure { deferred: Some(deferred), ..failure.log(error.to_string()) }
+                Failure { deferred: Some(Box::new(deferred)), ..failure.log(error.to_string()) }
             }
             MediaError::Unknown | MediaError::Gone => Failure::client(ErrorCode::ResourceNotFound, text()),
             MediaError::Refused(answer) => self.refused_file(number, answer),

@@ -22,7 +22,6 @@ mod templates;
 pub use account::{Registered, Verified};
 pub use failure::{CloudError, Failure, Source};
 pub use files::not_kept;
-pub use send::Sent;
 
 use std::sync::Arc;
 

@@ -26,30 +26,19 @@ use crate::upstream::{Answer, CallError};
 /// Seconds after which a message is welcome again that was refused for a full queue.
 const FULL_AGAIN: u32 = 5;
 
-/// A message that Cloud took, or whose error is told later.
-#[derive(Debug)]
-pub struct Sent {
-    /// The on-prem reply, as JSON.
-    pub reply: Vec<u8>,
-    /// How its files were found, where requests are logged.
-    pub media: Option<String>,
-}
-
 impl Relay {
-    /// Sends a message. It was read from `body`, which it borrows from.
+    /// Sends a message, which was read from `body` and borrows from it, and gives the on-prem reply. Where requests are
+    /// logged, `media` is told how its files were found.
     pub async fn send(
         &self,
         number: &Number,
         message: &Message<'_>,
         body: &Body<'_>,
-    ) -> Result<Sent, Failure> {
-        let mut media = None;
-        match self.post_message(number, message, body, &mut media).await {
-            Ok(reply) => Ok(Sent { reply, media }),
-            Err(failure) => match Box::pin(self.deferred(number, message, failure)).await {
-                Ok(reply) => Ok(Sent { reply, media }),
-                Err(failure) => Err(Failure { media, ..failure }),
-            },
+        media: &mut Option<String>,
+    ) -> Result<Vec<u8>, Failure> {
+        match self.post_message(number, message, body, media).await {
+            Ok(reply) => Ok(reply),
+            Err(failure) => Box::pin(self.deferred(number, message, failure)).await,
         }
     }
 

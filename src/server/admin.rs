@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode};
 
-use super::dispatch::check_framing;
+use super::framing::check_framing;
 use super::request::Request;
 use super::respond::{self, After, CONTENT_TYPE, Reply};
 use super::state::State;

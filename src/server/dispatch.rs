@@ -10,12 +10,11 @@ use http::{HeaderValue, Method};
 use tokio::time::Instant;
 
 use super::body::RequestBody;
-use super::request::{Fields, Head, Name, Request, visible};
+use super::framing::{check_framing, verb_label};
+use super::request::{Context, Fields, Head, Name, Request};
 use super::respond::{After, Reply};
 use super::state::{Limits, State};
 use super::{body, handlers, respond, webhook};
-use crate::config::is_host;
-use crate::net::is_coded;
 use crate::number::Number;
 use crate::onprem::ErrorCode;
 use crate::onprem::route::{Access, Action, Body, Means, NoRoute, Route};
@@ -35,15 +34,6 @@ const LOGIN_BODY: usize = 4096;
 
 /// Bytes of a profile photo: 5 MB, with room for the form around it.
 const PHOTO_BODY: usize = 6 * 1024 * 1024;
-
-/// What is known of a request beyond its route.
-#[derive(Debug)]
-pub struct Context {
-    /// For the log.
-    pub request_id: String,
-    /// Who is asking.
-    pub peer: SocketAddr,
-}
 
 /// What the log and the counters say of a request beside its answer.
 #[derive(Debug, Default)]
@@ -78,10 +68,7 @@ pub async fn dispatch(state: Arc<State>, peer: SocketAddr, request: Request) -> 
     });
     let (mut reply, failure) = match outcome {
         Ok(reply) => (reply, None),
-        Err(mut failure) => {
-            log.media = failure.media.take();
-            (respond::failure(&failure, &state.numbers.load().compat.api_version), Some(failure))
-        }
+        Err(failure) => (respond::failure(&failure, &state.numbers.load().compat.api_version), Some(failure)),
     };
     if let Ok(value) = HeaderValue::from_str(&context.request_id) {
         reply.set(REQUEST_ID, value);
@@ -96,9 +83,10 @@ pub async fn dispatch(state: Arc<State>, peer: SocketAddr, request: Request) -> 
     let now = Instant::now();
     reply.ready_at = Some(now);
     let elapsed = now - started;
-    count(&state, endpoint, verb, code, elapsed);
+    let key = CallKey { endpoint, method: verb, code };
+    state.metrics.requests.answered(key, elapsed);
     if let Some(number) = &log.number {
-        number.ledger.calls.add(CallKey { endpoint, method: verb, code }, elapsed);
+        number.ledger.calls.add(key, elapsed);
     }
     if let Some(failure) = &failure {
         let labels = ErrorLabels { code: failure.code.code(), source: failure.source.name() };
@@ -108,17 +96,6 @@ pub async fn dispatch(state: Arc<State>, peer: SocketAddr, request: Request) -> 
         write_log(&context, endpoint, verb, code, elapsed, failure.as_ref(), &log);
     }
     reply
-}
-
-/// Counts an answer.
-pub(super) fn count(
-    state: &State,
-    endpoint: &'static str,
-    method: &'static str,
-    code: u16,
-    elapsed: std::time::Duration,
-) {
-    state.metrics.requests.answered(CallKey { endpoint, method, code }, elapsed);
 }
 
 fn write_log(
@@ -131,6 +108,7 @@ fn write_log(
     log: &RequestLog,
 ) {
     let micros = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
+    let cloud = failure.and_then(|failure| failure.cloud.as_deref());
     // `details` may quote a client's text, so it stays out of the log.
     tracing::info!(
         request_id = context.request_id,
@@ -141,8 +119,8 @@ fn write_log(
         number = log.number.as_ref().map(|number| number.name.as_str()),
         source = failure.map(|failure| failure.source.name()),
         error = failure.map(|failure| failure.code.code()),
-        cloud_code = failure.and_then(|failure| failure.cloud.code),
-        fbtrace_id = failure.and_then(|failure| failure.cloud.trace.as_deref()),
+        cloud_code = cloud.and_then(|error| error.code),
+        fbtrace_id = cloud.and_then(|error| error.trace.as_deref()),
         media = log.media.as_deref(),
         reason = failure.and_then(|failure| failure.log.as_deref()),
         "request"
@@ -164,7 +142,7 @@ async fn handle(
     };
     let Some(Admitted { route, number, principal }) = admitted else {
         Box::pin(body::discard(incoming)).await;
-        return Ok(handlers::root());
+        return Ok(respond::root());
     };
     if route.endpoint.means == Means::Refused {
         return Err(Box::pin(body::refuse(incoming, handlers::refused(&route))).await);
@@ -228,40 +206,6 @@ fn admit<'n, 'p>(
     Ok(Some(Admitted { route, number, principal }))
 }
 
-/// What hyper lets through and a proxy must not (RFC 9112 sections 3.2 and 6.1).
-pub(super) fn check_framing(head: &Head, most_headers: usize) -> Result<(), Failure> {
-    let fields = &head.fields;
-    if fields.count() > most_headers {
-        return Err(Failure::client(ErrorCode::InvalidRequest, format!("more than {most_headers} headers"))
-            .http(431)
-            .closing());
-    }
-    let mut hosts = fields.all(Name::Host);
-    let is_named = match (hosts.next(), hosts.next()) {
-        (Some(host), None) => visible(host).is_some_and(is_host),
-        (None, _) => !head.is_http11,
-        (Some(_), Some(_)) => false,
-    };
-    let mut codings = fields.all(Name::TransferEncoding);
-    let is_chunked = |coding: &[u8]| coding.eq_ignore_ascii_case(b"chunked");
-    let is_plain = codings.next().is_none_or(is_chunked) && codings.next().is_none();
-    if !is_named {
-        let details = "send exactly one Host header, with a host name or an address";
-        return Err(Failure::client(ErrorCode::InvalidRequest, details).closing());
-    }
-    if !is_plain {
-        return Err(Failure::client(ErrorCode::InvalidRequest, "the only transfer coding is chunked")
-            .http(501)
-            .closing());
-    }
-    if is_coded(fields.all(Name::ContentEncoding)) {
-        return Err(Failure::client(ErrorCode::InvalidRequest, "send the body without a Content-Encoding")
-            .http(415)
-            .closing());
-    }
-    Ok(())
-}
-
 fn unrouted(no_route: NoRoute, method: &Method) -> Failure {
     match no_route {
         NoRoute::UnknownPath => Failure::client(ErrorCode::ResourceNotFound, "this path has no endpoint"),
@@ -274,20 +218,6 @@ fn unrouted(no_route: NoRoute, method: &Method) -> Failure {
             failure.allow = Some(verbs);
             failure
         }
-    }
-}
-
-/// A verb as a label: a closed set, whatever clients invent.
-pub(super) fn verb_label(method: &Method) -> &'static str {
-    match method.as_str() {
-        "GET" => "GET",
-        "HEAD" => "HEAD",
-        "POST" => "POST",
-        "PUT" => "PUT",
-        "PATCH" => "PATCH",
-        "DELETE" => "DELETE",
-        "OPTIONS" => "OPTIONS",
-        _ => "OTHER",
     }
 }
 

@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::connection::ClientStream;
+use super::crowd::Crowd;
 use super::fast_path::{self, Ended, WaitLimits};
 use super::future_pool::PooledFuture;
 use super::request::Request;
@@ -156,30 +157,6 @@ impl Drop for Counted {
     }
 }
 
-/// Whether an accepted connection waits for another one to end.
-#[derive(Debug, Default)]
-pub(super) struct Crowd(AtomicBool);
-
-impl Crowd {
-    /// How long a connection may be idle while another one waits.
-    pub(super) const IDLE: Duration = Duration::from_secs(2);
-
-    /// Whether one waits.
-    pub(super) fn waits(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    /// Waits until one does. Checked now and then only, since there is no hurry.
-    async fn arrives(&self) {
-        loop {
-            tokio::time::sleep(Self::IDLE).await;
-            if self.waits() {
-                return;
-            }
-        }
-    }
-}
-
 /// Waits for a permit with one accepted connection in hand: the others stay in the kernel's backlog.
 async fn accept(
     tcp: &TcpListener,
@@ -190,9 +167,9 @@ async fn accept(
     let permit = match Arc::clone(slots).try_acquire_owned() {
         Ok(permit) => permit,
         Err(_) => {
-            crowd.0.store(true, Ordering::Relaxed);
+            crowd.set_waiting(true);
             let permit = Arc::clone(slots).acquire_owned().await;
-            crowd.0.store(false, Ordering::Relaxed);
+            crowd.set_waiting(false);
             permit.map_err(io::Error::other)?
         }
     };

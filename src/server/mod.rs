@@ -9,8 +9,10 @@
 pub mod admin;
 mod body;
 mod connection;
+mod crowd;
 mod dispatch;
 mod fast_path;
+mod framing;
 mod future_pool;
 mod handlers;
 mod listener;

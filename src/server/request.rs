@@ -5,6 +5,7 @@
 //! message as much as translating it.
 
 use std::fmt;
+use std::net::SocketAddr;
 
 use bytes::{Bytes, BytesMut};
 use http::header::EXPECT;
@@ -65,6 +66,15 @@ impl From<http::Request<Incoming>> for Request {
         };
         Self { head, body: RequestBody::Arriving { body, is_expecting: parts.headers.contains_key(EXPECT) } }
     }
+}
+
+/// What is known of a request beyond its route.
+#[derive(Debug)]
+pub struct Context {
+    /// For the log.
+    pub request_id: String,
+    /// Who is asking.
+    pub peer: SocketAddr,
 }
 
 /// A path, and a query.

@@ -213,3 +213,8 @@ pub fn nothing_there() -> Reply {
 pub fn empty(version: &str) -> Reply {
     json(StatusCode::OK, &EmptyReply { meta: Meta::stable(version) })
 }
+
+/// `GET /`: official deployment templates probe it and want 200.
+pub fn root() -> Reply {
+    bytes(StatusCode::OK, b"{}".to_vec())
+}

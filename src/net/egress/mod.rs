@@ -5,6 +5,7 @@
 //! so that a name cannot change its mind between the look and the connection.
 
 mod addresses;
+mod denial;
 mod guard;
 mod network;
 mod own;
@@ -12,7 +13,8 @@ mod resolve;
 mod url;
 
 pub use addresses::{CLASSES, Class, class, is_public};
-pub use guard::{Allow, Denial, Guard, Ports, Rules};
+pub use denial::Denial;
+pub use guard::{Allow, Guard, Ports, Rules};
 pub use network::Network;
 pub use resolve::{Resolve, Resolving, SystemResolver};
 

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::wait::{Next, Wait};
 use super::connection::ClientStream;
-use super::listener::Crowd;
+use super::crowd::Crowd;
 use super::request::Request;
 use super::respond::{After, Body, Reply};
 use crate::http1::HeadWriter;

@@ -12,7 +12,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_util::sync::WaitForCancellationFuture;
 
 use super::super::connection::ClientStream;
-use super::super::listener::Crowd;
+use super::super::crowd::Crowd;
 use super::super::request::Request;
 use super::Ended;
 use crate::http1::{self, LARGEST_BODY, Partial, Unready};

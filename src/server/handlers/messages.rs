@@ -11,9 +11,8 @@ pub(super) async fn send(call: &Call<'_>, media: &mut Option<String>) -> Result<
     let body = Body::read(&call.body)?;
     match Request::parse(&body)? {
         Request::Message(message) => {
-            let sent = call.state.relay.send(call.number, &message, &body).await?;
-            *media = sent.media;
-            Ok(respond::bytes(call.number.compat.created_status, sent.reply))
+            let reply = call.state.relay.send(call.number, &message, &body, media).await?;
+            Ok(respond::bytes(call.number.compat.created_status, reply))
         }
         Request::Receipt(receipt) => {
             call.state.relay.post_receipt(call.number, &Receipt::from(&receipt)).await?;

@@ -20,10 +20,8 @@ mod webhook_url;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::StatusCode;
 
-use super::dispatch::Context;
-use super::request::Fields;
+use super::request::{Context, Fields};
 use super::respond::{self, Reply};
 use super::state::State;
 use crate::number::Number;
@@ -95,7 +93,7 @@ pub async fn handle(call: &Call<'_>, route: Route<'_>, media: &mut Option<String
 
 async fn handle_other(call: &Call<'_>, route: Route<'_>) -> Result<Reply, Failure> {
     match route.endpoint.action {
-        Action::Root => Ok(root()),
+        Action::Root => Ok(respond::root()),
         Action::UpdateMessage => messages::mark_read(call, route.id()).await,
         Action::SendMessage | Action::UploadMedia => Err(Failure::internal("this is answered elsewhere")),
         Action::GetMedia => media::download(call, route.id()).await,
@@ -171,8 +169,3 @@ pub fn refused(route: &Route<'_>) -> Failure {
 }
 
 pub use media::upload;
-
-/// `GET /`: official deployment templates probe it and want 200.
-pub fn root() -> Reply {
-    respond::bytes(StatusCode::OK, b"{}".to_vec())
-}

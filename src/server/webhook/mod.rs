@@ -25,26 +25,28 @@ use futures_util::FutureExt;
 use http::{HeaderValue, Method, StatusCode};
 use serde_json::json;
 use subtle::ConstantTimeEq;
-use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use url::form_urlencoded;
 
+use super::body;
 use super::body::RequestBody;
-use super::dispatch::{check_framing, count, verb_label};
+use super::framing::{check_framing, verb_label};
 use super::request::{Name, Request};
 use super::respond::{self, Reply};
 use super::state::State;
-use super::{body, handlers};
 use crate::callback::Refused;
 use crate::cloud::webhook::Webhook;
 use crate::config::Secret;
 use crate::onprem::ErrorCode;
 use crate::relay::{Failure, Source};
-use crate::webhook::{Inbox, Intake, Secrets, Signed, Unsigned, is_signature};
+use crate::telemetry::CallKey;
+use crate::webhook::{Inbox, Signed, Unsigned, is_signature};
+pub use access::{Access, Turns};
 pub use room::Room;
 use room::patience;
 
+mod access;
 mod room;
 
 /// Where Cloud posts.
@@ -61,33 +63,6 @@ const CHALLENGE: usize = 256;
 /// Seconds after which a refused webhook is welcome again.
 const AGAIN: u32 = 5;
 
-/// Who may call.
-#[derive(Debug)]
-pub struct Access {
-    /// What webhooks are signed with.
-    pub secrets: Secrets,
-    /// What the subscription has to name.
-    pub verify_tokens: Vec<Secret>,
-    /// Where they go.
-    pub intake: Intake,
-    /// Whether Cloud calls the address of the on-prem API.
-    pub is_on_api: bool,
-    /// Memory for bodies.
-    pub room: Room,
-    /// Turns for large bodies to be verified.
-    pub turns: Turns,
-}
-
-/// Whose turn it is to have a large body verified.
-#[derive(Debug)]
-pub struct Turns(Arc<Semaphore>);
-
-impl Default for Turns {
-    fn default() -> Self {
-        Self(Arc::new(Semaphore::new(1)))
-    }
-}
-
 /// Answers whatever comes to a listener that is Cloud's alone.
 pub async fn dispatch(state: Arc<State>, peer: SocketAddr, request: Request) -> Reply {
     let path = request.head.target.path();
@@ -100,7 +75,7 @@ pub async fn dispatch(state: Arc<State>, peer: SocketAddr, request: Request) -> 
     let is_probe = path == "/" && matches!(request.head.method, Method::GET | Method::HEAD);
     if is_probe {
         body::discard(request.body).await;
-        return handlers::root();
+        return respond::root();
     }
     let failure = refusal(404, format!("there is nothing here; webhooks go to {PATH}"));
     respond::failure_to_cloud(&body::refuse(request.body, failure).await)
@@ -126,7 +101,8 @@ pub async fn answer(state: Arc<State>, peer: SocketAddr, request: Request) -> Re
         Err(failure) => (respond::failure_to_cloud(&failure), Some(failure)),
     };
     let (code, elapsed) = (reply.status.as_u16(), started.elapsed());
-    count(&state, PATH, verb, code, elapsed);
+    let key = CallKey { endpoint: PATH, method: verb, code };
+    state.metrics.requests.answered(key, elapsed);
     if state.log_requests {
         let micros = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
         let refused = failure.as_ref().map(|failure| failure.details.as_str());

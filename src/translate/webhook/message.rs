@@ -1,25 +1,11 @@
 //! Messages from users.
 
-use super::{CallbackKind, Lookup, Work, is_cloud_only, media, status, system};
+use super::{CallbackKind, Lookup, Work, is_cloud_only, media};
 use crate::cloud::webhook::Message;
 use crate::onprem::callback::{self, CallbackError, Field, Fields, MESSAGE_TYPES, MessageContent};
 use crate::translate::errors::{Place, error_to_callback, unsupported};
 use crate::translate::rules::Rule;
 use crate::wire::{self, Kind, Member, Object, Raw, Str};
-
-/// Turns `message` into a callback, if on-prem has one for it.
-pub(super) fn convert<'v, L: Lookup>(message: &'v Message<'v>, work: &mut Work<'v, '_, L>) {
-    let path = format!("messages[{}]", message.index);
-    match &*message.kind {
-        "system" => system::convert(message, &path, work),
-        "revoke" => status::revoke(message, &path, work),
-        "edit" | "request_welcome" => without_counterpart(message, &path, work),
-        _ => {
-            work.learn(&message.user);
-            from_user(message, &path, work);
-        }
-    }
-}
 
 /// Leaves out what on-prem clients could only misread. A user who opened the chat for the first time has
 /// written nothing: as a message of unknown type it would make programs answer that they cannot read it. An
@@ -29,7 +15,11 @@ pub(super) fn convert<'v, L: Lookup>(message: &'v Message<'v>, work: &mut Work<'
 /// Onprem no counterpart
 /// Cloud  webhooks, edit messages; conversational components, welcome messages
 /// Golden webhooks/edit/text, webhooks/request_welcome/first_message
-fn without_counterpart<'v, L: Lookup>(message: &'v Message<'v>, path: &str, work: &mut Work<'v, '_, L>) {
+pub(super) fn without_counterpart<'v, L: Lookup>(
+    message: &'v Message<'v>,
+    path: &str,
+    work: &mut Work<'v, '_, L>,
+) {
     work.learn(&message.user);
     if &*message.kind == "edit" {
         work.leave_out(Rule::Edit, path, "left out: on-prem messages cannot be edited");
@@ -42,7 +32,9 @@ fn without_counterpart<'v, L: Lookup>(message: &'v Message<'v>, path: &str, work
     }
 }
 
-fn from_user<'v, L: Lookup>(message: &'v Message<'v>, path: &str, work: &mut Work<'v, '_, L>) {
+/// Turns a message that a user wrote into a callback.
+pub(super) fn from_user<'v, L: Lookup>(message: &'v Message<'v>, path: &str, work: &mut Work<'v, '_, L>) {
+    work.learn(&message.user);
     let (kind, content) = match content(message, path, work) {
         Some((kind, content)) => (kind, Some(content)),
         None => ("unknown", None),

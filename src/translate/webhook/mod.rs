@@ -18,7 +18,7 @@ use super::errors::{Place, error_to_callback};
 use super::notes::Notes;
 use super::options::Options;
 use super::rules::Rule;
-use crate::cloud::webhook::{Change, Value, Webhook};
+use crate::cloud::webhook::{Change, Message, Value, Webhook};
 use crate::onprem::callback::StatusWord;
 
 /// What the conversion of a webhook depends on.
@@ -141,7 +141,7 @@ pub fn value_to_onprem<'v, L: Lookup>(
         value.contacts.iter().for_each(|contact| work.learn(&contact.user));
     }
     for message in &value.messages {
-        message::convert(message, &mut work);
+        convert_message(message, &mut work);
     }
     if !value.contacts.is_empty() && !value.statuses.is_empty() {
         work.note(Rule::StatusContacts, "contacts", "left out of callbacks about statuses");
@@ -159,6 +159,17 @@ pub fn value_to_onprem<'v, L: Lookup>(
         work.push(CallbackKind::Error, None, None, error.to_json());
     }
     work.done
+}
+
+/// Turns `message` into a callback, if on-prem has one for it.
+fn convert_message<'v, L: Lookup>(message: &'v Message<'v>, work: &mut Work<'v, '_, L>) {
+    let path = format!("messages[{}]", message.index);
+    match &*message.kind {
+        "system" => system::convert(message, &path, work),
+        "revoke" => status::revoke(message, &path, work),
+        "edit" | "request_welcome" => message::without_counterpart(message, &path, work),
+        _ => message::from_user(message, &path, work),
+    }
 }
 
 /// Whether only Cloud has a member of this name: one about business-scoped ids, or about the other ways in which it calls a
