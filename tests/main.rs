@@ -108,4 +108,6 @@ mod templates;
 #[cfg(test)]
 mod tock;
 #[cfg(test)]
+mod upstream;
+#[cfg(test)]
 mod webhooks;
