@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::scene::*;
+use crate::support::until;
 
 const KIB: usize = 1 << 10;
 
@@ -97,6 +98,24 @@ async fn files_that_nobody_else_has_are_not_given_up() {
     assert_eq!(scene.delete(&second).await.status, 200);
     scene.fault("100@media-upload");
     scene.upload("image/png", &file("c", 100 * KIB)).await;
+}
+
+/// However many older ones have to stay.
+#[tokio::test]
+async fn room_is_made_behind_files_that_have_to_stay() {
+    const STAY: usize = 200;
+    let scene = Scene::with(&format!("keep = \"{}KiB\"\n", STAY + 1), "").await;
+    scene.fault("100@media-upload");
+    for label in 0..STAY {
+        scene.upload("image/png", &file(&label.to_string(), KIB)).await;
+    }
+    until(|| scene.counts().u == STAY).await;
+    scene.proxy.mock.clear_faults();
+    scene.advance(1);
+    let spare = scene.upload("image/png", &file("spare", KIB)).await;
+    scene.sent_image(&json!({"id": spare})).await;
+    scene.upload("image/png", &file("new", KIB)).await;
+    assert_eq!(scene.files().len(), STAY + 1);
 }
 
 #[tokio::test]
