@@ -1,5 +1,7 @@
 //! How many bytes are kept, and for how long.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::scene::*;
@@ -129,6 +131,21 @@ async fn the_same_bytes_need_no_room_of_their_own() {
     for id in [first, second] {
         assert!(scene.get(&id).await.body == bytes);
     }
+}
+
+/// What is young may be on its way, and what has another name is somebody else's.
+#[tokio::test]
+async fn files_that_nobody_knows_go_after_an_hour() {
+    let scene = Scene::stored("").await;
+    let (old, young) = (Duration::from_secs(3_601), Duration::from_secs(3_000));
+    let [left, fresh, other, short] = ["0".repeat(64), "1".repeat(64), "x".repeat(64), "0".repeat(63)];
+    for (name, age) in [(&left, old), (&fresh, young), (&other, old), (&short, old)] {
+        scene.leave(name, age);
+    }
+    scene.proxy.app.state().media.purge().await.unwrap();
+    let mut files = scene.files();
+    files.sort_unstable();
+    assert_eq!(files, [short, fresh, other]);
 }
 
 #[tokio::test]
