@@ -249,6 +249,7 @@ async fn errors_of_cloud_are_told_in_dialect() {
         ("http 500", 503, 1016),
         ("http 503 retry-after 7", 503, 1016),
         ("130429/429", 429, 1015),
+        ("100", 400, 1009),
         ("reset-before-read", 503, 1016),
         ("http 200 garbage", 500, 1014),
     ] {
