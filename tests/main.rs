@@ -110,4 +110,6 @@ mod templates;
 #[cfg(test)]
 mod tock;
 #[cfg(test)]
+mod upstream;
+#[cfg(test)]
 mod webhooks;

@@ -20,5 +20,6 @@ mod process;
 mod redirects;
 mod rows;
 mod scene;
+mod slow;
 mod stale;
 mod uploads;

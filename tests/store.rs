@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use prembridge::store::{
     AliasRow, AliasStore, Batch, CallbackStore, DocumentRow, Error, Identities, MediaStore, Revocation,
@@ -12,7 +13,9 @@ use prembridge::translate::WaId;
 use crate::temp::TempDir;
 
 mod callbacks;
+mod commits;
 mod media;
+mod traces;
 
 /// Everything an engine promises. A second engine calls this with an empty store of its own.
 pub async fn conforms(store: &dyn Store) {
@@ -248,7 +251,9 @@ async fn a_store_belongs_to_one_process() {
     let dir = TempDir::new();
     let path = dir.join("store.db");
     let first = Sqlite::open(&path).unwrap();
+    let begun = Instant::now();
     let second = Sqlite::open(&path).map(|_| ()).unwrap_err();
+    assert!(begun.elapsed() >= Duration::from_secs(5), "the process before it may be on its way out");
     assert!(second.to_string().contains("another prembridge is using it"), "{second}");
     drop(first);
     Sqlite::open(&path).unwrap();

@@ -1,8 +1,11 @@
 //! How many bytes are kept, and for how long.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::scene::*;
+use crate::support::until;
 
 const KIB: usize = 1 << 10;
 
@@ -99,6 +102,24 @@ async fn files_that_nobody_else_has_are_not_given_up() {
     scene.upload("image/png", &file("c", 100 * KIB)).await;
 }
 
+/// However many older ones have to stay.
+#[tokio::test]
+async fn room_is_made_behind_files_that_have_to_stay() {
+    const STAY: usize = 200;
+    let scene = Scene::with(&format!("keep = \"{}KiB\"\n", STAY + 1), "").await;
+    scene.fault("100@media-upload");
+    for label in 0..STAY {
+        scene.upload("image/png", &file(&label.to_string(), KIB)).await;
+    }
+    until(|| scene.counts().u == STAY).await;
+    scene.proxy.mock.clear_faults();
+    scene.advance(1);
+    let spare = scene.upload("image/png", &file("spare", KIB)).await;
+    scene.sent_image(&json!({"id": spare})).await;
+    scene.upload("image/png", &file("new", KIB)).await;
+    assert_eq!(scene.files().len(), STAY + 1);
+}
+
 #[tokio::test]
 async fn the_same_bytes_need_no_room_of_their_own() {
     let scene = Scene::with("keep = \"100KiB\"\n", "").await;
@@ -110,6 +131,21 @@ async fn the_same_bytes_need_no_room_of_their_own() {
     for id in [first, second] {
         assert!(scene.get(&id).await.body == bytes);
     }
+}
+
+/// What is young may be on its way, and what has another name is somebody else's.
+#[tokio::test]
+async fn files_that_nobody_knows_go_after_an_hour() {
+    let scene = Scene::stored("").await;
+    let (old, young) = (Duration::from_secs(3_601), Duration::from_secs(3_000));
+    let [left, fresh, other, short] = ["0".repeat(64), "1".repeat(64), "x".repeat(64), "0".repeat(63)];
+    for (name, age) in [(&left, old), (&fresh, young), (&other, old), (&short, old)] {
+        scene.leave(name, age);
+    }
+    scene.proxy.app.state().relay.media.purge().await.unwrap();
+    let mut files = scene.files();
+    files.sort_unstable();
+    assert_eq!(files, [short, fresh, other]);
 }
 
 #[tokio::test]

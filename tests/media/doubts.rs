@@ -112,6 +112,9 @@ async fn the_folder_of_another_store_is_refused() {
     fs::write(folder.join("files/.prembridge"), "").unwrap();
     assert!(start("one.db").await.unwrap().drain().await);
     assert!(start("two.db").await.is_err());
+    // One that cannot be read may be anybody's.
+    fs::write(folder.join("files/.prembridge"), b"\xff").unwrap();
+    assert!(start("one.db").await.is_err());
 }
 
 fn fresh_with(cache_control: &str) -> Answer {

@@ -249,6 +249,7 @@ async fn errors_of_cloud_are_told_in_dialect() {
         ("http 500", 503, 1016),
         ("http 503 retry-after 7", 503, 1016),
         ("130429/429", 429, 1015),
+        ("100", 400, 1009),
         ("reset-before-read", 503, 1016),
         ("http 200 garbage", 500, 1014),
     ] {
@@ -263,11 +264,17 @@ async fn errors_of_cloud_are_told_in_dialect() {
         }
     }
     scene.proxy.mock.clear_faults();
-    for rule in ["http 500", "http 403", "reset-before-read"] {
+    // Of the place of its bytes, which Graph has named.
+    for (rule, status, code) in [
+        ("http 500", 503, 1016),
+        ("http 429", 503, 1016),
+        ("http 403", 500, 1014),
+        ("reset-before-read", 503, 1016),
+    ] {
         scene.proxy.mock.clear_faults();
         scene.fault(&format!("{rule}@media-download"));
         let reply = scene.get(&id).await;
-        assert!(matches!((reply.status, reply.code()), (500, 1014) | (503, 1016)), "{rule}: {reply:?}");
+        assert_eq!((reply.status, reply.code()), (status, code), "{rule}: {reply:?}");
     }
     scene.proxy.mock.clear_faults();
     assert_eq!(scene.get(&id).await.body, b"voice");

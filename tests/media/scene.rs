@@ -3,6 +3,7 @@
 use std::fs::DirEntry;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use prembridge::app::{Addresses, App};
 use prembridge::clock::Clock;
@@ -231,6 +232,12 @@ impl Scene {
     pub fn uploads(&self) -> Vec<Recorded> {
         let recorded = self.proxy.mock.recorded();
         recorded.into_iter().filter(|seen| seen.path.ends_with("/media")).collect()
+    }
+
+    /// Leaves an empty file of this age in the folder, which is that of a store in a file.
+    pub fn leave(&self, name: &str, age: Duration) {
+        let file = std::fs::File::create(self.folder.join("files").join(name)).unwrap();
+        file.set_modified(SystemTime::now() - age).unwrap();
     }
 
     /// Removes the files from their folder, as somebody might by hand.

@@ -108,6 +108,13 @@ async fn api_keys_work_in_both_schemes_and_cannot_be_logged_out() {
     assert_eq!(with("support", Credential::ApiKey("admin-key-admin-key")).unwrap().role, Role::Admin);
     fixture.sessions.logout(&principal).await.unwrap();
     assert!(with("support", Credential::ApiKey(API_KEY)).is_ok());
+    // No key and no token is longer than 1 KiB.
+    for (length, denied) in [(1024, Denied::UnknownKey), (1025, Denied::Malformed), (9000, Denied::Malformed)]
+    {
+        let key = "k".repeat(length);
+        let authenticated = fixture.sessions.authenticate("support", Credential::ApiKey(&key));
+        assert_eq!(authenticated, Err(denied), "{length}");
+    }
     assert_eq!(with("sales", Credential::ApiKey(API_KEY)), Err(Denied::UnknownKey));
     assert_eq!(with("support", Credential::ApiKey(&API_KEY[1..])), Err(Denied::UnknownKey));
     assert_eq!(with("nowhere", Credential::ApiKey(API_KEY)), Err(Denied::UnknownKey));

@@ -132,7 +132,9 @@ mod tests {
             "Parameter format does not match format in the created template",
             "header: Format mismatch, expected IMAGE, received UNKNOWN",
         ] {
-            assert_eq!(code_of(100, text), None, "{text}");
+            for code in WORDED {
+                assert_eq!(code_of(*code, text), None, "{code} {text}");
+            }
         }
     }
 }
