@@ -291,11 +291,6 @@ impl RuleSet {
         self.0 |= 1_u128 << rule as u8;
     }
 
-    /// Whether `rule` is in it.
-    pub fn contains(self, rule: Rule) -> bool {
-        self.0 & (1_u128 << rule as u8) != 0
-    }
-
     /// The rules in it, in order.
     pub fn iter(self) -> impl Iterator<Item = &'static RuleInfo> {
         // The table is in the order of the bits; most messages have a few of a hundred.

@@ -66,11 +66,6 @@ impl Secrets {
         }
     }
 
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// Checks the value of [`SIGNATURE`], in constant time for each secret.
     pub fn verify(&self, signature: Option<&[u8]>, body: &[u8]) -> Result<Signed, Unsigned> {
         let given = signature.and_then(read).ok_or(Unsigned::Missing)?;

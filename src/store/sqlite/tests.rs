@@ -28,7 +28,7 @@ async fn a_full_disk_is_an_error_and_the_thread_survives() {
 
 #[tokio::test]
 async fn a_foreign_lock_is_an_error_and_the_thread_survives() {
-    let path = temp_file("lock");
+    let (_folder, path) = temp_file();
     let store = Sqlite::open(&path).unwrap();
     // The timeout belongs to the connection, so the next transaction does not wait.
     store.writer.submit(|tx| Ok(tx.busy_timeout(std::time::Duration::ZERO)?)).await.unwrap();
@@ -43,7 +43,7 @@ async fn a_foreign_lock_is_an_error_and_the_thread_survives() {
 
 #[tokio::test]
 async fn dropping_the_store_drains_what_was_accepted() {
-    let path = temp_file("drain");
+    let (_folder, path) = temp_file();
     let store = Sqlite::open(&path).unwrap();
     let (gate, wait) = std::sync::mpsc::channel::<()>();
     let mut jobs: Vec<_> = vec![store.writer.submit(move |_| {
@@ -95,7 +95,7 @@ fn hold(store: &Sqlite) -> std::sync::mpsc::Sender<()> {
 
 #[tokio::test]
 async fn what_waits_together_is_committed_together() {
-    let path = temp_file("group");
+    let (_folder, path) = temp_file();
     let store = Sqlite::open(&path).unwrap();
     let gate = hold(&store);
     let first = store.create_user(User { name: "first".into(), ..user() });
@@ -245,7 +245,7 @@ fn length(path: &std::path::Path, suffix: &str) -> u64 {
 
 #[tokio::test]
 async fn a_full_disk_is_left_by_cutting_the_log_and_trying_again() {
-    let path = temp_file("cut");
+    let (_folder, path) = temp_file();
     let store = Sqlite::open(&path).unwrap();
     assert_eq!(length(&path, "-reserve"), 5000 * 4096, "as large as the log, and a fourth");
     for n in 0..100 {
@@ -261,7 +261,7 @@ async fn a_full_disk_is_left_by_cutting_the_log_and_trying_again() {
 
 #[tokio::test]
 async fn what_takes_no_room_is_done_on_a_full_disk_and_the_rest_when_there_is_some() {
-    let path = temp_file("short");
+    let (_folder, path) = temp_file();
     let store = Sqlite::open(&path).unwrap();
     assert!(store.create_user(user()).await.unwrap());
     // Nothing can be written where a folder is.
@@ -286,7 +286,8 @@ async fn what_takes_no_room_is_done_on_a_full_disk_and_the_rest_when_there_is_so
 /// Each of a webhook's commits is tried with the same callbacks, and makes each of them once.
 #[tokio::test]
 async fn webhooks_that_are_tried_again_are_queued_once() {
-    let store = Sqlite::open(&temp_file("again")).unwrap();
+    let (_folder, path) = temp_file();
+    let store = Sqlite::open(&path).unwrap();
     store.writer.submit(no_more).await.unwrap();
     let webhooks = [1, 1, 2].map(|key| one_event(key, 50_000));
     let queued = queue_together(&store, webhooks.to_vec()).await;
@@ -298,7 +299,8 @@ async fn webhooks_that_are_tried_again_are_queued_once() {
 /// The settings belong to the connection and leave no trace in the file, so only the inside shows them.
 #[tokio::test]
 async fn commits_are_made_for_a_power_loss() {
-    let store = Sqlite::open(&temp_file("settings")).unwrap();
+    let (_folder, path) = temp_file();
+    let store = Sqlite::open(&path).unwrap();
     for (pragma, wanted) in [
         ("synchronous", "2"),
         ("foreign_keys", "1"),
@@ -316,10 +318,9 @@ fn user() -> User {
     User { number: "support".into(), name: "alice".into(), password_hash: "hash".into(), epoch: 1 }
 }
 
-/// A file of this process alone, in a directory that an earlier run may have left.
-fn temp_file(name: &str) -> PathBuf {
-    let dir = std::env::temp_dir().join(format!("prembridge-sqlite-{}-{name}", std::process::id()));
-    let _ = std::fs::remove_dir_all(&dir);
-    std::fs::create_dir_all(&dir).unwrap();
-    dir.join("store.db")
+/// A file in a folder that goes with the guard.
+fn temp_file() -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    (folder, path)
 }
