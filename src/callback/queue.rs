@@ -184,7 +184,7 @@ impl Permit {
         &self.queue.number
     }
 
-    /// Schedules a callback that is in the store now. [`Permit::wake`] is due after the last one.
+    /// Schedules a callback that is in the store now. `wake` is due after the last one.
     pub fn schedule(&mut self, chat: &str, event: Event) {
         if let Some(left) = self.left.checked_sub(1) {
             self.left = left;
