@@ -144,6 +144,9 @@ async fn clouds_own_word_on_verification_counts() {
         assert_refused(&post(&proxy, ACCOUNT, &body).await, status, code);
     }
     assert_eq!(calls(&proxy), ["GET", "request_code", "GET", "request_code", "register"]);
+    let refused = "prembridge_upstream_requests_total{op=\"account\",outcome=\"refused\"} 3\n";
+    let metrics = proxy.metrics().await;
+    assert!(metrics.contains(refused), "each call is counted: {metrics}");
 }
 
 #[tokio::test]

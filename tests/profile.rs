@@ -144,6 +144,11 @@ async fn both_forms_of_graphs_answer_are_read() {
     answers_once(&proxy, 200, r#"{"success":false}"#);
     let reply = proxy.call("POST", PROFILE, r#"{"address":"x"}"#).await;
     assert_eq!((reply.status, reply.code()), (500, 1014), "not a success without the word");
+    answers_once(&proxy, 302, "");
+    let reply = proxy.call("GET", PROFILE, "").await;
+    let (code, _, details) = reply.error();
+    assert_eq!((reply.status, code), (500, 1014), "whoever stands in between");
+    assert!(details.contains("cloud.base_url"), "{details}");
 }
 
 /// Scripts the answer to the next call.

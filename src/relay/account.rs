@@ -46,7 +46,7 @@ impl Relay {
             };
             let request = CodeRequest { code_method, language: LANGUAGE };
             let answer = self.call_raw(number, &REGISTER, "/request_code", &request).await?;
-            if !is_verified_already(&answer) {
+            if !self.was_verified(&answer) {
                 self.succeeded(number, &REGISTER, answer)?;
                 return Ok(Registered { is_connected: false, name });
             }
@@ -62,7 +62,7 @@ impl Relay {
         let Verification { code, pin } = verification;
         let _one_at_a_time = number.registering.lock().await;
         let answer = self.call_raw(number, &REGISTER, "/verify_code", &CodeCheck { code: &code }).await?;
-        let was_verified = is_verified_already(&answer);
+        let was_verified = self.was_verified(&answer);
         if !was_verified {
             self.succeeded(number, &REGISTER, answer)?;
         }
@@ -81,6 +81,15 @@ impl Relay {
         self.set(number, &SET_ACCOUNT, "", &PinChange { pin: pin.digits() }).await
     }
 
+    /// Whether Graph refused because the number is verified already, which is as good as a success.
+    fn was_verified(&self, answer: &Answer) -> bool {
+        let is_so = GraphError::parse(&answer.body).is_some_and(|error| error.code == Some(ALREADY_VERIFIED));
+        if is_so {
+            self.count(&REGISTER, "refused");
+        }
+        is_so
+    }
+
     async fn state_of(&self, number: &Number) -> Result<NumberState, Failure> {
         let edge = format!("?fields={}", NumberState::FIELDS);
         let body = self.call(number, &READ_ACCOUNT, &edge, &()).await?;
@@ -91,8 +100,4 @@ impl Relay {
     async fn connect(&self, number: &Number, pin: &Pin) -> Result<(), Failure> {
         self.set(number, &REGISTER, "/register", &cloud::Registration::new(pin.digits())).await
     }
-}
-
-fn is_verified_already(answer: &Answer) -> bool {
-    GraphError::parse(&answer.body).is_some_and(|error| error.code == Some(ALREADY_VERIFIED))
 }

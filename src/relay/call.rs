@@ -165,7 +165,7 @@ impl Relay {
         if is_success(&body) { Ok(()) } else { Err(unusable("cloud did not say that it succeeded")) }
     }
 
-    /// Makes a call at `target`, and counts how it ended unless that is for [`Relay::accepted`] to say.
+    /// Makes a call at `target`. An answer is counted when it is judged.
     pub(super) async fn ask(
         &self,
         operation: &Operation,
@@ -187,6 +187,7 @@ impl Relay {
         self.metrics.requests.call_took(elapsed);
     }
 
+    /// Counts how a call ended.
     pub(super) fn count(&self, operation: &Operation, outcome: &'static str) {
         self.metrics.requests.called(UpstreamLabels { op: operation.name, outcome });
     }
@@ -205,8 +206,8 @@ impl Relay {
             return Ok(answer.body);
         }
         let line = format!("cloud answered http {status}");
-        // A redirect or the like says nothing about what was done; 303 even means that it was.
-        if status < 400 && !is_error {
+        // A redirect or the like says nothing about a message; 303 even means that it was taken.
+        if status < 400 && !is_error && operation.endpoint == Endpoint::Messages {
             self.count(operation, "in_doubt");
             return Err(self.in_doubt(operation, false, line));
         }
